@@ -1,0 +1,23 @@
+# rtva: everyday commands. `make demo` and `make test` set everything up themselves.
+PY := .venv/bin/python
+
+.PHONY: help setup demo test check stress bench clean
+
+help:            ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
+
+setup:           ## system packages, .venv, the compiled core, weights
+	@scripts/setup.sh
+
+demo: setup      ## asks a spoken question and answers it aloud, with a timeline
+	@.venv/bin/rtva demo --out build/demo
+
+test: setup      ## the whole test suite
+	@$(PY) -m pytest
+
+check: setup     ## ruff, mypy --strict, cython-lint, the layer test
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
+	@.venv/bin/cython-lint ext/*.pyx ext/*.pxd && $(PY) -m pytest tests/test_layers.py
+
+clean:           ## removes what was built, not the weights
+	rm -rf build .venv *.egg-info firmware_py/*.so

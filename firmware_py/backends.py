@@ -1,0 +1,56 @@
+"""Which adapters exist: kind -> {name: "module:Class"}.
+
+Adapters are imported when they are asked for, so a library that is not installed costs nothing until
+then, and the error names what exists.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from firmware_py.errors import Unavailable
+
+BACKENDS: dict[str, dict[str, str]] = {
+    "vad": {
+        "webrtc": "firmware_py.vad.webrtc:WebRtcVad",
+        "silero": "firmware_py.vad.silero:SileroVad",
+    },
+    "stt": {"whisper_cpp": "firmware_py.stt.whisper_cpp:WhisperCpp"},
+    "tts": {"piper": "firmware_py.tts.piper:Piper"},
+    "understanding": {"hassil": "firmware_py.nlu.hassil:HassilUnderstanding"},
+    "microphone": {
+        "alsa": "firmware_py.audio.alsa:AlsaMicrophone",
+        "recording": "firmware_py.audio.recording:RecordingMicrophone",
+    },
+    "speaker": {
+        "alsa": "firmware_py.audio.alsa:AlsaSpeaker",
+        "virtual": "firmware_py.audio.virtual:VirtualSpeaker",
+    },
+}
+
+EXTRAS: dict[str, str] = {}
+"""Adapter module -> the extra of this package that brings its library."""
+
+
+def names(kind: str) -> list[str]:
+    """The names that exist for a kind, in the order they are preferred."""
+    return list(BACKENDS[kind])
+
+
+def load(kind: str, name: str) -> Any:
+    """The class of the adapter ``name`` of ``kind``.
+
+    Raises Unavailable when the name is unknown or its library is not installed, saying which names exist or
+    what to install.
+    """
+    known = BACKENDS[kind]
+    if name not in known:
+        raise Unavailable(f"no {kind} engine {name!r}; there are: {', '.join(known)}")
+    module_name, _, attribute = known[name].partition(":")
+    try:
+        return getattr(importlib.import_module(module_name), attribute)
+    except ImportError as error:
+        extra = EXTRAS.get(module_name)
+        hint = f"pip install 'rtva[{extra}]'" if extra else "run 'make setup'"
+        raise Unavailable(f"{kind} engine {name!r} is not installed ({error}); {hint}") from error

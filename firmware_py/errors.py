@@ -1,0 +1,77 @@
+"""Every error rtva raises on purpose, as one tree.
+
+::
+
+    RtvaError                    exit 70 unless a subclass says otherwise
+    +-- UsageError               64  the command line is wrong
+    +-- BadInput (ValueError)    65  data that cannot be decoded, is empty or lies
+    |   +-- BadWeights           65  a weight file whose size or sha256 is wrong
+    +-- NotFound (FileNotFoundError)  66  no such input file
+    +-- Unavailable              69  weights, an engine or an ALSA device are not there
+    |   +-- DeviceLost           69  a device that was open has gone
+    +-- ConfigError (ValueError) 78  the configuration or the user's own intent files
+    +-- Cancelled                70  a draft was abandoned; never reaches a user
+
+The message of each is one line that a user can act on: what, where, and what is allowed. The command line
+prints it and exits with ``exit_code`` (BSD ``sysexits.h``).
+"""
+
+from __future__ import annotations
+
+EX_USAGE = 64
+EX_DATAERR = 65
+EX_NOINPUT = 66
+EX_UNAVAILABLE = 69
+EX_SOFTWARE = 70
+EX_CONFIG = 78
+
+
+class RtvaError(Exception):
+    """Root of the tree."""
+
+    exit_code = EX_SOFTWARE
+
+
+class UsageError(RtvaError):
+    """The command line is wrong; the message ends with a hint."""
+
+    exit_code = EX_USAGE
+
+
+class BadInput(RtvaError, ValueError):
+    """Input data that cannot be decoded, is empty, or contradicts its own header."""
+
+    exit_code = EX_DATAERR
+
+
+class BadWeights(BadInput):
+    """A weight file whose size or sha256 differs from the manifest; raised before any loader sees it."""
+
+
+class NotFound(RtvaError, FileNotFoundError):
+    """An input file that does not exist."""
+
+    exit_code = EX_NOINPUT
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else "no such file"
+
+
+class Unavailable(RtvaError):
+    """Weights, an engine or a device that this machine does not have."""
+
+    exit_code = EX_UNAVAILABLE
+
+
+class DeviceLost(Unavailable):
+    """An open audio device stopped answering or was unplugged."""
+
+
+class ConfigError(RtvaError, ValueError):
+    """A configuration or a user's own intent file with a mistake: file, key or line, value, what is allowed."""
+
+    exit_code = EX_CONFIG
+
+
+class Cancelled(RtvaError):
+    """Work on a draft was abandoned because the speaker went on talking."""

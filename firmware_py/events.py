@@ -1,0 +1,186 @@
+"""What travels the walk, from the microphone to the speaker.
+
+Frozen dataclasses only; nothing here has behaviour beyond arithmetic on itself, and nothing here imports
+anything of ours. Sample positions count 16 kHz mono samples since the capture began and never wrap; time
+marks are monotonic nanoseconds on one clock.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+RATE_HZ = 16_000
+FRAME_SAMPLES = 160
+FRAME_MS = 10
+
+Pcm16 = NDArray[np.int16]
+"""Mono int16 samples, shape ``(n,)``."""
+
+Slots = Mapping[str, Any]
+
+
+class State(enum.Enum):
+    """What the appliance is doing, as every status face shows it."""
+
+    STARTING = "starting"
+    IDLE = "idle"
+    LISTENING = "listening"
+    THINKING = "thinking"
+    SPEAKING = "speaking"
+    MUTED = "muted"
+    NO_MICROPHONE = "no_microphone"
+    ERROR = "error"
+    STOPPING = "stopping"
+
+
+class Kind(enum.Enum):
+    """The five turn events of the endpointer."""
+
+    SPEECH = "speech"
+    PAUSE = "pause"
+    RESUME = "resume"
+    ENDPOINT = "endpoint"
+    TOO_LONG = "too_long"
+
+
+@dataclass(frozen=True)
+class TurnEvent:
+    """One decision of the endpointer.
+
+    ``at`` is the sample at which it was decided; ``start`` where the utterance begins, pre-roll included;
+    ``speech_start`` and ``speech_end`` bound the voiced part (``speech_end`` is one past the last voiced
+    sample). ``decided_ns`` is the monotonic time of the decision.
+    ``audio`` holds the samples ``start .. at`` for PAUSE, ENDPOINT and TOO_LONG and is empty otherwise.
+    """
+
+    kind: Kind
+    at: int
+    start: int
+    speech_start: int
+    speech_end: int
+    decided_ns: int
+    audio: Pcm16 = field(default_factory=lambda: np.zeros(0, np.int16), repr=False)
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """Speech to text of one utterance. ``text`` is "" when nobody spoke.
+
+    ``confidence`` is the geometric mean of the token probabilities, 0..1 (0.0 when there is no text).
+    ``guards`` names the guards that tripped (``loop``, ``annotation``, ``no_speech``, ``retry``).
+    """
+
+    text: str
+    confidence: float = 0.0
+    language: str = "en"
+    guards: tuple[str, ...] = ()
+    is_final: bool = True
+
+
+@dataclass(frozen=True)
+class Understood:
+    """Text to intent. ``intent`` is None when the sentence is unknown, and then ``slots`` is empty.
+
+    ``score`` is 0..1: 1.0 for a sentence that a template matches to the letter (after normalisation), less
+    for a repaired one. ``metadata`` is what the template file attached to the sentence.
+    """
+
+    text: str
+    intent: str | None = None
+    slots: Slots = field(default_factory=dict)
+    score: float = 0.0
+    response: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Action:
+    """A side effect that a committed turn will have, as data: nothing happens until it is committed."""
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What is going to be said and done. A reply that is only prepared has no side effect.
+
+    ``text`` is "" when nothing is to be said. ``is_cached`` tells a hit of the response cache.
+    """
+
+    text: str
+    intent: str | None = None
+    actions: tuple[Action, ...] = ()
+    is_cached: bool = False
+
+
+MARKS = (
+    "speech_start",
+    "speech_end",
+    "pause",
+    "endpoint",
+    "stt_done",
+    "nlu_done",
+    "reply_done",
+    "tts_first",
+    "play_first",
+    "heard",
+    "play_done",
+)
+
+
+@dataclass
+class TurnTrace:
+    """Everything about one turn: what was heard, meant and said, and when.
+
+    ``marks`` are monotonic nanoseconds by the names in :data:`MARKS`; a mark that was not reached is absent
+    here and null in JSON. ``t0_ns`` is the time of sample 0, the origin of :meth:`marks_ms`. ``stages_ms``
+    are durations. It is written by the turn thread alone and read by others once the turn is over.
+    """
+
+    t0_ns: int = 0
+    transcript: str = ""
+    confidence: float = 0.0
+    intent: str | None = None
+    slots: Slots = field(default_factory=dict)
+    score: float = 0.0
+    reply: str = ""
+    marks: dict[str, int] = field(default_factory=dict)
+    stages_ms: dict[str, float] = field(default_factory=dict)
+    draft_hit: bool = False
+    draft_ready: bool = False
+    drafts_discarded: int = 0
+    guards: tuple[str, ...] = ()
+    error: str | None = None
+
+    def mark(self, name: str, at_ns: int) -> None:
+        """Set a mark; the last one counts. Raises KeyError for a name not in :data:`MARKS`."""
+        if name not in MARKS:
+            raise KeyError(name)
+        self.marks[name] = at_ns
+
+    def marks_ms(self) -> dict[str, float | None]:
+        """All marks in milliseconds since sample 0 of the capture, None where not reached."""
+        return {m: round((self.marks[m] - self.t0_ns) / 1e6, 3) if m in self.marks else None for m in MARKS}
+
+    def between_ms(self, later: str, earlier: str) -> float | None:
+        """The latency ``later - earlier`` in milliseconds, or None when either was not reached."""
+        if later not in self.marks or earlier not in self.marks:
+            return None
+        return (self.marks[later] - self.marks[earlier]) / 1e6
+
+    @property
+    def answer_latency_ms(self) -> float | None:
+        """``play_first - endpoint``."""
+        return self.between_ms("play_first", "endpoint")
+
+    @property
+    def response_gap_ms(self) -> float | None:
+        """``heard - speech_end``: what a person feels."""
+        return self.between_ms("heard", "speech_end")

@@ -1,0 +1,113 @@
+"""The roles of the walk. An adapter fills one; the walk sees only these.
+
+Each docstring says what an adapter must do and what it may do. All of them: ``close`` may be called twice
+and must not raise; a missing library or device raises :class:`~firmware_py.errors.Unavailable` in the
+constructor, never later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firmware_py.events import Pcm16, Slots, State, Transcript, Understood
+
+
+@runtime_checkable
+class Microphone(Protocol):
+    """Mono int16 at 16 kHz, whatever the device does.
+
+    Must: ``read`` blocks until a device period is there and returns it, shape ``(n,)``, any n > 0; returns
+    None at the end of a recording; raises DeviceLost when the device has gone. ``lost`` counts samples (at
+    16 kHz) that the device dropped so far. May: return blocks of varying size. Only one thread reads.
+    """
+
+    lost: int
+
+    def read(self) -> Pcm16 | None: ...
+    def close(self) -> None: ...
+
+
+@runtime_checkable
+class Speaker(Protocol):
+    """Takes mono int16 at ``rate_hz`` (fixed when it was opened).
+
+    Must: ``write`` blocks until the device accepted the block; ``delay_s`` is the sound still in the
+    device's buffer; ``flush`` drops that sound within one period; ``drain`` waits until it is played.
+    """
+
+    rate_hz: int
+
+    def write(self, pcm: Pcm16) -> None: ...
+    def delay_s(self) -> float: ...
+    def flush(self) -> None: ...
+    def drain(self) -> None: ...
+    def close(self) -> None: ...
+
+
+@runtime_checkable
+class Vad(Protocol):
+    """Speech or not, a 10 ms frame at a time.
+
+    Must: ``push`` takes 160 samples and returns 1 (speech), 0 (not) or -1 (not known yet: a detector's
+    warm-up is never silence). ``reset`` forgets the stream.
+    """
+
+    def push(self, frame: Pcm16) -> int: ...
+    def reset(self) -> None: ...
+
+
+@runtime_checkable
+class WakeWord(Protocol):
+    """Returns the name of the wake word that ended in this 10 ms frame, or None."""
+
+    def push(self, frame: Pcm16) -> str | None: ...
+    def reset(self) -> None: ...
+    def close(self) -> None: ...
+
+
+@runtime_checkable
+class SpeechToText(Protocol):
+    """One utterance to text.
+
+    Must: take int16, or float32 in any range (clipped to -1..1), mono 16 kHz, shape ``(n,)``, of any length
+    (windowed past 30 s); return an empty text for silence and noise; never return a bracketed annotation.
+    May: poll ``is_cancelled`` and raise Cancelled. One call at a time.
+    """
+
+    def transcribe(
+        self, audio: NDArray[np.int16] | NDArray[np.float32], *, is_cancelled: Callable[[], bool] | None = None
+    ) -> Transcript: ...
+    def close(self) -> None: ...
+
+
+@runtime_checkable
+class Understanding(Protocol):
+    """One sentence to an intent; never raises on any text."""
+
+    def understand(self, text: str) -> Understood: ...
+
+
+@runtime_checkable
+class TextToSpeech(Protocol):
+    """Text to int16 mono chunks at ``rate_hz``.
+
+    Must: yield the first chunk as soon as it exists, yield nothing for text without anything to say, and
+    stop early when the iterator is closed. May: split at sentences and clauses. One call at a time.
+    """
+
+    rate_hz: int
+
+    def synthesize(self, text: str) -> Iterator[Pcm16]: ...
+    def close(self) -> None: ...
+
+
+@runtime_checkable
+class StatusLight(Protocol):
+    """Is told what changed; must return at once and never raise: the walk does not wait for a face."""
+
+    def show(self, state: State, details: Slots) -> None: ...
+    def close(self) -> None: ...
