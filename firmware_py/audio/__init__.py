@@ -1,0 +1,1 @@
+"""Sound in and out: microphones, speakers, recordings, and the threads that serve them."""

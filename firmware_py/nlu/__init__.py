@@ -1,0 +1,1 @@
+"""Text to intent: templates, repair, context."""

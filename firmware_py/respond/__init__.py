@@ -1,0 +1,1 @@
+"""Intent to reply: skills and the response cache."""

@@ -1,0 +1,1 @@
+"""Faces that show the state: serial, GPIO, systemd."""
