@@ -1,0 +1,330 @@
+"""The schema: every key, its type, range, default, meaning, and where the guide speaks of it.
+
+The keys are the performance guide's own; ours stand beside them in the same style. Validation is strict (a
+quoted number is not a number), models are frozen, unknown keys are refused. A field built with
+``planned=True`` is accepted already but nothing reads it yet; ``config explain`` and ``doctor`` say so.
+"""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
+from typing_extensions import Self
+
+WHISPER_SIZES = ("tiny", "base", "small", "medium")
+MODEL_NAMES = tuple(name for size in WHISPER_SIZES for name in (f"{size}.en", size))
+"""Every model name of the guide, with the English-only and the multilingual form."""
+MODEL_ALLOWED = f"{', '.join(MODEL_NAMES)}, custom:NAME, or a path with a '/'"
+
+WakeName = Literal["okay_nabu", "hey_jarvis", "hey_mycroft", "alexa"]
+WAKE_WORDS: tuple[str, ...] = get_args(WakeName)
+
+SYSTEM_INTENTS = Path("/etc/rtva/intents")
+
+
+def knob(default: Any, text: str, *, guide: str = "", planned: bool = False, allowed: str = "", **bounds: Any) -> Any:
+    """A field: its meaning, the guide's section (empty when the key is ours), its bounds.
+
+    ``allowed`` replaces the words that are otherwise made from the type and the bounds.
+    """
+    extra: dict[str, Any] = {"guide": guide, "planned": planned, "allowed": allowed}
+    return Field(default, description=text, json_schema_extra=extra, **bounds)
+
+
+def anchored(text: str, info: ValidationInfo) -> str:
+    """A path as written, a relative one taken from the folder of the file that it stands in."""
+    base: Path = (info.context or {}).get("base", Path())
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError as error:
+        raise ValueError(str(error)) from error
+    return str(base / path)
+
+
+def _path(value: Any, info: ValidationInfo) -> Any:
+    if value is None or isinstance(value, Path):
+        return value
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise ValueError("not a path")
+    return Path(anchored(value, info))
+
+
+def _paths(value: Any, info: ValidationInfo) -> Any:
+    if value is None:
+        return None
+    if not isinstance(value, (list, tuple)):
+        raise ValueError("not a list of paths")
+    return tuple(_path(item, info) for item in value if item is not None)
+
+
+def _model(value: Any, info: ValidationInfo) -> Any:
+    if isinstance(value, str) and "\0" not in value:
+        if value in MODEL_NAMES or (value.startswith("custom:") and len(value) > len("custom:")):
+            return value
+        if "/" in value:
+            return anchored(value, info)
+    raise ValueError("not a model")
+
+
+def _voice(value: Any, info: ValidationInfo) -> Any:
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise ValueError("not a voice")
+    return anchored(value, info) if "/" in value else value
+
+
+def _listed(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+FilePath = Annotated[Path, BeforeValidator(_path, json_schema_input_type=str)]
+
+
+class Section(BaseModel):
+    """A part of the configuration; a section that is written but left empty has all its defaults."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, protected_namespaces=())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty(cls, value: Any) -> Any:
+        return {} if value is None else value
+
+
+class AudioInput(Section):
+    device: str = knob("default", "ALSA capture device, as `arecord -L` names it.", min_length=1)
+    channel: int | None = knob(
+        None, "Channel of the device that is listened to, from 0; null mixes all of them.", ge=0, le=63
+    )
+    sample_rate: int = knob(
+        16000,
+        "Rate the microphone is asked for; any other than 16000 is resampled to it.",
+        guide="3. Audio Configuration, Sample Rate",
+        ge=8000,
+        le=192000,
+    )
+    chunk_size: int = knob(
+        1024,
+        "Samples the device delivers at once (its period); smaller answers sooner and costs more CPU.",
+        guide="3. Audio Configuration, Buffer Size",
+        ge=64,
+        le=16384,
+    )
+
+
+class AudioOutput(Section):
+    device: str = knob("default", "ALSA playback device, as `aplay -L` names it.", min_length=1)
+    volume: int = knob(100, "Loudness of the voice at the start, in percent.", ge=0, le=100)
+    sample_rate: int = knob(
+        22050,
+        "Rate the speaker is opened at; a voice with another rate is resampled to it.",
+        guide="3. Audio Configuration, Sample Rate",
+        ge=8000,
+        le=192000,
+    )
+    buffer_size: int = knob(
+        2048,
+        "Samples the playback device holds; smaller is heard sooner, larger survives a busy machine.",
+        guide="3. Audio Configuration, Buffer Size",
+        ge=128,
+        le=65536,
+    )
+
+
+class Audio(Section):
+    input: AudioInput = AudioInput()
+    output: AudioOutput = AudioOutput()
+
+
+class SttOptimization(Section):
+    device: Literal["cpu", "cuda", "auto"] = knob(
+        "auto", "Where recognition runs; auto takes CUDA where the build has it.", guide="2. Hardware Acceleration"
+    )
+    compute_type: Literal["float32", "float16", "int8", "int4"] = knob(
+        "int8", "Precision of the model's weights.", guide="2. CPU Optimization; 6. Model Quantization"
+    )
+    num_workers: int = knob(
+        4,
+        "Threads of one recognition; never more are used than the machine has cores.",
+        guide="2. CPU Optimization",
+        ge=1,
+        le=64,
+    )
+
+
+class Stt(Section):
+    model: Annotated[str, BeforeValidator(_model, json_schema_input_type=str)] = knob(
+        "tiny.en", "Whisper model.", guide="1. Model Selection, STT Models", allowed=MODEL_ALLOWED
+    )
+    language: str = knob(
+        "en",
+        "Language code for a multilingual model, or auto; a .en model hears English only.",
+        pattern="^(auto|[a-z]{2,3})$",
+        allowed="auto, or two or three small letters",
+    )
+    streaming: bool = knob(
+        True, "Recognition starts at the first pause instead of at the end of the turn.", guide="4. Streaming Mode"
+    )
+    partial_results: bool = knob(
+        False, "Text so far is reported while a person speaks; each report is one more recognition.",
+        guide="4. Streaming Mode",
+    )  # fmt: skip
+    guided: bool = knob(False, "Recognition is held to the sentences of the intent templates.", planned=True)
+    optimization: SttOptimization = SttOptimization()
+
+
+class Tts(Section):
+    engine: Literal["pyttsx3", "piper", "coqui"] = knob(
+        "piper", "Speech engine; one that is not there is replaced by piper, and said.", guide="1. TTS Engines"
+    )
+    voice: Annotated[str, BeforeValidator(_voice, json_schema_input_type=str)] = knob(
+        "en_US-joe-medium",
+        "Name of a fetched voice, or the path of an .onnx voice.",
+        allowed="a name, or a path with a '/'",
+    )
+    streaming: bool = knob(True, "The first chunk is played while the rest is made.", guide="4. Streaming Mode")
+    sentence_splitting: bool = knob(
+        True, "Long answers are made sentence by sentence.", guide="4. Streaming Mode"
+    )  # fmt: skip
+
+
+class Vad(Section):
+    engine: Literal["webrtc", "silero"] = knob("webrtc", "Voice activity detector.")
+    aggressiveness: int = knob(
+        2,
+        "How strictly the webrtc detector takes sound for noise: 2 for a quiet room, 3 for a noisy one.",
+        guide="5. Aggressiveness Level",
+        ge=0,
+        le=3,
+    )
+    padding_duration_ms: int = knob(
+        300, "Sound before the first voiced frame that belongs to the utterance.", guide="5. Padding", ge=0, le=2000
+    )
+    min_speech_duration_ms: int = knob(
+        250, "Voiced sound that it takes before anything counts as speech.", guide="5. Padding", ge=10, le=5000
+    )
+    pause_ms: int = knob(100, "Silence after which an answer is drafted.", ge=10, le=5000)
+    hangover_complete_ms: int = knob(200, "Silence that ends a turn whose draft is a complete request.", ge=10, le=5000)
+    hangover_ms: int = knob(500, "Silence that ends a turn.", ge=10, le=5000)
+    hangover_incomplete_ms: int = knob(
+        700, "Silence that ends a turn whose draft breaks off in the middle.", ge=10, le=10000
+    )
+    max_utterance_s: float = knob(15.0, "A turn is ended after this long.", ge=1, le=60)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        names = ("pause_ms", "hangover_complete_ms", "hangover_ms", "hangover_incomplete_ms")
+        for shorter, longer in itertools.pairwise(names):
+            if getattr(self, shorter) > getattr(self, longer):
+                raise ValueError(
+                    f"{shorter} ({getattr(self, shorter)}) is longer than {longer} ({getattr(self, longer)}); "
+                    f"allowed: {' <= '.join(names)}"
+                )
+        return self
+
+
+class Wake(Section):
+    enabled: bool = knob(False, "Speech is answered only after a wake word.", planned=True)
+    words: Annotated[
+        tuple[WakeName, ...],
+        BeforeValidator(_listed, json_schema_input_type=list[str]),
+    ] = knob(
+        ("okay_nabu",),
+        "The wake words that are listened for.",
+        allowed=f"a list of {', '.join(WAKE_WORDS)}",
+        planned=True,
+        min_length=1,
+    )
+
+
+class Processing(Section):
+    mode: Literal["sync", "async"] = knob(
+        "async", "async drafts an answer during a pause; sync waits for the end of the turn.",
+        guide="4. Parallel Processing",
+    )  # fmt: skip
+    max_workers: int = knob(
+        4, "Threads that the stages of one turn share.", guide="4. Parallel Processing", ge=1, le=32
+    )
+
+
+class Pipeline(Section):
+    processing: Processing = Processing()
+
+
+class ContextManager(Section):
+    max_history: int = knob(
+        10, "Turns of a conversation that are remembered.", guide="6. Context Management", ge=0, le=1000
+    )
+    context_timeout: float = knob(
+        300,
+        "Seconds of silence after which a conversation is forgotten.",
+        guide="6. Context Management",
+        ge=0,
+        le=86400,
+    )
+
+
+class Nlp(Section):
+    intents: Annotated[tuple[Path, ...] | None, BeforeValidator(_paths, json_schema_input_type=list[str])] = knob(
+        None,
+        f"Files and folders of sentence templates beside the built-in ones; null is {SYSTEM_INTENTS} if it exists.",
+        allowed="a list of paths, or null",
+    )
+    repair_threshold: float = knob(
+        0.8, "How like a template a misheard sentence must be to be taken for it; 1 turns repair off.", ge=0, le=1
+    )
+    context_manager: ContextManager = ContextManager()
+
+    def intent_paths(self) -> tuple[Path, ...]:
+        """The template files and folders in force."""
+        if self.intents is not None:
+            return self.intents
+        return (SYSTEM_INTENTS,) if SYSTEM_INTENTS.is_dir() else ()
+
+
+class Cache(Section):
+    enabled: bool = knob(True, "Answers that cannot go stale are kept.", guide="4. Caching")
+    size: int = knob(1000, "Answers that are kept.", guide="4. Caching", ge=1, le=1_000_000)
+    ttl: float = knob(3600, "Seconds that an answer is kept.", guide="4. Caching", ge=0, le=31_536_000)
+
+
+class ResponseGeneration(Section):
+    cache: Cache = Cache()
+
+
+class Workers(Section):
+    mode: Literal["process", "in_process"] = knob(
+        "in_process", "Engines in supervised processes of their own, or inside the service.", planned=True
+    )
+    standby: Literal["cold", "warm"] = knob(
+        "cold", "What stands by for a failed engine: libraries imported (cold), or weights loaded too (warm).",
+        planned=True,
+    )  # fmt: skip
+    deadline_scale: float = knob(
+        1.0, "Stretches the deadlines of the engines on a slow machine.", planned=True, gt=0, le=1000
+    )
+
+
+class Status(Section):
+    serial: FilePath | None = knob(
+        None, "Serial device that state changes are written to.", planned=True, allowed="a path, or null"
+    )
+    gpio: int | None = knob(None, "GPIO line of the status light.", planned=True, ge=0, le=511)
+    socket: FilePath | None = knob(None, "Socket that answers `rtva status`.", planned=True, allowed="a path, or null")
+
+
+class Settings(Section):
+    """All of it."""
+
+    audio: Audio = Audio()
+    wake: Wake = Wake()
+    vad: Vad = Vad()
+    stt: Stt = Stt()
+    nlp: Nlp = Nlp()
+    response_generation: ResponseGeneration = ResponseGeneration()
+    tts: Tts = Tts()
+    pipeline: Pipeline = Pipeline()
+    workers: Workers = Workers()
+    status: Status = Status()
