@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware_py.events import Pcm16, Slots, State, Transcript, Understood
+from firmware_py.events import Pcm16, Reply, Slots, State, Transcript, Understood
 
 
 @runtime_checkable
@@ -111,3 +111,32 @@ class StatusLight(Protocol):
 
     def show(self, state: State, details: Slots) -> None: ...
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Responder(Protocol):
+    """An intent to a reply.
+
+    Must: ``prepare`` has no side effect and never raises; ``commit`` does the reply's actions and remembers
+    the turn, and is called once, for a committed turn only.
+    """
+
+    def prepare(self, understood: Understood) -> Reply: ...
+    def commit(self, reply: Reply) -> None: ...
+
+
+class Playback(Protocol):
+    """One answer on its way out. The marks are monotonic nanoseconds, None until they are reached."""
+
+    first_ns: int | None
+    heard_ns: int | None
+    done_ns: int | None
+
+    def wait(self, timeout_s: float | None = None) -> bool: ...
+    def stop(self) -> None: ...
+
+
+class Player(Protocol):
+    """Owns the speaker. ``play`` takes the chunks as they are made and returns at once."""
+
+    def play(self, chunks: Iterator[Pcm16]) -> Playback: ...

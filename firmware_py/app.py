@@ -1,0 +1,250 @@
+"""The composition root: configuration -> parts -> threads -> stop in reverse order.
+
+The only file that sees all rooms. ``replay`` walks a recording as fast as it goes, in one thread, on the
+recording's own clock; :class:`Appliance` runs the same parts in their four threads, for a microphone or for
+a recording in real time.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from firmware_py import backends
+from firmware_py._ring import Ring
+from firmware_py.audio.capture import Capture
+from firmware_py.audio.play import FastPlayer, Player
+from firmware_py.audio.recording import RecordingMicrophone
+from firmware_py.audio.virtual import VirtualSpeaker
+from firmware_py.errors import RtvaError
+from firmware_py.events import FRAME_SAMPLES, RATE_HZ, Pcm16, State, TurnEvent, TurnTrace
+from firmware_py.listen import Listener
+from firmware_py.pipeline import VoicePipeline
+from firmware_py.ports import Microphone, Speaker
+from firmware_py.turn import TurnTaker
+from firmware_py.turn_queue import TurnQueue
+
+RING_SAMPLES = 1 << 19
+"""32.8 s at 16 kHz: longer than the longest utterance with its pre-roll."""
+
+_log = logging.getLogger("rtva")
+
+
+@dataclass
+class Answer:
+    """One turn of a recording and the sound of its answer: int16 chunks at ``rate_hz``."""
+
+    trace: TurnTrace
+    rate_hz: int = 0
+    chunks: list[Pcm16] = field(default_factory=list)
+
+
+@dataclass
+class Observers:
+    """Who is told; both must return at once."""
+
+    on_state: Callable[[State], None] = field(default=lambda state: None)
+    on_turn: Callable[[TurnTrace], None] = field(default=lambda trace: None)
+
+
+def position_clock(t0_ns: int) -> Callable[[int], int]:
+    """The clock of a recording at fast pace: sample n stands at ``t0 + n / rate``."""
+    return lambda position: t0_ns + position * 1_000_000_000 // RATE_HZ
+
+
+def replay(pipeline: VoicePipeline, file: Path) -> list[Answer]:
+    """Walks one recording at fast pace and returns its turns.
+
+    The walk is fed silence behind the recording until the last turn ends.
+    """
+    config = pipeline.config
+    ring = Ring(RING_SAMPLES)
+    listener = Listener(ring, pipeline.make_vad(), pipeline.listen_settings(), position_clock(0))
+    rate_hz, played = pipeline.tts.rate_hz, []  # type: int, list[Pcm16]
+    player = FastPlayer(rate_hz, config.audio.output.buffer_size, played.append)
+    taker = TurnTaker(pipeline.stations, player, is_live=False)
+    answers: list[Answer] = []
+    for block in _then_silence(RecordingMicrophone(file, chunk_size=config.audio.input.chunk_size), listener):
+        ring.write(block)
+        for event in listener.drain():
+            trace = taker.handle(event)
+            if trace is not None:
+                _add_costs(trace, listener, config.audio.input.chunk_size)
+                answers.append(Answer(trace, rate_hz, played[:]))
+                played.clear()
+    return answers
+
+
+def _then_silence(microphone: Microphone, listener: Listener) -> Iterator[Pcm16]:
+    """The recording's blocks, then silence until no utterance is open."""
+    import numpy as np
+
+    silence = np.zeros(FRAME_SAMPLES * 10, np.int16)
+    try:
+        while (block := microphone.read()) is not None:
+            yield block
+        yield silence
+        while listener.in_speech:
+            yield silence
+    finally:
+        microphone.close()
+
+
+def _add_costs(trace: TurnTrace, listener: Listener, period_samples: int) -> None:
+    audio_ms, vad_ms = listener.cost.per_period_ms(period_samples)
+    trace.stages_ms = {"audio": round(audio_ms, 4), "vad": round(vad_ms, 4), **trace.stages_ms}
+
+
+class Appliance:
+    """The walk in its threads: capture, listen, turn, play.
+
+    ``start`` returns once the microphone is being read; ``stop`` ends the threads in reverse order and is
+    safe to call twice. ``failure`` is what ended a thread, if anything did.
+    """
+
+    def __init__(
+        self, pipeline: VoicePipeline, microphone: Microphone, speaker: Speaker, observers: Observers | None = None
+    ) -> None:
+        self.pipeline = pipeline
+        self.observers = observers or Observers()
+        self.ring = Ring(RING_SAMPLES)
+        self.capture = Capture(microphone, self.ring)
+        self.queue = TurnQueue()
+        self.player = Player(speaker)
+        self.taker = TurnTaker(pipeline.stations, self.player, on_state=self.observers.on_state)
+        self.listener = Listener(
+            self.ring, pipeline.make_vad(), pipeline.listen_settings(), lambda position: self.capture.now_ns()
+        )
+        self.failure: BaseException | None = None
+        self.turns = 0
+        self._microphone, self._speaker = microphone, speaker
+        self._busy = False
+        self._threads = [
+            threading.Thread(target=self._guard, args=(self._listen,), name="listen", daemon=True),
+            threading.Thread(target=self._guard, args=(self._take_turns,), name="turn", daemon=True),
+        ]
+
+    def start(self) -> None:
+        """Starts the threads from the speaker's end to the microphone's."""
+        self.player.start()
+        for thread in reversed(self._threads):
+            thread.start()
+        self.capture.start()
+
+    def stop(self) -> None:
+        """Stops from the microphone's end to the speaker's."""
+        self.capture.stop()
+        self.ring.close()
+        self.queue.close()
+        self.player.stop()
+        for thread in self._threads:
+            if thread.is_alive() and thread is not threading.current_thread():
+                thread.join(5.0)
+        self._microphone.close()
+        self._speaker.close()
+
+    def is_quiet(self) -> bool:
+        """Whether nothing is open: no speech, no waiting event, no turn in progress, every frame looked at."""
+        return not (self._busy or self.listener.in_speech or len(self.queue) or self.ring.available() >= FRAME_SAMPLES)
+
+    def _listen(self) -> None:
+        self.listener.run(self.queue.put)
+
+    def _take_turns(self) -> None:
+        while not self.queue.is_closed:
+            event = self.queue.get(0.5)
+            if event is None:
+                continue
+            self._busy = True
+            try:
+                self._take(event)
+            finally:
+                self._busy = False
+
+    def _take(self, event: TurnEvent) -> None:
+        self.taker.t0_ns = self.capture.t0_ns
+        try:
+            trace = self.taker.handle(event)
+        except RtvaError as error:
+            _log.error("a turn failed: %s", error)
+            self.observers.on_state(State.ERROR)
+            return
+        if trace is not None:
+            self.turns += 1
+            _add_costs(trace, self.listener, self.pipeline.config.audio.input.chunk_size)
+            self.observers.on_turn(trace)
+
+    def _guard(self, body: Callable[[], None]) -> None:
+        try:
+            body()
+        except BaseException as error:
+            self.failure = error
+            _log.critical("%s thread ended: %s", threading.current_thread().name, error, exc_info=True)
+
+
+@contextmanager
+def running(
+    pipeline: VoicePipeline, microphone: Microphone, speaker: Speaker, observers: Observers | None = None
+) -> Iterator[Appliance]:
+    """An appliance that is started, and stopped whatever happens."""
+    appliance = Appliance(pipeline, microphone, speaker, observers)
+    appliance.start()
+    try:
+        yield appliance
+    finally:
+        appliance.stop()
+
+
+def open_devices(pipeline: VoicePipeline) -> tuple[Microphone, Speaker]:
+    """The ALSA devices of the configuration; Unavailable names those that exist."""
+    audio = pipeline.config.audio
+    microphone: Any = backends.load("microphone", "alsa")(
+        audio.input.device,
+        rate_hz=audio.input.sample_rate,
+        channel=audio.input.channel,
+        chunk_size=audio.input.chunk_size,
+    )
+    try:
+        speaker: Any = backends.load("speaker", "alsa")(
+            audio.output.device, rate_hz=pipeline.tts.rate_hz, buffer_size=audio.output.buffer_size
+        )
+    except RtvaError:
+        microphone.close()
+        raise
+    return microphone, speaker
+
+
+def converse(pipeline: VoicePipeline, file: Path) -> list[Answer]:
+    """Walks one recording at real-time pace, through the real threads and a paced virtual speaker."""
+    config = pipeline.config
+    rate_hz, played, answers = pipeline.tts.rate_hz, [], []  # type: int, list[Pcm16], list[Answer]
+
+    def on_turn(trace: TurnTrace) -> None:
+        answers.append(Answer(trace, rate_hz, played[:]))
+        played.clear()
+
+    microphone = RecordingMicrophone(file, pace="real", chunk_size=config.audio.input.chunk_size, silence_after=True)
+    speaker = VirtualSpeaker(
+        rate_hz, pace="real", buffer_size=config.audio.output.buffer_size, on_samples=played.append
+    )
+    with running(pipeline, microphone, speaker, Observers(on_turn=on_turn)) as appliance:
+        wait_until_answered(appliance, microphone)
+    return answers
+
+
+def wait_until_answered(appliance: Appliance, microphone: RecordingMicrophone) -> None:
+    """Returns once the recording is over and nothing of it is open any more; raises what ended a thread."""
+    import time
+
+    quiet = 0
+    while quiet < 3:
+        time.sleep(0.05)
+        if appliance.failure is not None:
+            raise appliance.failure
+        over = microphone.ended and appliance.ring.consumed >= microphone.length
+        quiet = quiet + 1 if over and appliance.is_quiet() else 0

@@ -1,0 +1,125 @@
+"""``rtva ask FILE...``: the whole walk on recordings, each a conversation of its own."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from firmware_py.cli import common
+from firmware_py.errors import ConfigError, Unavailable
+from firmware_py.events import TurnTrace
+
+
+def register(subparsers: Any) -> None:
+    parser = subparsers.add_parser("ask", help="the whole walk on recordings", description=__doc__)
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="WAV or FLAC, any rate, any channels")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where the spoken answers go, one WAV a turn")
+    parser.add_argument("--pace", choices=("real", "fast"), default="fast", help="real time, or as fast as it goes")
+    parser.add_argument("--intents", type=Path, metavar="F", help="sentence templates beside the built-in ones")
+    parser.add_argument("--wake", action="store_true", help="listen only after a wake word")
+    parser.add_argument("--act", action="store_true", help="do what the intents ask for instead of only saying it")
+    common.add_config(parser)
+    common.add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from firmware_py import app
+    from firmware_py.pipeline import VoicePipeline
+
+    if args.wake:
+        raise Unavailable("ask --wake: this version has no wake word yet; without it every utterance is answered")
+    if args.out is not None:
+        make_folder(args.out)
+    config = common.with_intents(common.load_config(args), args.intents)
+    walk = app.replay if args.pace == "fast" else app.converse
+    names = FileNames(args.out)
+    with VoicePipeline(config) as pipeline:
+        try:
+            pipeline.initialize_components()
+        except ConfigError as error:
+            raise (common.bad_intents(error) if args.intents else error) from error
+        common.note(pipeline.notes)
+
+        def work(file: Path) -> None:
+            pipeline.new_conversation(act=args.act)
+            for answer in spoken_to(walk(pipeline, file)):
+                show(args, file, answer.trace, write_answer(answer, names, file))
+
+        def report(file: Path, message: str) -> None:
+            if args.json:
+                common.emit({**turn_fields(file, TurnTrace(), None), "error": message})
+
+        return common.each_file(args.files, work, report)
+
+
+def make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(f"{folder}: {error.strerror}") from error
+
+
+def spoken_to(answers: list[Any]) -> list[Any]:
+    """The turns in which something was said; one empty turn when nobody spoke."""
+    from firmware_py.app import Answer
+
+    heard = [a for a in answers if a.trace.transcript]
+    return heard or answers[:1] or [Answer(TurnTrace())]
+
+
+class FileNames:
+    """A name for each answer: the recording's, numbered from the second turn on; never one twice."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+        self._used: set[str] = set()
+
+    def next(self, file: Path) -> Path | None:
+        if self.folder is None:
+            return None
+        number, name = 1, file.stem
+        while name in self._used:
+            number += 1
+            name = f"{file.stem}-{number}"
+        self._used.add(name)
+        return self.folder / f"{name}.wav"
+
+
+def write_answer(answer: Any, names: FileNames, file: Path) -> Path | None:
+    """Writes the answer's sound, if there is any and a folder to put it in."""
+    from firmware_py.audio.wav import write_wav
+
+    if not answer.chunks or (out := names.next(file)) is None:
+        return None
+    write_wav(out, answer.rate_hz, answer.chunks)
+    return out
+
+
+def turn_fields(file: Path, trace: TurnTrace, out: Path | None) -> dict[str, Any]:
+    """The JSON of one turn."""
+    return {
+        "file": str(file),
+        "transcript": trace.transcript,
+        "intent": trace.intent,
+        "slots": dict(trace.slots),
+        "score": round(trace.score, 4),
+        "reply": trace.reply,
+        "out": None if out is None else str(out),
+        "marks_ms": trace.marks_ms(),
+        "stages_ms": trace.stages_ms,
+        "draft_hit": trace.draft_hit,
+        "draft_ready": trace.draft_ready,
+    }
+
+
+def show(args: argparse.Namespace, file: Path, trace: TurnTrace, out: Path | None) -> None:
+    if args.json:
+        common.emit(turn_fields(file, trace, out))
+        return
+    print(f"{file}\n  heard  {trace.transcript or '(nobody spoke)'}")
+    if trace.transcript:
+        print(f"  meant  {trace.intent or '(unknown)'} {dict(trace.slots) or ''}\n  reply  {trace.reply}")
+    if out is not None:
+        print(f"  voice  {out}")

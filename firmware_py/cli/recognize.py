@@ -1,0 +1,66 @@
+"""``rtva recognize FILE... --intents F``: speech to intent with the given templates alone."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from firmware_py.cli import common
+from firmware_py.cli.transcribe import warm_recognition
+from firmware_py.errors import ConfigError
+
+
+def register(subparsers: Any) -> None:
+    parser = subparsers.add_parser("recognize", help="speech to intent with given templates", description=__doc__)
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="WAV or FLAC, any rate, any channels")
+    parser.add_argument("--intents", type=Path, metavar="F", required=True, help="sentence templates (hassil YAML)")
+    common.add_config(parser)
+    common.add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from firmware_py import backends
+    from firmware_py.audio.recording import load
+    from firmware_py.pipeline import VoicePipeline
+
+    config = common.load_config(args)
+    try:
+        understanding = backends.load("understanding", "hassil")(
+            templates=(args.intents,), builtin=False, repair_threshold=config.nlp.repair_threshold
+        )
+    except ConfigError as error:
+        raise common.bad_intents(error) from error
+    with VoicePipeline(config) as pipeline:
+        warm_recognition(pipeline)
+        common.note(pipeline.notes)
+
+        def work(file: Path) -> None:
+            transcript = pipeline.stt.transcribe(load(file))
+            understood = understanding.understand(transcript.text)
+            show(
+                args,
+                {
+                    "file": str(file),
+                    "transcript": understood.text if understood.intent else transcript.text,
+                    "intent": understood.intent,
+                    "slots": dict(understood.slots),
+                    "score": round(understood.score, 4),
+                },
+            )
+
+        def report(file: Path, message: str) -> None:
+            if args.json:
+                empty = {"transcript": None, "intent": None, "slots": {}, "score": 0.0}
+                common.emit({"file": str(file), **empty, "error": message})
+
+        return common.each_file(args.files, work, report)
+
+
+def show(args: argparse.Namespace, fields: dict[str, Any]) -> None:
+    if args.json:
+        common.emit(fields)
+        return
+    slots = " ".join(f"{name}={value!r}" for name, value in fields["slots"].items())
+    print(f"{fields['file']}: {fields['intent'] or 'not understood'} {slots} ({fields['transcript']})", flush=True)

@@ -1,0 +1,137 @@
+"""The listen station: ring -> 10 ms frames -> VAD and endpointer -> turn events.
+
+It owns no audio and knows no device. The thread that runs it blocks only in the ring's wait and never for
+the turn thread: events go into a bounded queue.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from firmware_py._endpoint import ENDPOINT, PAUSE, RESUME, SPEECH, TOO_LONG, Endpointer
+from firmware_py._front import FrontEnd
+from firmware_py._ring import Ring
+from firmware_py.events import FRAME_SAMPLES, RATE_HZ, Kind, Pcm16, TurnEvent
+from firmware_py.ports import Vad
+
+KINDS = {SPEECH: Kind.SPEECH, PAUSE: Kind.PAUSE, RESUME: Kind.RESUME, ENDPOINT: Kind.ENDPOINT, TOO_LONG: Kind.TOO_LONG}
+WITH_AUDIO = (Kind.PAUSE, Kind.ENDPOINT, Kind.TOO_LONG)
+
+
+@dataclass(frozen=True)
+class ListenSettings:
+    """The guide's VAD knobs, in milliseconds (``max_utterance_s`` in seconds)."""
+
+    padding_duration_ms: int = 300
+    min_speech_duration_ms: int = 250
+    pause_ms: int = 100
+    hangover_ms: int = 500
+    max_utterance_s: float = 15.0
+
+
+@dataclass
+class ListenCost:
+    """Time spent since the utterance began: what the "audio" and "vad" rows of a turn are made of."""
+
+    frames: int = 0
+    front_ns: int = 0
+    vad_ns: int = 0
+
+    def per_period_ms(self, period_samples: int) -> tuple[float, float]:
+        """Mean milliseconds of front end and VAD for one device period of ``period_samples``."""
+        periods = max(self.frames * FRAME_SAMPLES / period_samples, 1e-9)
+        return self.front_ns / 1e6 / periods, self.vad_ns / 1e6 / periods
+
+
+class Listener:
+    """Turns samples into turn events.
+
+    ``clock(position)`` gives the monotonic nanosecond at which sample ``position`` was decided upon: the real
+    clock for a live microphone, ``t0 + position / rate`` for a recording at fast pace.
+    """
+
+    def __init__(self, ring: Ring, vad: Vad, settings: ListenSettings, clock: Callable[[int], int]) -> None:
+        self.ring = ring
+        self.vad = vad
+        self.clock = clock
+        self.cost = ListenCost()
+        self.level_db = -120.0
+        self.floor_db = -120.0
+        self.is_deaf = False
+        self._front = FrontEnd()
+        self._endpointer = Endpointer(
+            preroll_ms=settings.padding_duration_ms,
+            min_speech_ms=settings.min_speech_duration_ms,
+            pause_ms=settings.pause_ms,
+            hangover_ms=settings.hangover_ms,
+            max_utterance_ms=int(settings.max_utterance_s * 1000),
+        )
+        self._frame = np.zeros(FRAME_SAMPLES, np.int16)
+        self._clean = np.zeros(FRAME_SAMPLES, np.int16)
+        self._overrun = 0
+
+    @property
+    def in_speech(self) -> bool:
+        """Whether an utterance is open."""
+        return bool(self._endpointer.in_speech)
+
+    def set_hangover(self, ms: int) -> None:
+        """The hangover of the utterance in progress; the next one begins with the configured one again."""
+        self._endpointer.set_hangover(ms)
+
+    def drain(self) -> list[TurnEvent]:
+        """Works through every whole frame in the ring and returns what was decided."""
+        events: list[TurnEvent] = []
+        while self.ring.available() >= FRAME_SAMPLES:
+            self.ring.read_into(self._frame)
+            self._skip_lost()
+            events += self._push(self._frame)
+        return events
+
+    def run(self, emit: Callable[[TurnEvent], None], wait_s: float = 0.5) -> None:
+        """The listen thread: until the ring is closed."""
+        while not self.ring.closed:
+            self.ring.wait(FRAME_SAMPLES, wait_s)
+            for event in self.drain():
+                emit(event)
+
+    def _skip_lost(self) -> None:
+        """After an overrun the stream has a hole: detector and endpointer start anew behind it."""
+        if self.ring.overrun != self._overrun:
+            self._overrun = self.ring.overrun
+            self.vad.reset()
+            self._endpointer.reset(self.ring.consumed - FRAME_SAMPLES)
+
+    def _push(self, frame: Pcm16) -> list[TurnEvent]:
+        started = time.perf_counter_ns()
+        self._front.process(frame, self._clean)
+        between = time.perf_counter_ns()
+        verdict = self.vad.push(self._clean) if not self.is_deaf else 0
+        after_vad = time.perf_counter_ns()
+        self.level_db, self.floor_db = self._front.level_db, self._front.floor_db
+        decided = self._endpointer.push(verdict, self._front.is_active if not self.is_deaf else 0)
+        cost = self.cost
+        cost.frames += 1
+        cost.vad_ns += after_vad - between
+        cost.front_ns += time.perf_counter_ns() - after_vad + between - started
+        return [self._event(*d) for d in decided]
+
+    def _event(self, code: int, at: int, start: int, speech_start: int, speech_end: int) -> TurnEvent:
+        kind = KINDS[code]
+        if kind is Kind.SPEECH:
+            self.cost = ListenCost()
+        audio = self._utterance(start, at) if kind in WITH_AUDIO else np.zeros(0, np.int16)
+        return TurnEvent(kind, at, start, speech_start, speech_end, self.clock(at), audio)
+
+    def _utterance(self, start: int, at: int) -> Pcm16:
+        oldest = max(0, self.ring.written - self.ring.capacity)
+        return np.asarray(self.ring.copy(max(start, oldest), at), dtype=np.int16)
+
+
+def seconds(position: int) -> float:
+    """Seconds of capture before sample ``position``."""
+    return position / RATE_HZ

@@ -1,0 +1,180 @@
+"""The walk as a library: engines made from the configuration, by name, when they are first needed.
+
+``VoicePipeline`` knows the configuration, the weights and the backends' names; it never sees an adapter.
+Whether an engine runs in this process or in a worker is the caller's choice (``make_engine``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, cast
+
+from firmware_py import backends, models
+from firmware_py.config import Config
+from firmware_py.errors import Unavailable
+from firmware_py.listen import ListenSettings
+from firmware_py.ports import Responder, SpeechToText, TextToSpeech, Understanding, Vad
+from firmware_py.turn import Stations
+
+MakeEngine = Callable[[str, str, dict[str, Any]], Any]
+
+
+def in_process(kind: str, name: str, arguments: dict[str, Any]) -> Any:
+    """An engine in this process: the library's and the tests' way."""
+    return backends.load(kind, name)(**arguments)
+
+
+class VoicePipeline:
+    """The stations of the walk for one configuration.
+
+    ``notes`` collects one line for each substitution ("base.en is not here: ..."). Raises Unavailable when
+    weights or an engine are missing and BadWeights when a file is not what the manifest says. ``close`` ends
+    the engines; a pipeline is also a context manager.
+    """
+
+    def __init__(self, config: Config | None = None, *, make_engine: MakeEngine = in_process) -> None:
+        self.config = config or Config.default()
+        self.notes: list[str] = []
+        self.load_ms: dict[str, float] = {}
+        self._make_engine = make_engine
+        self._parts: dict[str, Any] = {}
+        self._stt_model = self.config.stt.model
+        self._act = False
+
+    def initialize_components(self, *, stt_model: str | None = None) -> None:
+        """Loads and warms recognition, understanding, replies and voice now instead of at first use.
+
+        ``stt_model`` replaces the configured model. Calling it again changes the model, and reloads nothing
+        else.
+        """
+        if stt_model is not None and stt_model != self._stt_model:
+            self._stt_model = stt_model
+            self._close_part("stt")
+        for part in (self.stt, self.tts):
+            warm = getattr(part, "warm", None)
+            if warm is not None:
+                warm()
+        _ = self.stations
+
+    @property
+    def stt(self) -> SpeechToText:
+        """Speech to text: ``stt.transcribe(samples).text``."""
+        return cast(SpeechToText, self._part("stt", self._make_stt))
+
+    @property
+    def tts(self) -> TextToSpeech:
+        """Text to speech: ``tts.synthesize(text)`` yields int16 chunks."""
+        return cast(TextToSpeech, self._part("tts", self._make_tts))
+
+    @property
+    def understanding(self) -> Understanding:
+        """Text to intent: ``understanding.understand(text)``."""
+        return cast(Understanding, self._part("understanding", self._make_understanding))
+
+    @property
+    def responder(self) -> Responder:
+        """Intent to reply."""
+        return cast(Responder, self._part("responder", self._make_responder))
+
+    @property
+    def stations(self) -> Stations:
+        """All four, as a turn needs them."""
+        return Stations(self.stt, self.understanding, self.responder, self.tts)
+
+    def new_conversation(self, *, act: bool = False) -> None:
+        """Forgets history and cached replies; ``act`` lets replies do what they say instead of dry."""
+        self._close_part("responder")
+        self._act = act
+
+    def make_vad(self) -> Vad:
+        """A fresh detector; each stream needs its own."""
+        vad = self.config.vad
+        arguments: dict[str, Any] = {"aggressiveness": vad.aggressiveness}
+        if vad.engine == "silero":
+            arguments["model"] = models.resolve_vad("silero")
+        return cast(Vad, in_process("vad", vad.engine, arguments))
+
+    def listen_settings(self) -> ListenSettings:
+        """The endpointer's knobs."""
+        vad = self.config.vad
+        return ListenSettings(
+            padding_duration_ms=vad.padding_duration_ms,
+            min_speech_duration_ms=vad.min_speech_duration_ms,
+            pause_ms=vad.pause_ms,
+            hangover_ms=vad.hangover_ms,
+            max_utterance_s=vad.max_utterance_s,
+        )
+
+    def close(self) -> None:
+        """Ends the engines; safe to call twice."""
+        for name in list(self._parts):
+            self._close_part(name)
+
+    def __enter__(self) -> VoicePipeline:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _part(self, name: str, make: Callable[[], Any]) -> Any:
+        if name not in self._parts:
+            started = time.perf_counter_ns()
+            self._parts[name] = make()
+            self.load_ms[name] = round((time.perf_counter_ns() - started) / 1e6, 3)
+        return self._parts[name]
+
+    def _close_part(self, name: str) -> None:
+        close = getattr(self._parts.pop(name, None), "close", None)
+        if close is not None:
+            close()
+
+    def _note(self, note: str | None) -> None:
+        if note and note not in self.notes:
+            self.notes.append(note)
+
+    def _make_stt(self) -> Any:
+        stt = self.config.stt
+        weights = models.resolve_stt(self._stt_model, stt.optimization.compute_type)
+        self._note(weights.note)
+        language = weights.language or stt.language
+        if stt.optimization.device == "cuda":
+            raise Unavailable("stt.optimization.device is cuda, and this build of whisper.cpp has no CUDA")
+        arguments = {
+            "model": weights.path,
+            "threads": stt.optimization.num_workers,
+            "language": None if language == "auto" else language,
+        }
+        return self._make_engine("stt", "whisper_cpp", arguments)
+
+    def _make_tts(self) -> Any:
+        tts = self.config.tts
+        engine = tts.engine
+        if engine not in backends.names("tts"):
+            self._note(f"tts.engine {engine} is not here: using piper")
+            engine = "piper"
+        voice = models.resolve_voice(tts.voice)
+        self._note(voice.note)
+        arguments = {
+            "onnx": voice.onnx,
+            "config": voice.config,
+            "streaming": tts.streaming,
+            "sentence_splitting": tts.sentence_splitting,
+        }
+        return self._make_engine("tts", engine, arguments)
+
+    def _make_understanding(self) -> Any:
+        nlp = self.config.nlp
+        arguments = {"templates": nlp.intent_paths(), "repair_threshold": nlp.repair_threshold}
+        return in_process("understanding", "hassil", arguments)
+
+    def _make_responder(self) -> Any:
+        cache, context = self.config.response_generation.cache, self.config.nlp.context_manager
+        arguments = {
+            "cache_enabled": cache.enabled,
+            "cache_size": cache.size,
+            "cache_ttl_s": cache.ttl,
+            "max_history": context.max_history,
+            "context_timeout_s": context.context_timeout,
+        }
+        return in_process("responder", "skills", arguments)
