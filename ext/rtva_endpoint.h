@@ -1,0 +1,200 @@
+/* rtva_endpoint: from a verdict every 10 ms to the five turn events, with exact sample positions.
+ *
+ * Contract
+ * - One push a frame of 160 samples, in order. No allocation, no system call, no state outside the struct.
+ * - A verdict is 1 (speech), 0 (not) or -1 (unknown). Unknown is neither: it ends no run and adds to no silence.
+ * - Positions stand at frame boundaries. Of an utterance, SPEECH comes first and exactly once, ENDPOINT or TOO_LONG
+ *   last and exactly once; between them PAUSE and RESUME alternate, beginning with PAUSE. A burst that never
+ *   reaches min_speech gives no event at all.
+ * - start = speech_start - preroll, but never before what the utterance before has used (its speech_end, or all of it
+ *   if it was cut off as TOO_LONG) nor before the stream. speech_end is one past the last voiced sample so far.
+ *
+ * What counts
+ * - The detector's verdict is corrected by the energy detector's (`activity`, rtva_front.h; -1 if there is none):
+ *   a detector holds "speech" for 60 to 150 ms after the voice has gone. Where the frame is quiet, speech is disbelieved,
+ *   for at most `veto` frames in a row: a detector that insists longer hears something the energy does not.
+ * - Voice is a run of at least `debounce` speech frames; shorter runs are silence.
+ * - A candidate collects credit: 1 a voiced frame or bridged gap frame, 2 if the frame is strong (20 dB above the noise).
+ *   It becomes SPEECH at `min_speech`, is dropped after `bridge` frames of silence. So "no" and "stop", with 130 ms of
+ *   loud voice, pass a minimum of 250 ms that keeps out a second of scattered blips at the noise.
+ * - PAUSE and ENDPOINT are decided on a silent frame alone, by the count of silent frames since the last voiced one.
+ */
+#ifndef RTVA_ENDPOINT_H
+#define RTVA_ENDPOINT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define RTVA_ENDPOINT_SAMPLES 160
+#define RTVA_ENDPOINT_EVENTS 2 /* at most this many a push: PAUSE or RESUME, then TOO_LONG */
+
+enum { RTVA_SPEECH = 0, RTVA_PAUSE = 1, RTVA_RESUME = 2, RTVA_ENDPOINT = 3, RTVA_TOO_LONG = 4 };
+
+enum { RTVA_ENDPOINT_OK = 0, RTVA_ENDPOINT_BAD_CONFIG = -1 };
+
+/* All in frames. */
+typedef struct rtva_endpoint_config {
+    int32_t preroll;
+    int32_t min_speech;
+    int32_t pause;
+    int32_t hangover;
+    int32_t max_utterance; /* from `start`, so it bounds the audio of a turn */
+    int32_t debounce;
+    int32_t bridge;
+    int32_t veto;
+} rtva_endpoint_config;
+
+typedef struct rtva_endpoint_event {
+    int32_t kind;
+    int64_t at, start, speech_start, speech_end;
+} rtva_endpoint_event;
+
+typedef struct rtva_endpoint {
+    rtva_endpoint_config config;
+    int64_t position; /* end of the last frame */
+    int64_t earliest; /* no utterance starts before this */
+    int64_t run_start, speech_start, speech_end;
+    int32_t hangover; /* of the utterance in progress */
+    int32_t run;      /* speech frames in a row (unknown ones do not break it) */
+    int32_t run_credit;
+    int32_t credit;
+    int32_t silence; /* silent frames since the last voiced one */
+    int32_t vetoed;  /* speech frames disbelieved in a row */
+    bool is_candidate, in_speech, is_paused;
+} rtva_endpoint;
+
+static inline void rtva_endpoint_forget_(rtva_endpoint *e)
+{
+    e->run = e->run_credit = e->credit = e->silence = 0;
+    e->is_candidate = e->in_speech = e->is_paused = false;
+    e->hangover = e->config.hangover;
+}
+
+/* Starts over at sample `position`. */
+static inline void rtva_endpoint_reset(rtva_endpoint *e, int64_t position)
+{
+    e->position = e->earliest = position;
+    e->vetoed = 0;
+    rtva_endpoint_forget_(e);
+}
+
+static inline int rtva_endpoint_init(rtva_endpoint *e, const rtva_endpoint_config *c, int64_t position)
+{
+    if (c->preroll < 0 || c->min_speech < 1 || c->pause < 1 || c->hangover < 1 || c->debounce < 1 || c->bridge < 1 ||
+        c->veto < 0 || c->max_utterance < c->preroll + c->min_speech + c->bridge)
+        return RTVA_ENDPOINT_BAD_CONFIG;
+    *e = (rtva_endpoint){.config = *c};
+    rtva_endpoint_reset(e, position);
+    return RTVA_ENDPOINT_OK;
+}
+
+/* For the utterance in progress alone; false when there is none, so that a late caller cannot touch the next. */
+static inline bool rtva_endpoint_set_hangover(rtva_endpoint *e, int32_t frames)
+{
+    if (e->in_speech && frames >= 1)
+        e->hangover = frames;
+    return e->in_speech;
+}
+
+static inline int64_t rtva_endpoint_start_(const rtva_endpoint *e)
+{
+    int64_t start = e->speech_start - (int64_t)e->config.preroll * RTVA_ENDPOINT_SAMPLES;
+    return start > e->earliest ? start : e->earliest;
+}
+
+/* The detector's verdict, corrected by the energy detector's. */
+static inline int rtva_endpoint_combine_(rtva_endpoint *e, int verdict, int activity)
+{
+    if (verdict <= 0 || activity != 0) {
+        if (verdict >= 0)
+            e->vetoed = 0;
+        return verdict;
+    }
+    if (e->vetoed >= e->config.veto)
+        return verdict;
+    e->vetoed++;
+    return 0;
+}
+
+/* A speech frame: true when it is voiced, that is when its run is long enough to be believed. */
+static inline bool rtva_endpoint_voice_(rtva_endpoint *e, bool is_strong)
+{
+    if (e->run++ == 0)
+        e->run_start = e->position - RTVA_ENDPOINT_SAMPLES;
+    e->run_credit += is_strong ? 2 : 1;
+    if (e->run < e->config.debounce)
+        return false;
+    if (!e->is_candidate && !e->in_speech) {
+        e->is_candidate = true;
+        e->speech_start = e->run_start;
+        e->silence = 0;
+    }
+    e->credit += e->run_credit + e->silence;
+    e->run_credit = e->silence = 0;
+    e->speech_end = e->position;
+    return true;
+}
+
+static inline rtva_endpoint_event rtva_endpoint_event_(const rtva_endpoint *e, int kind)
+{
+    return (rtva_endpoint_event){kind, e->position, rtva_endpoint_start_(e), e->speech_start, e->speech_end};
+}
+
+static inline int rtva_endpoint_on_voice_(rtva_endpoint *e, rtva_endpoint_event *events)
+{
+    if (e->is_candidate && e->credit >= e->config.min_speech) {
+        e->is_candidate = false;
+        e->in_speech = true;
+        events[0] = rtva_endpoint_event_(e, RTVA_SPEECH);
+        return 1;
+    }
+    if (e->is_paused) {
+        e->is_paused = false;
+        events[0] = rtva_endpoint_event_(e, RTVA_RESUME);
+        return 1;
+    }
+    return 0;
+}
+
+static inline int rtva_endpoint_on_silence_(rtva_endpoint *e, rtva_endpoint_event *events)
+{
+    e->silence += 1 + (e->run < e->config.debounce ? e->run : 0); /* a run too short was silence after all */
+    e->run = e->run_credit = 0;
+    if (e->is_candidate && e->silence >= e->config.bridge)
+        rtva_endpoint_forget_(e);
+    if (!e->in_speech)
+        return 0;
+    if (e->silence >= e->hangover) {
+        events[0] = rtva_endpoint_event_(e, RTVA_ENDPOINT);
+        e->earliest = e->speech_end;
+        rtva_endpoint_forget_(e);
+        return 1;
+    }
+    if (!e->is_paused && e->silence >= e->config.pause) {
+        e->is_paused = true;
+        events[0] = rtva_endpoint_event_(e, RTVA_PAUSE);
+        return 1;
+    }
+    return 0;
+}
+
+/* One frame. Writes up to RTVA_ENDPOINT_EVENTS events and returns how many. */
+static inline int rtva_endpoint_push(rtva_endpoint *e, int verdict, int activity, rtva_endpoint_event *events)
+{
+    e->position += RTVA_ENDPOINT_SAMPLES;
+    verdict = rtva_endpoint_combine_(e, verdict, activity);
+    int count = 0;
+    if (verdict > 0 && rtva_endpoint_voice_(e, activity >= 2))
+        count = rtva_endpoint_on_voice_(e, events);
+    else if (verdict == 0)
+        count = rtva_endpoint_on_silence_(e, events);
+    int64_t longest = (int64_t)e->config.max_utterance * RTVA_ENDPOINT_SAMPLES;
+    if (e->in_speech && e->position - rtva_endpoint_start_(e) >= longest) {
+        events[count++] = rtva_endpoint_event_(e, RTVA_TOO_LONG);
+        e->earliest = e->position;
+        rtva_endpoint_forget_(e);
+    }
+    return count;
+}
+
+#endif
