@@ -1,0 +1,161 @@
+"""Where weights lie on this machine, and how a file gets there whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from firmware_py.errors import BadWeights, Unavailable
+from firmware_py.weights.manifest import Entry, Pin
+
+_CHUNK = 1 << 20
+
+
+def home() -> Path:
+    """``$RTVA_HOME``, else systemd's ``$STATE_DIRECTORY``, else ``${XDG_DATA_HOME:-~/.local/share}/rtva``."""
+    chosen = os.environ.get("RTVA_HOME") or os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+    if chosen:
+        return Path(chosen).absolute()
+    data = os.environ.get("XDG_DATA_HOME", "")
+    return (Path(data) if data.startswith("/") else Path.home() / ".local" / "share") / "rtva"
+
+
+def digest(path: Path) -> Pin:
+    """Size and sha256 of a file, read whole."""
+    sha = hashlib.sha256()
+    size = 0
+    with path.open("rb", buffering=0) as file:
+        while chunk := file.read(_CHUNK):
+            sha.update(chunk)
+            size += len(chunk)
+    return Pin(size, sha.hexdigest())
+
+
+def check(path: Path, pin: Pin) -> None:
+    """Raises BadWeights naming the file, what was expected and what was found; reads the whole file."""
+    size = path.stat().st_size
+    if size != pin.size:
+        raise BadWeights(f"{path}: size {size}, expected {pin.size}: it is truncated or not the file it should be")
+    found = digest(path).sha256
+    if found != pin.sha256:
+        raise BadWeights(f"{path}: sha256 {found[:12]}..., expected {pin.sha256[:12]}...: refused")
+
+
+def fsync_directory(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+class Store:
+    """The files under ``<home>/models``: ``<kind>/<entry>/<file>``.
+
+    ``.incoming`` is where files grow; only whole, synced files are renamed out of it, so a power cut leaves the
+    old file or the new one. ``.verified.json`` remembers size, time and sha256 of what was checked, for quick
+    answers; it is never trusted before a load.
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        self.root = (root or home()) / "models"
+        self.incoming = self.root / ".incoming"
+        self._memo_path = self.root / ".verified.json"
+
+    def path(self, entry: Entry, name: str) -> Path:
+        return self.root / entry.kind / entry.name / name
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Path]:
+        """Holds the store's lock and gives a fresh directory for unfinished files, removed at the end."""
+        try:
+            self.incoming.mkdir(parents=True, exist_ok=True)
+            with (self.root / ".lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                work = self.incoming / "work"
+                shutil.rmtree(work, ignore_errors=True)
+                work.mkdir()
+                try:
+                    yield work
+                finally:
+                    shutil.rmtree(work, ignore_errors=True)
+        except OSError as error:
+            if error.errno is None or isinstance(error, BadWeights):
+                raise
+            raise Unavailable(f"{error.filename or self.root}: {error.strerror}") from error
+
+    def keep(self, unfinished: Path, target: Path, pin: Pin) -> None:
+        """Syncs a finished file and renames it to its place; ``pin`` is what was measured while it was made."""
+        with unfinished.open("rb+") as file:
+            os.fsync(file.fileno())
+        target.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.replace(target)
+        fsync_directory(target.parent)
+        self._remember(target, pin)
+
+    def write_text(self, work: Path, target: Path, text: str) -> None:
+        """A small file, written atomically."""
+        new = work / target.name
+        new.write_text(text, encoding="utf-8")
+        with new.open("rb+") as file:
+            os.fsync(file.fileno())
+        new.replace(target)
+        fsync_directory(target.parent)
+
+    def looks_good(self, path: Path, pin: Pin) -> bool:
+        """Whether a file is what it should be, believing the memo when size and time are unchanged."""
+        try:
+            stat = path.stat()
+        except OSError:
+            return False
+        if stat.st_size != pin.size:
+            return False
+        if self._memo().get(self._key(path)) == [stat.st_size, stat.st_mtime_ns, pin.sha256]:
+            return True
+        if digest(path) != pin:
+            return False
+        with contextlib.suppress(OSError):
+            self._remember(path, pin)
+        return True
+
+    def _key(self, path: Path) -> str:
+        return path.relative_to(self.root).as_posix()
+
+    def _memo(self) -> dict[str, list[object]]:
+        try:
+            memo = json.loads(self._memo_path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return memo if isinstance(memo, dict) else {}
+
+    def _remember(self, path: Path, pin: Pin) -> None:
+        stat = path.stat()
+        memo = self._memo() | {self._key(path): [stat.st_size, stat.st_mtime_ns, pin.sha256]}
+        new = self.incoming / f"verified.{os.getpid()}"
+        new.write_text(json.dumps(memo, indent=1), encoding="utf-8")
+        new.replace(self._memo_path)
+
+
+class HashingFile:
+    """A binary file for writing that measures size and sha256 as it goes."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._sha = hashlib.sha256()
+        self._size = 0
+
+    def write(self, data: bytes) -> int:
+        self._sha.update(data)
+        self._size += len(data)
+        return self._file.write(data)
+
+    @property
+    def pin(self) -> Pin:
+        return Pin(self._size, self._sha.hexdigest())
