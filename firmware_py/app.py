@@ -26,7 +26,7 @@ from firmware_py.events import FRAME_SAMPLES, RATE_HZ, Pcm16, State, TurnEvent, 
 from firmware_py.listen import Listener
 from firmware_py.pipeline import VoicePipeline
 from firmware_py.ports import Microphone, Speaker
-from firmware_py.turn import TurnTaker
+from firmware_py.turn import TurnSettings, TurnTaker
 from firmware_py.turn_queue import TurnQueue
 
 RING_SAMPLES = 1 << 19
@@ -67,7 +67,7 @@ def replay(pipeline: VoicePipeline, file: Path) -> list[Answer]:
     listener = Listener(ring, pipeline.make_vad(), pipeline.listen_settings(), position_clock(0))
     rate_hz, played = pipeline.tts.rate_hz, []  # type: int, list[Pcm16]
     player = FastPlayer(rate_hz, config.audio.output.buffer_size, played.append)
-    taker = TurnTaker(pipeline.stations, player, is_live=False)
+    taker = TurnTaker(pipeline.stations, player, TurnSettings(is_live=False, drafts=pipeline.drafts))
     answers: list[Answer] = []
     for block in _then_silence(RecordingMicrophone(file, chunk_size=config.audio.input.chunk_size), listener):
         ring.write(block)
@@ -116,7 +116,13 @@ class Appliance:
         self.capture = Capture(microphone, self.ring)
         self.queue = TurnQueue()
         self.player = Player(speaker)
-        self.taker = TurnTaker(pipeline.stations, self.player, on_state=self.observers.on_state)
+        self.taker = TurnTaker(
+            pipeline.stations,
+            self.player,
+            TurnSettings(drafts=pipeline.drafts),
+            has_resumed=self.queue.has_resumed,
+            on_state=self.observers.on_state,
+        )
         self.listener = Listener(
             self.ring, pipeline.make_vad(), pipeline.listen_settings(), lambda position: self.capture.now_ns()
         )

@@ -12,10 +12,10 @@ from typing import Any, cast
 
 from firmware_py import backends, models
 from firmware_py.config import Config
+from firmware_py.draft import Stations
 from firmware_py.errors import Unavailable
 from firmware_py.listen import ListenSettings
 from firmware_py.ports import Responder, SpeechToText, TextToSpeech, Understanding, Vad
-from firmware_py.turn import Stations
 
 MakeEngine = Callable[[str, str, dict[str, Any]], Any]
 
@@ -86,6 +86,11 @@ class VoicePipeline:
         """Forgets history and cached replies; ``act`` lets replies do what they say instead of dry."""
         self._close_part("responder")
         self._act = act
+
+    @property
+    def drafts(self) -> bool:
+        """Whether answers are drafted in pauses: ``mode: async`` with streaming recognition."""
+        return self.config.pipeline.processing.mode == "async" and self.config.stt.streaming
 
     def make_vad(self) -> Vad:
         """A fresh detector; each stream needs its own."""

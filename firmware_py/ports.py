@@ -137,6 +137,10 @@ class Playback(Protocol):
 
 
 class Player(Protocol):
-    """Owns the speaker. ``play`` takes the chunks as they are made and returns at once."""
+    """Owns the speaker. ``play`` takes the chunks as they are made and returns at once.
 
-    def play(self, chunks: Iterator[Pcm16]) -> Playback: ...
+    ``at_ns`` is the time the first chunk was ready, for a player on a recording's clock; a live one stamps
+    its marks itself and ignores it.
+    """
+
+    def play(self, chunks: Iterator[Pcm16], at_ns: int | None = None) -> Playback: ...

@@ -1,130 +1,151 @@
 """The turn station: one utterance at a time, from its audio to an answer on its way out.
 
-Speech to text, understanding, reply and voice are called here and nowhere else. Only :meth:`TurnTaker.take`
-has side effects (it commits the reply and speaks), and it is called for a turn that is over.
+At a pause it drafts, when speech goes on it throws the draft away, at the endpoint it commits the draft or
+does the work then. Only :meth:`TurnTaker.finish` has side effects, and it is called for a turn that is over.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TypeVar
 
-from firmware_py.events import RATE_HZ, Kind, Pcm16, Reply, State, Transcript, TurnEvent, TurnTrace, Understood
-from firmware_py.ports import Player, Responder, SpeechToText, TextToSpeech, Understanding
+from firmware_py.draft import StageClock, Stations, Work, work_on
+from firmware_py.errors import Cancelled
+from firmware_py.events import RATE_HZ, Kind, Pcm16, State, TurnEvent, TurnTrace
+from firmware_py.ports import Player
 
-T = TypeVar("T")
-
-TAIL_MS = 200
-"""Silence kept behind the last voiced sample: what a draft at the pause has seen, so both see the same."""
+__all__ = ["Stations", "TurnSettings", "TurnTaker"]
 
 
 @dataclass(frozen=True)
-class Stations:
-    """The engines a turn passes through."""
+class TurnSettings:
+    """``is_live`` chooses the clock; ``drafts`` is false in ``pipeline.processing.mode: sync``."""
 
-    stt: SpeechToText
-    understanding: Understanding
-    responder: Responder
-    tts: TextToSpeech
-
-
-class StageClock:
-    """Stamps the stages of one turn.
-
-    Live, it is the monotonic clock. For a recording at fast pace the endpoint stands at its sample's time, so
-    each later mark is the endpoint's plus the time the stages took.
-    """
-
-    def __init__(self, origin_ns: int | None = None) -> None:
-        self._offset = 0 if origin_ns is None else origin_ns - time.monotonic_ns()
-
-    def now(self) -> int:
-        return time.monotonic_ns() + self._offset
+    is_live: bool = True
+    drafts: bool = False
 
 
 @dataclass
 class TurnTaker:
-    """Takes turns. ``is_live`` chooses the clock; ``on_state`` and ``on_turn`` must return at once."""
+    """Takes turns. The callbacks must return at once.
+
+    ``has_resumed`` tells, while a draft is made, that speech went on: the draft is abandoned at the next
+    step. ``on_draft`` is given each finished draft (the endpointer may wait longer or less for it).
+    """
 
     stations: Stations
     player: Player
-    is_live: bool = True
-    t0_ns: int = 0
+    settings: TurnSettings = field(default_factory=TurnSettings)
+    has_resumed: Callable[[], bool] = field(default=lambda: False)
     on_state: Callable[[State], None] = field(default=lambda state: None)
+    on_draft: Callable[[Work], None] = field(default=lambda work: None)
+    t0_ns: int = 0
+    drafts_discarded: int = 0
+    _draft: Work | None = None
+    _pause_ns: int | None = None
+    _discarded_this_turn: int = 0
 
     def handle(self, event: TurnEvent) -> TurnTrace | None:
         """Reacts to one turn event; returns the trace of a turn that is over, else None."""
         if event.kind is Kind.SPEECH:
-            self.on_state(State.LISTENING)
-        elif event.kind in (Kind.ENDPOINT, Kind.TOO_LONG):
-            self.on_state(State.THINKING)
-            try:
-                return self.take(event)
-            finally:
-                self.on_state(State.IDLE)
+            self._begin()
+        elif event.kind is Kind.PAUSE:
+            self._pause(event)
+        elif event.kind is Kind.RESUME:
+            self._discard()
+        else:
+            return self._end(event)
         return None
 
-    def take(self, event: TurnEvent) -> TurnTrace:
-        """Transcribes, understands, replies and speaks; blocks until the answer is played."""
-        clock = StageClock(None if self.is_live else event.decided_ns)
-        trace = self._begin(event)
-        transcript = self._stage(trace, clock, "stt", lambda: self.stations.stt.transcribe(utterance(event)))
-        trace.transcript, trace.confidence, trace.guards = transcript.text, transcript.confidence, transcript.guards
-        if not transcript.text:
-            return trace
-        understood = self._stage(trace, clock, "nlu", lambda: self._understand(transcript))
-        trace.intent, trace.slots, trace.score = understood.intent, understood.slots, understood.score
-        reply = self._stage(trace, clock, "reply", lambda: self.stations.responder.prepare(understood))
-        trace.reply = reply.text
-        self.stations.responder.commit(reply)
-        if reply.text:
-            self._speak(trace, clock, reply)
+    def _begin(self) -> None:
+        self._discard()
+        self._pause_ns = None
+        self._discarded_this_turn = 0
+        self.on_state(State.LISTENING)
+
+    def _pause(self, event: TurnEvent) -> None:
+        self._discard()
+        self._pause_ns = event.decided_ns
+        if not self.settings.drafts or self.has_resumed():
+            return
+        try:
+            self._draft = work_on(event, self.stations, self._clock(event), self.has_resumed)
+        except Cancelled:
+            self._count_discarded()
+            return
+        self.on_draft(self._draft)
+
+    def _end(self, event: TurnEvent) -> TurnTrace:
+        self.on_state(State.THINKING)
+        try:
+            return self.finish(event)
+        finally:
+            self.on_state(State.IDLE)
+
+    def finish(self, event: TurnEvent) -> TurnTrace:
+        """Commits the draft of the last pause, or does the work now; blocks until the answer is played."""
+        draft, self._draft = self._draft, None
+        if draft is not None and draft.speech_end != event.speech_end:
+            draft.close()
+            self._count_discarded()
+            draft = None
+        trace = self._trace(event)
+        trace.draft_hit = draft is not None
+        trace.draft_ready = draft is not None and draft.done_ns <= event.decided_ns
+        work = draft or work_on(event, self.stations, self._clock(event))
+        self._record(trace, work)
+        if work.transcript.text:
+            self.stations.responder.commit(work.reply)
+        if work.speech is not None:
+            self._speak(trace, max(event.decided_ns, work.done_ns), work.speech)
         return trace
 
-    def _begin(self, event: TurnEvent) -> TurnTrace:
-        trace = TurnTrace(t0_ns=self.t0_ns)
+    def _clock(self, event: TurnEvent) -> StageClock:
+        return StageClock(None if self.settings.is_live else event.decided_ns)
+
+    def _trace(self, event: TurnEvent) -> TurnTrace:
+        trace = TurnTrace(t0_ns=self.t0_ns, drafts_discarded=self._discarded_this_turn)
         trace.mark("speech_start", self._at(event.speech_start))
         trace.mark("speech_end", self._at(event.speech_end))
+        if self._pause_ns is not None:
+            trace.mark("pause", self._pause_ns)
         trace.mark("endpoint", event.decided_ns)
         return trace
 
     def _at(self, position: int) -> int:
         return self.t0_ns + position * 1_000_000_000 // RATE_HZ
 
-    def _understand(self, transcript: Transcript) -> Understood:
-        return self.stations.understanding.understand(transcript.text)
+    def _record(self, trace: TurnTrace, work: Work) -> None:
+        heard, meant = work.transcript, work.understood
+        trace.transcript, trace.confidence, trace.guards = heard.text, heard.confidence, heard.guards
+        trace.intent, trace.slots, trace.score = meant.intent, meant.slots, meant.score
+        trace.reply = work.reply.text
+        trace.marks.update(work.marks)
+        trace.stages_ms.update(work.stages_ms)
 
-    def _stage(self, trace: TurnTrace, clock: StageClock, name: str, work: Callable[[], T]) -> T:
-        started = clock.now()
-        result = work()
-        done = clock.now()
-        trace.mark(f"{name}_done", done)
-        trace.stages_ms[name] = round((done - started) / 1e6, 3)
-        return result
-
-    def _speak(self, trace: TurnTrace, clock: StageClock, reply: Reply) -> None:
+    def _speak(self, trace: TurnTrace, ready_ns: int, chunks: Iterator[Pcm16]) -> None:
+        """Plays and waits; at fast pace the speaker takes the first period the moment it is ready."""
         self.on_state(State.SPEAKING)
-        playback = self.player.play(self._chunks(trace, clock, reply.text))
+        playback = self.player.play(chunks, None if self.settings.is_live else ready_ns)
         playback.wait()
-        for name, at in (
-            ("play_first", playback.first_ns),
-            ("heard", playback.heard_ns),
-            ("play_done", playback.done_ns),
-        ):
-            if at is not None:
-                trace.mark(name, at)
+        trace.marks.update(
+            {
+                name: at
+                for name, at in (
+                    ("play_first", playback.first_ns),
+                    ("heard", playback.heard_ns),
+                    ("play_done", playback.done_ns),
+                )
+                if at is not None
+            }
+        )
 
-    def _chunks(self, trace: TurnTrace, clock: StageClock, text: str) -> Iterator[Pcm16]:
-        started = clock.now()
-        for number, chunk in enumerate(self.stations.tts.synthesize(text)):
-            if number == 0:
-                trace.mark("tts_first", clock.now())
-                trace.stages_ms["tts_first"] = round((clock.now() - started) / 1e6, 3)
-            yield chunk
+    def _discard(self) -> None:
+        if self._draft is not None:
+            self._draft.close()
+            self._draft = None
+            self._count_discarded()
 
-
-def utterance(event: TurnEvent) -> Pcm16:
-    """The samples of a turn that recognition sees: pre-roll to ``TAIL_MS`` behind the last voiced sample."""
-    return event.audio[: event.speech_end - event.start + TAIL_MS * RATE_HZ // 1000]
+    def _count_discarded(self) -> None:
+        self.drafts_discarded += 1
+        self._discarded_this_turn += 1

@@ -41,6 +41,11 @@ class TurnQueue:
         """Finished utterances that wait."""
         return sum(e.kind in ENDS for e in self._events)
 
+    def has_resumed(self) -> bool:
+        """Whether a RESUME waits: the pause that is being drafted was none."""
+        with self._ready:
+            return any(e.kind is Kind.RESUME for e in self._events)
+
     def close(self) -> None:
         """Wakes the reader for good; what still waits is dropped."""
         with self._ready:

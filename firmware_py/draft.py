@@ -1,0 +1,140 @@
+"""The work on one utterance up to its first spoken chunk, without a single side effect.
+
+A draft made at a pause and the work done at an endpoint are the same code on the same samples, so a drafted
+and an undrafted turn give the same answer.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+
+from firmware_py.events import RATE_HZ, Pcm16, Reply, Transcript, TurnEvent, Understood
+from firmware_py.ports import Responder, SpeechToText, TextToSpeech, Understanding
+
+T = TypeVar("T")
+
+TAIL_MS = 200
+"""Recognition sees this much behind the last voiced sample."""
+HEARD_TAIL_MS = 100
+"""Of the tail, what a draft at the pause can have heard; the rest is silence, for drafts and others alike."""
+
+
+@dataclass(frozen=True)
+class Stations:
+    """The engines a turn passes through."""
+
+    stt: SpeechToText
+    understanding: Understanding
+    responder: Responder
+    tts: TextToSpeech
+
+
+class StageClock:
+    """Stamps the stages of one turn.
+
+    Live, it is the monotonic clock. For a recording at fast pace the event stands at its sample's time, so
+    each later mark is the event's plus the time the stages took.
+    """
+
+    def __init__(self, origin_ns: int | None = None) -> None:
+        self._offset = 0 if origin_ns is None else origin_ns - time.monotonic_ns()
+
+    def now(self) -> int:
+        return time.monotonic_ns() + self._offset
+
+
+@dataclass
+class Work:
+    """What the stations made of one utterance; ``speech`` is open until it is played or closed."""
+
+    speech_end: int
+    transcript: Transcript = field(default_factory=lambda: Transcript(""))
+    understood: Understood = field(default_factory=lambda: Understood(""))
+    reply: Reply = field(default_factory=lambda: Reply(""))
+    marks: dict[str, int] = field(default_factory=dict)
+    stages_ms: dict[str, float] = field(default_factory=dict)
+    speech: Iterator[Pcm16] | None = None
+    done_ns: int = 0
+
+    def close(self) -> None:
+        """Throws the speech away; what was only drafted leaves no trace."""
+        close = getattr(self.speech, "close", None)
+        if close is not None:
+            close()
+        self.speech = None
+
+
+def utterance(event: TurnEvent, *, heard_tail_ms: int = HEARD_TAIL_MS) -> Pcm16:
+    """The samples that recognition sees: pre-roll to ``TAIL_MS`` behind the last voiced sample.
+
+    Only ``heard_tail_ms`` of the tail are heard, the rest is silence: at a pause there is no more yet.
+    """
+    voiced = event.speech_end - event.start
+    heard = event.audio[: voiced + heard_tail_ms * RATE_HZ // 1000]
+    return np.pad(heard, (0, max(0, voiced + TAIL_MS * RATE_HZ // 1000 - heard.size)))
+
+
+def work_on(
+    event: TurnEvent,
+    stations: Stations,
+    clock: StageClock,
+    is_cancelled: Callable[[], bool] | None = None,
+) -> Work:
+    """Transcribes, understands, prepares the reply and makes its first chunk.
+
+    Raises Cancelled as soon as a station notices that ``is_cancelled`` turned true.
+    """
+    work = Work(event.speech_end)
+    samples = utterance(event)
+    work.transcript = _stage(work, clock, "stt", lambda: stations.stt.transcribe(samples, is_cancelled=is_cancelled))
+    if work.transcript.text:
+        work.understood = _stage(work, clock, "nlu", lambda: stations.understanding.understand(work.transcript.text))
+        work.reply = _stage(work, clock, "reply", lambda: stations.responder.prepare(work.understood))
+    if work.reply.text:
+        work.speech = _begun(stations.tts.synthesize(work.reply.text), work, clock)
+    work.done_ns = clock.now()
+    return work
+
+
+def _stage(work: Work, clock: StageClock, name: str, run: Callable[[], T]) -> T:
+    started = clock.now()
+    result = run()
+    done = clock.now()
+    work.marks[f"{name}_done"] = done
+    work.stages_ms[name] = round((done - started) / 1e6, 3)
+    return result
+
+
+def _begun(chunks: Iterator[Pcm16], work: Work, clock: StageClock) -> Iterator[Pcm16]:
+    """``chunks`` with the first one made already."""
+    started = clock.now()
+    first = next(chunks, None)
+    if first is None:
+        return iter(())
+    done = clock.now()
+    work.marks["tts_first"] = done
+    work.stages_ms["tts_first"] = round((done - started) / 1e6, 3)
+    return _Closing(first, chunks)
+
+
+class _Closing(Iterator[Pcm16]):
+    """One chunk, then the rest of an iterator; closing it closes the rest."""
+
+    def __init__(self, first: Pcm16, rest: Iterator[Pcm16]) -> None:
+        self._rest = rest
+        self._chunks = itertools.chain([first], rest)
+
+    def __next__(self) -> Pcm16:
+        return next(self._chunks)
+
+    def close(self) -> None:
+        self._chunks = iter(())
+        close = getattr(self._rest, "close", None)
+        if close is not None:
+            close()
