@@ -22,10 +22,15 @@ def unknown_key(key: str) -> str:
     """What to say about a dotted key that does not exist."""
     section, _, name = key.rpartition(".")
     names = children(section)
-    near = difflib.get_close_matches(name, names, 1) or [k for k in knobs() if k.rpartition(".")[2] == name]
-    if len(near) != 1:
-        return f"unknown key; allowed: {', '.join(names)}"
-    return f"unknown key; did you mean {near[0]}? allowed here: {', '.join(names)}"
+    near = difflib.get_close_matches(name, names, 1) or _elsewhere(section, name)
+    hint = f"; did you mean {near[0]}? allowed here" if len(near) == 1 else "; allowed"
+    return f"unknown key{hint}: {', '.join(names)}"
+
+
+def _elsewhere(section: str, name: str) -> list[str]:
+    """Keys of that name in other sections; those inside ``section`` first."""
+    same = [key for key in knobs() if key.rpartition(".")[2] == name]
+    return [key for key in same if key.startswith(f"{section}.")] or same
 
 
 def _line_number(document: Document, key: KeyPath) -> int:

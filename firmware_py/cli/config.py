@@ -1,0 +1,97 @@
+"""``rtva config check [FILE]``, ``show``, ``explain [KEY]``: the configuration."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from firmware_py import config as configuration
+from firmware_py.cli import common
+from firmware_py.errors import UsageError
+from firmware_py.settings import problems
+from firmware_py.settings.knobs import Knob, plain
+from firmware_py.settings.render import scalar, value_lines
+
+
+def register(subparsers: Any) -> None:
+    parser = subparsers.add_parser("config", help="the configuration", description=__doc__)
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+
+    checker = actions.add_parser("check", help="judge a file by the schema alone", description=check.__doc__)
+    checker.add_argument("file", nargs="?", type=Path, metavar="FILE", help="default: the one that would be used")
+    common.add_json(checker)
+    checker.set_defaults(run=check)
+
+    shower = actions.add_parser("show", help="every value in force and where it stands", description=show.__doc__)
+    common.add_config(shower)
+    common.add_json(shower)
+    shower.set_defaults(run=show)
+
+    explainer = actions.add_parser("explain", help="what a key does", description=explain.__doc__)
+    explainer.add_argument("key", nargs="?", metavar="KEY", help="a dotted key or a section; default: all")
+    common.add_json(explainer)
+    explainer.set_defaults(run=explain)
+
+
+def check(args: argparse.Namespace) -> int:
+    """Says whether a configuration file is right; what it names need not be installed."""
+    file = args.file or configuration.find()
+    if file is not None:
+        configuration.check(file)
+    if args.json:
+        common.emit({"file": None if file is None else str(file), "ok": True})
+    elif file is None:
+        print("no configuration file: the defaults are in force")
+    else:
+        print(f"{file}: good")
+    return 0
+
+
+def show(args: argparse.Namespace) -> int:
+    """Prints the configuration in force, as YAML, with the origin of each value."""
+    found = configuration.effective(args.config, args.preset)
+    rows = [(key, plain(found.config.value(key)), found.origins[key]) for key in configuration.describe()]
+    if args.json:
+        for key, value, origin in rows:
+            common.emit({"key": key, "value": value, "from": origin})
+        return 0
+    print(f"# {found.path or 'no configuration file'}")
+    for line in value_lines(rows):
+        print(line)
+    return 0
+
+
+def explain(args: argparse.Namespace) -> int:
+    """Says what a key does, its default, what is allowed, and where the performance guide speaks of it."""
+    knobs = configuration.describe()
+    key = args.key or ""
+    chosen = [knob for name, knob in knobs.items() if not key or name == key or name.startswith(f"{key}.")]
+    if not chosen:
+        raise UsageError(f"{key}: {problems.unknown_key(key)}")
+    for knob in chosen:
+        if args.json:
+            common.emit(_fields(knob))
+        else:
+            print("\n".join(_paragraph(knob)))
+    return 0
+
+
+def _fields(knob: Knob) -> dict[str, Any]:
+    return {
+        "key": knob.key,
+        "default": knob.default,
+        "allowed": knob.allowed,
+        "text": knob.text,
+        "guide": knob.guide or None,
+        "in_use": not knob.is_planned,
+    }
+
+
+def _paragraph(knob: Knob) -> list[str]:
+    lines = [f"{knob.key}: {scalar(knob.default)}", f"    {knob.text}", f"    allowed: {knob.allowed}"]
+    if knob.guide:
+        lines.append(f"    guide: {knob.guide}")
+    if knob.is_planned:
+        lines.append("    not used yet")
+    return lines
