@@ -32,7 +32,7 @@ def filter_bank(n_mels: int) -> NDArray[np.float32]:
     bins = np.linspace(0.0, RATE_HZ / 2, N_BINS)
     widths = np.diff(edges)
     ramps = edges[:, None] - bins[None, :]
-    rising = -ramps[:-2] / widths[:-1, None]
+    rising = (bins[None, :] - edges[:-2, None]) / widths[:-1, None]
     falling = ramps[2:] / widths[1:, None]
     triangles = np.maximum(0.0, np.minimum(rising, falling)).astype(np.float32)
     area = 2.0 / (edges[2:] - edges[:-2])
