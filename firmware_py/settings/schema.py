@@ -116,11 +116,18 @@ class AudioInput(Section):
 
 class AudioOutput(Section):
     device: str = knob("default", "ALSA playback device, as `aplay -L` names it.", min_length=1)
-    volume: int = knob(100, "Loudness of the voice at the start, in percent.", ge=0, le=100)
+    volume: int = knob(
+        100,
+        "Loudness of the voice at the start, in percent.",
+        ge=0,
+        le=100,
+        planned=True,
+    )
     sample_rate: int = knob(
         22050,
         "Rate the speaker is opened at; a voice with another rate is resampled to it.",
         guide="3. Audio Configuration, Sample Rate",
+        planned=True,
         ge=8000,
         le=192000,
     )
@@ -169,7 +176,7 @@ class Stt(Section):
     )
     partial_results: bool = knob(
         False, "Text so far is reported while a person speaks; each report is one more recognition.",
-        guide="4. Streaming Mode",
+        guide="4. Streaming Mode", planned=True,
     )  # fmt: skip
     guided: bool = knob(False, "Recognition is held to the sentences of the intent templates.", planned=True)
     optimization: SttOptimization = SttOptimization()
@@ -206,10 +213,20 @@ class Vad(Section):
         250, "Voiced sound that it takes before anything counts as speech.", guide="5. Padding", ge=10, le=5000
     )
     pause_ms: int = knob(100, "Silence after which an answer is drafted.", ge=10, le=5000)
-    hangover_complete_ms: int = knob(200, "Silence that ends a turn whose draft is a complete request.", ge=10, le=5000)
+    hangover_complete_ms: int = knob(
+        200,
+        "Silence that ends a turn whose draft is a complete request.",
+        ge=10,
+        le=5000,
+        planned=True,
+    )
     hangover_ms: int = knob(500, "Silence that ends a turn.", ge=10, le=5000)
     hangover_incomplete_ms: int = knob(
-        700, "Silence that ends a turn whose draft breaks off in the middle.", ge=10, le=10000
+        700,
+        "Silence that ends a turn whose draft breaks off in the middle.",
+        ge=10,
+        le=10000,
+        planned=True,
     )
     max_utterance_s: float = knob(15.0, "A turn is ended after this long.", ge=1, le=60)
 
@@ -245,7 +262,12 @@ class Processing(Section):
         guide="4. Parallel Processing",
     )  # fmt: skip
     max_workers: int = knob(
-        4, "Threads that the stages of one turn share.", guide="4. Parallel Processing", ge=1, le=32
+        4,
+        "Threads that the stages of one turn share.",
+        guide="4. Parallel Processing",
+        ge=1,
+        le=32,
+        planned=True,
     )
 
 
