@@ -54,11 +54,11 @@ cdef class Endpointer:
             least = preroll_ms + min_speech_ms + bridge_ms
             raise ValueError(f"max_utterance_ms must hold pre-roll, minimum speech and a bridged gap: {least} ms")
 
-    def push(self, int verdict, int activity=-1):
-        if not (-1 <= verdict <= 1 and -1 <= activity <= 2):
-            raise ValueError(f"a verdict is -1, 0 or 1 and an activity -1 to 2, not {verdict} and {activity}")
+    def push(self, int verdict, int is_active=-1):
+        if not (-1 <= verdict <= 1 and -1 <= is_active <= 1):
+            raise ValueError(f"verdicts are -1, 0 or 1, not {verdict} and {is_active}")
         cdef rtva_endpoint_event events[RTVA_ENDPOINT_EVENTS]
-        cdef int count = rtva_endpoint_push(&self.endpoint, verdict, activity, events)
+        cdef int count = rtva_endpoint_push(&self.endpoint, verdict, is_active, events)
         if count == 0:
             return ()
         return tuple([(e.kind, e.at, e.start, e.speech_start, e.speech_end) for e in events[:count]])

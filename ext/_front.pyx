@@ -26,19 +26,18 @@ cdef class FrontEnd:
     def __cinit__(
         self,
         *,
-        double on_db=9.0,
+        double on_db=5.0,
         double range_db=30.0,
-        double strong_db=20.0,
+        double stay_db=3.0,
         double floor_db_least=-80.0,
         int warmup_ms=300,
     ):
-        if not (0.0 < on_db <= strong_db and range_db > 0.0 and warmup_ms >= 0):
-            raise ValueError("FrontEnd wants 0 < on_db <= strong_db, range_db > 0 and warmup_ms >= 0")
+        if not (on_db > 0.0 and range_db > 0.0 and warmup_ms >= 0):
+            raise ValueError("FrontEnd wants on_db > 0, range_db > 0 and warmup_ms >= 0")
         self.config.floor_least = FULL_SCALE * pow(10.0, floor_db_least / 10.0)
         self.config.on_ratio = pow(10.0, on_db / 10.0)
         self.config.range_ratio = pow(10.0, -range_db / 10.0)
-        self.config.stay_ratio = pow(10.0, -0.3)
-        self.config.strong_ratio = pow(10.0, strong_db / 10.0)
+        self.config.stay_ratio = pow(10.0, -0.1 * stay_db)
         self.config.contrast = pow(10.0, 1.5)
         self.config.peak_decay = pow(10.0, -0.006)  # 6 dB/s
         self.config.smoothing = 0.25
@@ -50,18 +49,14 @@ cdef class FrontEnd:
             raise ValueError(f"a frame has {RTVA_FRONT_SAMPLES} samples")
         with nogil:
             rtva_front_process(&self.front, &frame[0], &out[0])
-        return self.front.activity
+        return self.front.is_active
 
     def reset(self):
         rtva_front_init(&self.front, &self.config)
 
     @property
-    def activity(self):
-        return self.front.activity
-
-    @property
     def is_active(self):
-        return min(self.front.activity, 1)
+        return self.front.is_active
 
     @property
     def level_db(self):

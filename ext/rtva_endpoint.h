@@ -10,13 +10,14 @@
  *   if it was cut off as TOO_LONG) nor before the stream. speech_end is one past the last voiced sample so far.
  *
  * What counts
- * - The detector's verdict is corrected by the energy detector's (`activity`, rtva_front.h; -1 if there is none):
- *   a detector holds "speech" for 60 to 150 ms after the voice has gone. Where the frame is quiet, speech is disbelieved,
- *   for at most `veto` frames in a row: a detector that insists longer hears something the energy does not.
+ * - The detector's verdict is corrected by the energy detector's (`is_active` of rtva_front.h; -1 where there is none):
+ *   a detector holds "speech" for 60 to 150 ms after the voice has gone. Speech on a quiet frame is disbelieved, for at
+ *   most `veto` frames in a row: a detector that insists longer hears something that the energy does not show.
  * - Voice is a run of at least `debounce` speech frames; shorter runs are silence.
- * - A candidate collects credit: 1 a voiced frame or bridged gap frame, 2 if the frame is strong (20 dB above the noise).
- *   It becomes SPEECH at `min_speech`, is dropped after `bridge` frames of silence. So "no" and "stop", with 130 ms of
- *   loud voice, pass a minimum of 250 ms that keeps out a second of scattered blips at the noise.
+ * - A candidate collects credit and becomes SPEECH at `min_speech` frames of it: 2 for a voiced frame that the energy
+ *   detector confirms, 1 for any other, for a disbelieved one and for a frame of a gap that voice closes again. `bridge`
+ *   frames of silence end a candidate. So "no" and "stop" pass a minimum of 250 ms with 130 ms of voice that stands
+ *   out of the noise, while doubtful voice has to last for all of it.
  * - PAUSE and ENDPOINT are decided on a silent frame alone, by the count of silent frames since the last voiced one.
  */
 #ifndef RTVA_ENDPOINT_H
@@ -26,7 +27,7 @@
 #include <stdint.h>
 
 #define RTVA_ENDPOINT_SAMPLES 160
-#define RTVA_ENDPOINT_EVENTS 2 /* at most this many a push: PAUSE or RESUME, then TOO_LONG */
+#define RTVA_ENDPOINT_EVENTS 3 /* at most this many a push: SPEECH, PAUSE, TOO_LONG */
 
 enum { RTVA_SPEECH = 0, RTVA_PAUSE = 1, RTVA_RESUME = 2, RTVA_ENDPOINT = 3, RTVA_TOO_LONG = 4 };
 
@@ -57,7 +58,8 @@ typedef struct rtva_endpoint {
     int32_t hangover; /* of the utterance in progress */
     int32_t run;      /* speech frames in a row (unknown ones do not break it) */
     int32_t run_credit;
-    int32_t credit;
+    int32_t credit;  /* of the candidate */
+    int32_t gap;     /* silent frames that become credit if voice closes the gap */
     int32_t silence; /* silent frames since the last voiced one */
     int32_t vetoed;  /* speech frames disbelieved in a row */
     bool is_candidate, in_speech, is_paused;
@@ -65,7 +67,7 @@ typedef struct rtva_endpoint {
 
 static inline void rtva_endpoint_forget_(rtva_endpoint *e)
 {
-    e->run = e->run_credit = e->credit = e->silence = 0;
+    e->run = e->run_credit = e->credit = e->gap = e->silence = 0;
     e->is_candidate = e->in_speech = e->is_paused = false;
     e->hangover = e->config.hangover;
 }
@@ -102,37 +104,42 @@ static inline int64_t rtva_endpoint_start_(const rtva_endpoint *e)
     return start > e->earliest ? start : e->earliest;
 }
 
-/* The detector's verdict, corrected by the energy detector's. */
-static inline int rtva_endpoint_combine_(rtva_endpoint *e, int verdict, int activity)
+/* Is speech to be disbelieved, because the frame is quiet and the detector has not insisted for long? */
+static inline bool rtva_endpoint_is_vetoed_(rtva_endpoint *e, int verdict, int is_active)
 {
-    if (verdict <= 0 || activity != 0) {
-        if (verdict >= 0)
-            e->vetoed = 0;
-        return verdict;
-    }
-    if (e->vetoed >= e->config.veto)
-        return verdict;
-    e->vetoed++;
-    return 0;
+    if (verdict < 0)
+        return false;
+    if (verdict == 0 || is_active != 0)
+        e->vetoed = 0;
+    else if (e->vetoed < e->config.veto)
+        return ++e->vetoed > 0;
+    return false;
 }
 
-/* A speech frame: true when it is voiced, that is when its run is long enough to be believed. */
-static inline bool rtva_endpoint_voice_(rtva_endpoint *e, bool is_strong)
+static inline void rtva_endpoint_on_speech_(rtva_endpoint *e, bool is_confirmed)
 {
     if (e->run++ == 0)
         e->run_start = e->position - RTVA_ENDPOINT_SAMPLES;
-    e->run_credit += is_strong ? 2 : 1;
+    e->run_credit += is_confirmed ? 2 : 1;
     if (e->run < e->config.debounce)
-        return false;
+        return;
     if (!e->is_candidate && !e->in_speech) {
         e->is_candidate = true;
         e->speech_start = e->run_start;
-        e->silence = 0;
+        e->credit = e->gap = 0;
     }
-    e->credit += e->run_credit + e->silence;
-    e->run_credit = e->silence = 0;
+    e->credit += e->run_credit + e->gap;
+    e->run_credit = e->gap = e->silence = 0;
     e->speech_end = e->position;
-    return true;
+}
+
+static inline void rtva_endpoint_on_silence_(rtva_endpoint *e, bool is_vetoed)
+{
+    int32_t failed = e->run < e->config.debounce ? e->run : 0; /* a run too short was silence after all */
+    e->silence += failed + 1;
+    e->gap += failed + !is_vetoed;
+    e->credit += is_vetoed && e->is_candidate;
+    e->run = e->run_credit = 0;
 }
 
 static inline rtva_endpoint_event rtva_endpoint_event_(const rtva_endpoint *e, int kind)
@@ -140,60 +147,46 @@ static inline rtva_endpoint_event rtva_endpoint_event_(const rtva_endpoint *e, i
     return (rtva_endpoint_event){kind, e->position, rtva_endpoint_start_(e), e->speech_start, e->speech_end};
 }
 
-static inline int rtva_endpoint_on_voice_(rtva_endpoint *e, rtva_endpoint_event *events)
+static inline int rtva_endpoint_end_(rtva_endpoint *e, int kind, rtva_endpoint_event *event)
 {
-    if (e->is_candidate && e->credit >= e->config.min_speech) {
-        e->is_candidate = false;
-        e->in_speech = true;
-        events[0] = rtva_endpoint_event_(e, RTVA_SPEECH);
-        return 1;
-    }
-    if (e->is_paused) {
-        e->is_paused = false;
-        events[0] = rtva_endpoint_event_(e, RTVA_RESUME);
-        return 1;
-    }
-    return 0;
-}
-
-static inline int rtva_endpoint_on_silence_(rtva_endpoint *e, rtva_endpoint_event *events)
-{
-    e->silence += 1 + (e->run < e->config.debounce ? e->run : 0); /* a run too short was silence after all */
-    e->run = e->run_credit = 0;
-    if (e->is_candidate && e->silence >= e->config.bridge)
-        rtva_endpoint_forget_(e);
-    if (!e->in_speech)
-        return 0;
-    if (e->silence >= e->hangover) {
-        events[0] = rtva_endpoint_event_(e, RTVA_ENDPOINT);
-        e->earliest = e->speech_end;
-        rtva_endpoint_forget_(e);
-        return 1;
-    }
-    if (!e->is_paused && e->silence >= e->config.pause) {
-        e->is_paused = true;
-        events[0] = rtva_endpoint_event_(e, RTVA_PAUSE);
-        return 1;
-    }
-    return 0;
+    *event = rtva_endpoint_event_(e, kind);
+    e->earliest = kind == RTVA_TOO_LONG ? e->position : e->speech_end;
+    rtva_endpoint_forget_(e);
+    return 1;
 }
 
 /* One frame. Writes up to RTVA_ENDPOINT_EVENTS events and returns how many. */
-static inline int rtva_endpoint_push(rtva_endpoint *e, int verdict, int activity, rtva_endpoint_event *events)
+static inline int rtva_endpoint_push(rtva_endpoint *e, int verdict, int is_active, rtva_endpoint_event *events)
 {
-    e->position += RTVA_ENDPOINT_SAMPLES;
-    verdict = rtva_endpoint_combine_(e, verdict, activity);
     int count = 0;
-    if (verdict > 0 && rtva_endpoint_voice_(e, activity >= 2))
-        count = rtva_endpoint_on_voice_(e, events);
-    else if (verdict == 0)
-        count = rtva_endpoint_on_silence_(e, events);
-    int64_t longest = (int64_t)e->config.max_utterance * RTVA_ENDPOINT_SAMPLES;
-    if (e->in_speech && e->position - rtva_endpoint_start_(e) >= longest) {
-        events[count++] = rtva_endpoint_event_(e, RTVA_TOO_LONG);
-        e->earliest = e->position;
+    e->position += RTVA_ENDPOINT_SAMPLES;
+    bool is_vetoed = rtva_endpoint_is_vetoed_(e, verdict, is_active);
+    bool is_silent = verdict == 0 || is_vetoed;
+    if (is_silent)
+        rtva_endpoint_on_silence_(e, is_vetoed);
+    else if (verdict > 0)
+        rtva_endpoint_on_speech_(e, is_active > 0);
+    if (e->is_candidate && e->credit >= e->config.min_speech) {
+        e->is_candidate = false;
+        e->in_speech = true;
+        events[count++] = rtva_endpoint_event_(e, RTVA_SPEECH);
+    } else if (!e->in_speech && is_silent && e->silence >= e->config.bridge) {
         rtva_endpoint_forget_(e);
     }
+    if (!e->in_speech)
+        return count;
+    if (e->is_paused && e->silence == 0) {
+        e->is_paused = false;
+        events[count++] = rtva_endpoint_event_(e, RTVA_RESUME);
+    }
+    if (is_silent && e->silence >= e->hangover)
+        return count + rtva_endpoint_end_(e, RTVA_ENDPOINT, &events[count]);
+    if (is_silent && !e->is_paused && e->silence >= e->config.pause) {
+        e->is_paused = true;
+        events[count++] = rtva_endpoint_event_(e, RTVA_PAUSE);
+    }
+    if (e->position - rtva_endpoint_start_(e) >= (int64_t)e->config.max_utterance * RTVA_ENDPOINT_SAMPLES)
+        count += rtva_endpoint_end_(e, RTVA_TOO_LONG, &events[count]);
     return count;
 }
 

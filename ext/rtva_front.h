@@ -5,14 +5,14 @@
  * - No allocation, no system call, no state outside the struct; about a microsecond a frame.
  * - Integer arithmetic on samples and only + - * / and comparisons on energies, so that a verdict is the same on every
  *   machine (build with contraction of floating-point expressions off, which -std=c11 does).
- * - `activity` is -1 when the detector cannot tell: in its first 300 ms, and while what it has heard lately does not
+ * - `is_active` is -1 when the detector cannot tell: in its first 300 ms, and while what it has heard lately does not
  *   stand out of the noise by 15 dB. Unknown is never silence.
  *
  * How. The offset is tracked by a leaky integrator (corner 10 Hz) and subtracted. The energy of a frame is its mean
  * square. The noise floor is the minimum of the smoothed energy over the last 4 s, kept as 20 blocks (R. Martin, "Noise
  * power spectral density estimation based on optimal smoothing and minimum statistics", IEEE TSAP 9(5), 2001, reduced
  * to one band); frames of digital silence are no noise and do not enter it. A peak follows speech and decays by 6 dB/s.
- * A frame is active above the higher of "floor + 9 dB" and "peak - 30 dB", and stays active down to 3 dB below that.
+ * A frame is active above the higher of "floor + 5 dB" and "peak - 30 dB", and stays active down to 3 dB below that.
  */
 #ifndef RTVA_FRONT_H
 #define RTVA_FRONT_H
@@ -28,18 +28,16 @@
 enum {
     RTVA_FRONT_UNKNOWN = -1,
     RTVA_FRONT_QUIET = 0,
-    RTVA_FRONT_ACTIVE = 1,
-    RTVA_FRONT_STRONG = 2 /* active, and 20 dB above the floor */
+    RTVA_FRONT_ACTIVE = 1
 };
 
 /* Ratios of energies, and per-frame factors. */
 typedef struct rtva_front_config {
-    double floor_least;  /* mean square below which the floor never falls */
-    double on_ratio;     /* active from floor * on_ratio, */
-    double range_ratio;  /* and from peak * range_ratio */
-    double stay_ratio;   /* an active frame stays so down to threshold * stay_ratio */
-    double strong_ratio; /* strong from floor * strong_ratio */
-    double contrast;     /* quiet is only known while peak >= floor * contrast */
+    double floor_least; /* mean square below which the floor never falls */
+    double on_ratio;    /* active from floor * on_ratio, */
+    double range_ratio; /* and from peak * range_ratio */
+    double stay_ratio;  /* an active frame stays so down to threshold * stay_ratio */
+    double contrast;    /* quiet is only known while peak >= floor * contrast */
     double peak_decay;
     double smoothing;
     int32_t warmup_frames;
@@ -62,12 +60,12 @@ typedef struct rtva_front {
     int64_t noise_frames; /* seen and not digital silence */
     int64_t clipped_total;
     int32_t clipped; /* samples at full scale in the last frame */
-    int32_t activity;
+    int32_t is_active; /* RTVA_FRONT_UNKNOWN, _QUIET or _ACTIVE */
 } rtva_front;
 
 static inline void rtva_front_init(rtva_front *f, const rtva_front_config *config)
 {
-    *f = (rtva_front){.config = *config, .activity = RTVA_FRONT_UNKNOWN};
+    *f = (rtva_front){.config = *config, .is_active = RTVA_FRONT_UNKNOWN};
 }
 
 /* Subtracts the offset; returns the sum of squares of what is left. */
@@ -126,14 +124,14 @@ static inline int32_t rtva_front_judge_(const rtva_front *f)
     double threshold = f->floor * c->on_ratio;
     if (f->peak * c->range_ratio > threshold)
         threshold = f->peak * c->range_ratio;
-    if (f->activity >= RTVA_FRONT_ACTIVE)
+    if (f->is_active == RTVA_FRONT_ACTIVE)
         threshold *= c->stay_ratio;
     if (now >= threshold)
-        return now >= f->floor * c->strong_ratio ? RTVA_FRONT_STRONG : RTVA_FRONT_ACTIVE;
+        return RTVA_FRONT_ACTIVE;
     return f->peak < f->floor * c->contrast ? RTVA_FRONT_UNKNOWN : RTVA_FRONT_QUIET;
 }
 
-/* One frame; afterwards dc, energy, floor, activity and clipped tell about it. Returns activity. */
+/* One frame; afterwards dc, energy, floor, is_active and clipped tell about it. Returns is_active. */
 static inline int rtva_front_process(rtva_front *f, const int16_t *in, int16_t *out)
 {
     f->previous = f->energy;
@@ -145,8 +143,8 @@ static inline int rtva_front_process(rtva_front *f, const int16_t *in, int16_t *
     f->peak *= f->config.peak_decay;
     if (f->smoothed > f->peak)
         f->peak = f->smoothed;
-    f->activity = rtva_front_judge_(f);
-    return f->activity;
+    f->is_active = rtva_front_judge_(f);
+    return f->is_active;
 }
 
 #endif

@@ -11,7 +11,6 @@ cdef extern from "rtva_front.h" nogil:
         double on_ratio
         double range_ratio
         double stay_ratio
-        double strong_ratio
         double contrast
         double peak_decay
         double smoothing
@@ -24,7 +23,7 @@ cdef extern from "rtva_front.h" nogil:
         int64_t frames
         int64_t clipped_total
         int32_t clipped
-        int32_t activity
+        int32_t is_active
 
     void rtva_front_init(rtva_front *f, const rtva_front_config *config)
     int rtva_front_process(rtva_front *f, const int16_t *samples, int16_t *out)

@@ -30,10 +30,10 @@ class Endpointer:
         bridge_ms: int = 150,
         veto_ms: int = 200,
     ) -> None: ...
-    def push(self, verdict: int, activity: int = -1) -> tuple[tuple[int, int, int, int, int], ...]:
-        """Take the verdict (1 speech, 0 not, -1 unknown) on the next 160 samples, and ``FrontEnd.activity`` on them.
+    def push(self, verdict: int, is_active: int = -1) -> tuple[tuple[int, int, int, int, int], ...]:
+        """Take the verdict (1 speech, 0 not, -1 unknown) on the next 160 samples, and ``FrontEnd.is_active`` on them.
 
-        Returns 0 to 2 events ``(kind, at, start, speech_start, speech_end)`` as in ``events.TurnEvent``.
+        Returns 0 to 3 events ``(kind, at, start, speech_start, speech_end)`` as in ``events.TurnEvent``.
         """
 
     def set_hangover(self, ms: int) -> bool:

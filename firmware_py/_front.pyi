@@ -18,29 +18,22 @@ class FrontEnd:
     def __init__(
         self,
         *,
-        on_db: float = 9.0,
+        on_db: float = 5.0,
         range_db: float = 30.0,
-        strong_db: float = 20.0,
+        stay_db: float = 3.0,
         floor_db_least: float = -80.0,
         warmup_ms: int = 300,
     ) -> None: ...
     def process(self, frame: Pcm16, out: Pcm16) -> int:
-        """Take 160 samples, put them without their offset into ``out`` (which may be ``frame``); returns ``activity``.
+        """Take 160 samples, put them without their offset into ``out`` (which may be ``frame``); returns ``is_active``.
 
         ValueError for another length. The GIL is released.
         """
 
     def reset(self) -> None: ...
     @property
-    def activity(self) -> int:
-        """2 strong (active and ``strong_db`` over the floor), 1 active, 0 quiet, -1 unknown.
-
-        Unknown while warming up and while nothing lately stood 15 dB out of the noise.
-        """
-
-    @property
     def is_active(self) -> int:
-        """1, 0, or -1 for unknown."""
+        """1, 0, or -1 for unknown: while warming up and while nothing lately stood 15 dB out of the noise."""
 
     @property
     def level_db(self) -> float:
