@@ -1,1 +1,1 @@
-"""Text to intent: templates, repair, context."""
+"""Understanding: a sentence to an intent and its slots, through hassil's sentence templates."""

@@ -1,1 +1,1 @@
-"""Intent to reply: skills and the response cache."""
+"""Responses: an intent to what is said and done."""

@@ -1,0 +1,87 @@
+"""The templates of one language, compiled: reads a sentence, matches it, repairs it."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from firmware_py.nlu.graph import Graph, Slot, check_rules, compile_template
+from firmware_py.nlu.match import Fill, Matcher
+from firmware_py.nlu.normalize import Token, tokenize, words
+from firmware_py.nlu.politeness import Politeness
+from firmware_py.nlu.templates import Grammar
+from firmware_py.nlu.values import Values
+
+Found = dict[str, Any]
+"""The fields of an Understood but for its text and score."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A sentence as one language reads it."""
+
+    text: str
+    tokens: Sequence[Token]
+
+
+class Engine:
+    """Compiled once, then read-only. Raises TemplateError for templates that cannot be compiled."""
+
+    def __init__(self, grammar: Grammar) -> None:
+        self.language = grammar.language
+        self._responses = {key: text for key, (text, _) in grammar.responses.items()}
+        normal = partial(words, language=grammar.language)
+        check_rules(grammar.scope)
+        values = Values(normal)
+        graphs: list[Graph] = []
+        for template in grammar.templates:
+            scope = grammar.scope.inside(template.block.scope)
+            graph = compile_template(template, scope, normal)
+            values.add((label for label in graph.labels() if isinstance(label, Slot)), scope)
+            graphs.append(graph)
+        self.intents = tuple(dict.fromkeys(t.block.intent for t in grammar.templates))
+        self._politeness = Politeness(grammar.language, [normal(s) for s in grammar.skip_words])
+        self._matcher = Matcher(graphs, values, grammar.language)
+
+    def read(self, text: str) -> Reading:
+        return Reading(text, tokenize(text, self.language))
+
+    def match(self, reading: Reading) -> Found | None:
+        """The template that the sentence matches to the letter, with and without polite words around it."""
+        for tokens in self._cores(reading.tokens):
+            match = self._matcher.find([t.word for t in tokens])
+            if match is not None:
+                return self._found(match.graph, match.fills, reading, tokens)
+        return None
+
+    def repair(self, reading: Reading) -> tuple[float, Found | None]:
+        return 0.0, None
+
+    def _cores(self, tokens: Sequence[Token]) -> Iterable[Sequence[Token]]:
+        said = [t.word for t in tokens]
+        for start, end in self._politeness.bounds(said):
+            yield tokens[start:end]
+        kept = self._politeness.without_skip_words(said)
+        if len(kept) < len(tokens):
+            yield [tokens[i] for i in kept]
+
+    def _found(self, graph: Graph, fills: Iterable[Fill], reading: Reading, tokens: Sequence[Token]) -> Found:
+        block = graph.block
+        slots = dict(block.slots)
+        for fill in fills:
+            is_free = fill.source.is_wildcard and fill.source.reads is None
+            slots[fill.name] = _as_said(reading.text, tokens[fill.start : fill.end]) if is_free else fill.value
+        return {
+            "intent": block.intent,
+            "slots": slots,
+            "response": self._responses.get((block.intent, block.response)),
+            "metadata": block.metadata,
+        }
+
+
+def _as_said(text: str, tokens: Sequence[Token]) -> str:
+    """The stretch of the original text that tokens came from, without punctuation around it."""
+    return text[tokens[0].start : tokens[-1].end].strip(string.punctuation + string.whitespace + "“”‘’…¿¡")

@@ -1,0 +1,86 @@
+"""Understanding through hassil's sentence templates: built-in intents, and the ones people write themselves.
+
+hassil reads the templates; they are compiled to word graphs (:mod:`.graph`), matched to the letter of their
+normal words (:mod:`.match`), and, where no template matches, repaired (:mod:`.repair`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from firmware_py.errors import ConfigError, NotFound, RtvaError
+from firmware_py.events import Understood
+from firmware_py.nlu.engine import Engine, Reading
+from firmware_py.nlu.templates import load
+from firmware_py.nlu.yaml_nodes import TemplateError
+
+BUILT_IN = Path(__file__).parent / "intents"
+REPAIR_THRESHOLD = 0.75
+"""Least score of a repaired sentence; measured by ``bench/repair_threshold.py`` (docs/decisions/0005)."""
+
+
+class HassilUnderstanding:
+    """Text to intent.
+
+    ``templates`` are files of the user's own, whose intents come before the built-in ones of ``language``
+    (left out with ``builtin=False``). A file without ``language`` is in ``language``; others are tried in
+    their own. A score at or above ``repair_threshold`` (0..1, 1.0 repairs nothing) is accepted. A mistake in a
+    file raises ``error`` (ConfigError) with ``file:line: what``; a missing file raises NotFound.
+    """
+
+    def __init__(
+        self,
+        templates: Sequence[Path] = (),
+        *,
+        language: str = "en",
+        repair_threshold: float | None = None,
+        builtin: bool = True,
+        error: type[RtvaError] = ConfigError,
+    ) -> None:
+        self.repair_threshold = REPAIR_THRESHOLD if repair_threshold is None else repair_threshold
+        built_in = sorted((BUILT_IN / language.split("-")[0]).glob("*.yaml")) if builtin else []
+        try:
+            grammars = [*load([Path(t) for t in templates], language), *load(built_in, language)]
+            self._engines = [Engine(grammar) for grammar in grammars]
+        except TemplateError as mistake:
+            raise error(f"{mistake.path}:{mistake.line}: {mistake.what}") from None
+        except FileNotFoundError as missing:
+            raise NotFound(f"{missing.filename}: no such template file") from None
+        except OSError as problem:
+            raise error(f"{problem.filename}: {problem.strerror}") from None
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages of the templates, the user's own first."""
+        return tuple(dict.fromkeys(engine.language for engine in self._engines))
+
+    @property
+    def intents(self) -> tuple[str, ...]:
+        """The names of all intents, the user's own first."""
+        return tuple(dict.fromkeys(name for engine in self._engines for name in engine.intents))
+
+    def understand(self, text: str) -> Understood:
+        """The intent of one sentence; ``intent`` is None when it is unknown. Never raises."""
+        readings = [engine.read(text) for engine in self._engines]
+        for engine, reading in zip(self._engines, readings, strict=True):
+            found = engine.match(reading)
+            if found is not None:
+                return _understood(text, found, 1.0)
+        best: tuple[float, dict[str, Any]] = (0.0, {})
+        for engine, reading in zip(self._engines, readings, strict=True):
+            score, found = engine.repair(reading)
+            if found is not None and score > best[0]:
+                best = (score, found)
+        score, found = best
+        if found and score >= self.repair_threshold:
+            return _understood(text, found, score)
+        return Understood(text=text, score=score)
+
+
+def _understood(text: str, found: dict[str, Any], score: float) -> Understood:
+    return Understood(text=text, score=round(score, 4), **found)
+
+
+__all__ = ["HassilUnderstanding", "Reading"]

@@ -1,0 +1,131 @@
+"""The respond station: an intent to a reply, prepared without side effects and committed once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from firmware_py.events import Reply, Understood
+from firmware_py.respond import phrases
+from firmware_py.respond.cache import ResponseCache
+from firmware_py.respond.request import Answer, Handler, Request
+from firmware_py.respond.skills import discover
+from firmware_py.respond.world import Actuator, DryActuator, LocalWorld, World
+
+_log = logging.getLogger("rtva.respond")
+
+
+class History(Protocol):
+    """The conversation so far (``nlu.context.ContextManager``)."""
+
+    def last_reply(self) -> str: ...
+    def remember(self, understood: Understood, reply: str) -> None: ...
+
+
+class _LastReply:
+    """The least history: what was said last."""
+
+    def __init__(self) -> None:
+        self._reply = ""
+
+    def last_reply(self) -> str:
+        return self._reply
+
+    def remember(self, understood: Understood, reply: str) -> None:
+        self._reply = reply
+
+
+@dataclass(frozen=True)
+class Prepared(Reply):
+    """A reply that knows which sentence it answers, so that committing it can remember the turn."""
+
+    understood: Understood | None = None
+
+
+class Responder:
+    """Answers intents with the skills in ``respond/skills``; the user's own with their response or their slots.
+
+    Without ``world`` it reads this board, without ``actuator`` it does nothing but log, without ``history`` it
+    remembers only its last reply, without ``cache`` it caches nothing. ``skills`` replaces the discovered ones.
+    """
+
+    def __init__(
+        self,
+        world: World | None = None,
+        actuator: Actuator | None = None,
+        history: History | None = None,
+        cache: ResponseCache | None = None,
+        skills: Mapping[str, Handler] | None = None,
+    ) -> None:
+        self.cache = cache or ResponseCache(enabled=False)
+        self._world = world or LocalWorld()
+        self._actuator = actuator or DryActuator()
+        self._history = history or _LastReply()
+        self._skills = discover().handlers if skills is None else skills
+
+    def prepare(self, understood: Understood, *, draft: bool = False) -> Reply:
+        """The reply to a sentence. Has no side effect but on the cache; never raises.
+
+        Silence ("" and no intent) gets an empty reply, an unknown sentence a short honest one.
+        """
+        if understood.intent is None and not understood.text.strip():
+            return Prepared("", understood=understood)
+        key = _key(understood)
+        kept = self.cache.get(key) if key is not None else None
+        if kept is not None:
+            return Prepared(kept.text, kept.intent, kept.actions, is_cached=True, understood=understood)
+        answer = self._answer(understood, draft)
+        reply = Prepared(answer.text, understood.intent, answer.actions, understood=understood)
+        if answer.cacheable and key is not None:
+            self.cache.put(key, Reply(answer.text, understood.intent, answer.actions))
+        return reply
+
+    def commit(self, reply: Reply) -> None:
+        """Does the reply's actions and remembers the turn; an action that fails is logged, the others are done."""
+        for action in reply.actions:
+            try:
+                self._actuator.perform(action)
+            except Exception:
+                _log.exception("action %s failed", action.name)
+        understood = reply.understood if isinstance(reply, Prepared) else None
+        if reply.text or reply.actions:
+            self._history.remember(understood or Understood(text="", intent=reply.intent), reply.text)
+
+    def _answer(self, understood: Understood, draft: bool) -> Answer:
+        if understood.intent is None:
+            return Answer(phrases.UNKNOWN)
+        if understood.response:
+            return Answer(phrases.fill(understood.response, understood.slots), cacheable=True)
+        handler = self._skills.get(understood.intent)
+        if handler is None:
+            return Answer(phrases.read_back(understood.intent, understood.slots), cacheable=True)
+        request = Request(
+            understood.intent, understood.slots, understood.text, self._world, self._history.last_reply(), draft
+        )
+        try:
+            return handler(request)
+        except Exception:
+            _log.exception("skill for %s failed", understood.intent)
+            return Answer(phrases.FAILED)
+
+
+def _key(understood: Understood) -> Hashable | None:
+    """What a cacheable answer depends on, None when the slots hold something that cannot be compared."""
+    if understood.intent is None:
+        return None
+    slots: tuple[tuple[str, Any], ...] = tuple(sorted((k, _frozen(v)) for k, v in understood.slots.items()))
+    key = (understood.intent, slots, understood.response)
+    try:
+        hash(key)
+    except TypeError:
+        return None
+    return key
+
+
+def _frozen(value: Any) -> Any:
+    """Lists become tuples; the type stays part of the key, for 1, 1.0 and True are equal in Python."""
+    if isinstance(value, list):
+        return (list, tuple(_frozen(v) for v in value))
+    return (type(value), value)

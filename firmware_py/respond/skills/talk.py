@@ -1,0 +1,23 @@
+"""The conversation itself: say that again, stop, what can you do."""
+
+from __future__ import annotations
+
+from firmware_py.events import Action
+from firmware_py.respond import skills
+from firmware_py.respond.phrases import join
+from firmware_py.respond.request import Answer, Handler, Request
+
+
+def repeat(request: Request) -> Answer:
+    return Answer(request.last_reply or "I haven't said anything yet.")
+
+
+def cancel(request: Request) -> Answer:
+    return Answer("Okay.", (Action("stop_speaking"),))
+
+
+def help_(request: Request) -> Answer:
+    return Answer(f"I can {join(skills.discover().abilities)}. Say stop at any time.", cacheable=True)
+
+
+HANDLERS: dict[str, Handler] = {"repeat": repeat, "cancel": cancel, "help": help_}

@@ -1,0 +1,51 @@
+"""The speaker's volume. Reading it decides the words; changing it is an action of the committed reply."""
+
+from __future__ import annotations
+
+from firmware_py.events import Action
+from firmware_py.respond.request import Answer, Handler, Request
+
+ABILITY = "change the volume"
+ABILITY_ORDER = 20
+STEP_PERCENT = 10
+
+
+def _change(request: Request, by: int, words: str) -> Answer:
+    volume = request.world.volume()
+    action = Action("volume_change", {"by": by})
+    if volume is None:
+        return Answer(words, (action,))
+    target = min(100, max(0, volume.percent + by))
+    if target == volume.percent:
+        return Answer(f"The volume is already at {target} percent.")
+    return Answer(f"Volume {target} percent.", (action,))
+
+
+def up(request: Request) -> Answer:
+    return _change(request, STEP_PERCENT, "Turning it up.")
+
+
+def down(request: Request) -> Answer:
+    return _change(request, -STEP_PERCENT, "Turning it down.")
+
+
+def set_to(request: Request) -> Answer:
+    percent = int(request.slots["percent"])
+    return Answer(f"Volume {percent} percent.", (Action("volume_set", {"percent": percent}),))
+
+
+def mute(request: Request) -> Answer:
+    return Answer("Muted.", (Action("mute", {"on": True}),))
+
+
+def unmute(request: Request) -> Answer:
+    return Answer("Sound is on.", (Action("mute", {"on": False}),))
+
+
+HANDLERS: dict[str, Handler] = {
+    "volume_up": up,
+    "volume_down": down,
+    "volume_set": set_to,
+    "volume_mute": mute,
+    "volume_unmute": unmute,
+}
