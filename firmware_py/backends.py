@@ -29,6 +29,12 @@ BACKENDS: dict[str, dict[str, str]] = {
     },
 }
 
+LIBRARIES: dict[str, tuple[str, ...]] = {
+    "firmware_py.stt.whisper_cpp": ("_pywhispercpp", "pywhispercpp.model"),
+    "firmware_py.tts.piper": ("onnxruntime", "piper.phoneme_ids", "piper.phonemize_espeak"),
+}
+"""Adapter module -> what it imports late: a stand-by worker imports it ahead."""
+
 EXTRAS: dict[str, str] = {}
 """Adapter module -> the extra of this package that brings its library."""
 

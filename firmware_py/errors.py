@@ -9,6 +9,7 @@
     +-- NotFound (FileNotFoundError)  66  no such input file
     +-- Unavailable              69  weights, an engine or an ALSA device are not there
     |   +-- DeviceLost           69  a device that was open has gone
+    |   +-- WorkerFailed         69  an engine's process failed twice in a row, or keeps failing
     +-- ConfigError (ValueError) 78  the configuration or the user's own intent files
     +-- Cancelled                70  a draft was abandoned; never reaches a user
 
@@ -65,6 +66,10 @@ class Unavailable(RtvaError):
 
 class DeviceLost(Unavailable):
     """An open audio device stopped answering or was unplugged."""
+
+
+class WorkerFailed(Unavailable):
+    """The process of an engine died or hung, and so did the one that took over, or none can be started."""
 
 
 class ConfigError(RtvaError, ValueError):

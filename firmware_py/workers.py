@@ -1,0 +1,65 @@
+"""Engines in supervised processes: a native crash, a hang or a leak costs a retry, never the service.
+
+Hand :meth:`WorkerPool.make` to ``VoicePipeline(make_engine=...)``. Each engine gets a process of its own and a
+stand-by behind it; see :mod:`firmware_py.worker` for the pieces, ``docs/decisions/0008-workers.md`` for why.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from typing_extensions import Self
+
+from firmware_py.worker.deadlines import Deadlines
+from firmware_py.worker.engine import SupervisedEngine, SupervisedStt, SupervisedTts
+from firmware_py.worker.job import Job, Rules
+from firmware_py.worker.supervisor import Supervisor
+
+__all__ = ["Deadlines", "Job", "Rules", "SupervisedEngine", "SupervisedStt", "SupervisedTts", "WorkerPool", "in_worker"]
+
+_PROXIES: dict[str, type[SupervisedEngine]] = {"stt": SupervisedStt, "tts": SupervisedTts}
+
+
+def in_worker(kind: str, name: str, arguments: dict[str, Any], rules: Rules | None = None) -> Any:
+    """The engine ``backends.load(kind, name)(**arguments)`` in a process of its own; closing it ends the process.
+
+    Raises what that constructor raises (Unavailable, BadWeights ...), WorkerFailed when the process dies.
+    """
+    proxy = _PROXIES.get(kind, SupervisedEngine)
+    return proxy(Supervisor(Job(kind, name, arguments), rules or Rules()))
+
+
+class WorkerPool:
+    """All the workers of a service under the same rules; a context manager."""
+
+    def __init__(self, rules: Rules | None = None) -> None:
+        self.rules = rules or Rules()
+        self._lock = threading.Lock()
+        self._engines: list[SupervisedEngine] = []
+
+    def make(self, kind: str, name: str, arguments: dict[str, Any]) -> Any:
+        """See :func:`in_worker`."""
+        engine: SupervisedEngine = in_worker(kind, name, arguments, self.rules)
+        with self._lock:
+            self._engines = [e for e in self._engines if e.supervisor.state != "closed"]
+            self._engines.append(engine)
+        return engine
+
+    def snapshot(self) -> list[dict[str, Any]]:
+        """One entry an engine: state, pids, memory, and what was started, killed, retried. Cheap."""
+        with self._lock:
+            return [engine.supervisor.snapshot() for engine in self._engines]
+
+    def close(self) -> None:
+        """Ends every worker; safe to call twice."""
+        with self._lock:
+            engines, self._engines = self._engines, []
+        for engine in engines:
+            engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
