@@ -83,6 +83,14 @@ def test_relative_paths_are_taken_from_the_files_folder(elsewhere: Path) -> None
 def test_names_are_left_alone() -> None:
     loaded = config.from_text("stt: {model: 'custom:mine'}\ntts: {voice: en_US-amy-low}")
     assert (loaded.stt.model, loaded.tts.voice) == ("custom:mine", "en_US-amy-low")
+    url = "https://example.org/voices/amy.onnx"
+    assert config.from_text(f"tts: {{voice: '{url}'}}").tts.voice == url
+
+
+def test_the_repair_threshold_is_the_measured_one() -> None:
+    from firmware_py.nlu.hassil import REPAIR_THRESHOLD
+
+    assert config.Config.default().nlp.repair_threshold == REPAIR_THRESHOLD
 
 
 def test_a_copy_with_other_values_is_validated() -> None:

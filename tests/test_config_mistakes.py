@@ -37,7 +37,7 @@ MISTAKES = {
     "stt: 3": f":1: stt: 3 is not a section; allowed: the keys {STT_KEYS}",
     "stt: [a]": ":1: stt: ['a'] is not a section",
     "tts: {engine: {name: piper}}": ":1: tts.engine: a mapping is refused; allowed: pyttsx3, piper, coqui",
-    "tts: {voice: ''}": ":1: tts.voice: '' is refused; allowed: a name, or a path with a '/'",
+    "tts: {voice: ''}": ":1: tts.voice: '' is refused; allowed: a name, a URL, or a path with a '/'",
     "nlp: {intents: one.yaml}": ":1: nlp.intents: 'one.yaml' is refused; allowed: a list of paths, or null",
     "nlp: {intents: [3]}": ":1: nlp.intents: [3] is refused; allowed: a list of paths, or null",
     "nlp: {repair_threshold: .nan}": ":1: nlp.repair_threshold: .nan is refused; allowed: a number, 0 to 1",

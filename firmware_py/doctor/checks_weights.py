@@ -15,7 +15,7 @@ def recognition_weights(case: Case) -> Finding:
     except RtvaError as error:
         return fail(str(error), _again(error, stt.model))
     if weights.note:
-        return warn(weights.note, f"'rtva models fetch {stt.model}' brings what was asked for, where it can be reached")
+        return warn(weights.note)
     return ok(f"{weights.model} {stt.optimization.compute_type}, verified")
 
 

@@ -72,7 +72,7 @@ def _model(value: Any, info: ValidationInfo) -> Any:
 def _voice(value: Any, info: ValidationInfo) -> Any:
     if not isinstance(value, str) or not value or "\0" in value:
         raise ValueError("not a voice")
-    return anchored(value, info) if "/" in value else value
+    return anchored(value, info) if "/" in value and "://" not in value else value
 
 
 def _listed(value: Any) -> Any:
@@ -188,8 +188,8 @@ class Tts(Section):
     )
     voice: Annotated[str, BeforeValidator(_voice, json_schema_input_type=str)] = knob(
         "en_US-joe-medium",
-        "Name of a fetched voice, or the path of an .onnx voice.",
-        allowed="a name, or a path with a '/'",
+        "Name of a fetched voice, the URL it came from, or the path of an .onnx voice.",
+        allowed="a name, a URL, or a path with a '/'",
     )
     streaming: bool = knob(True, "The first chunk is played while the rest is made.", guide="4. Streaming Mode")
     sentence_splitting: bool = knob(
@@ -295,7 +295,7 @@ class Nlp(Section):
         allowed="a list of paths, or null",
     )
     repair_threshold: float = knob(
-        0.8, "How like a template a misheard sentence must be to be taken for it; 1 turns repair off.", ge=0, le=1
+        0.75, "How like a template a misheard sentence must be to be taken for it; 1 turns repair off.", ge=0, le=1
     )
     context_manager: ContextManager = ContextManager()
 
