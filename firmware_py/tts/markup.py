@@ -47,7 +47,7 @@ _RUNS: tuple[Rule, ...] = (
     rule(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]", "\n"),
     rule(r"[^\S\n]+", " "),
     rule(r" ?\n[ \n]*", lambda m: "\n\n" if m.group().count("\n") > 1 else "\n"),
-    rule(r"([^\w\s])\1{7,}", r"\1\1\1"),
+    rule(r"([^A-Za-z0-9\s])\1{7,}", r"\1\1\1"),
 )
 _MARKDOWN: tuple[Rule, ...] = (
     rule(r"```[a-z]{0,20}", " "),
@@ -56,10 +56,11 @@ _MARKDOWN: tuple[Rule, ...] = (
     rule(r"&(?:nbsp|amp|lt|gt|quot);", " "),
     rule(r"(?m)^(?:#{1,6}|[-*+•>]|[0-9]{1,2}[.)]) (?=\S)", "\n"),
     rule(r"(?m)^[ |:+=*_-]{3,200}$", "\n"),
-    rule(r"(?<![\w*])\*{1,3}(?=[^\s*])|(?<=[^\s*])\*{1,3}(?![\w*])|(?<!\w)_{1,3}(?=\w)|(?<=\w)_{1,3}(?!\w)", ""),
-    rule(r"~~|__|\*\*|`", " "),
+    rule(r"(?<![\w*)])\*{1,3}(?=[^\s*])|(?<=[^\s*])\*{1,3}(?![\w*(])|(?<!\w)_{1,3}(?=\w)|(?<=\w)_{1,3}(?!\w)", ""),
+    rule(r"~~|__|(?<![0-9)])\*\*|`", " "),
 )
-_LINE_END = re.compile(r"[ ]*\n\s*")
+_SPACES = re.compile(r" {2,}")
+_LINE_END = re.compile(r" ?\n\s*")
 _DOMAINS = "com|org|net|edu|gov|mil|io|dev|ai|app|info|uk|de|fr|eu|us|ca|au|jp|ch|nl|local|lan"
 _URL = re.compile(
     r"\b(?:https?|ftp)://[^\s<>\"']{1,200}|\bwww\.[^\s<>\"']{1,200}"
@@ -92,10 +93,11 @@ MAX_SAID_ADDRESS = 60
 
 def plain(text: str) -> str:
     """The text without markup and pictographs, in one Unicode form, as one line."""
-    text = unicodedata.normalize("NFKC", text.translate(_BEFORE_NFKC))
+    bound = 2 * len(text) + 64  # one ligature can become 18 characters
+    text = unicodedata.normalize("NFKC", text.translate(_BEFORE_NFKC))[:bound]
     text = rewrite(text.replace("⁄", "/"), _RUNS)
     text = rewrite(_LONG_TOKEN.sub(r"\g<0> ", text), _MARKDOWN)
-    return _LINE_END.sub(_line_end, text.translate(_CHARACTERS))
+    return _LINE_END.sub(_line_end, _SPACES.sub(" ", text.translate(_CHARACTERS)))
 
 
 def _line_end(match: re.Match[str]) -> str:
