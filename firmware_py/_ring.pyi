@@ -40,7 +40,7 @@ class Ring:
 
     @property
     def closed(self) -> bool: ...
-    def write(self, samples: Buffer) -> None:
+    def write(self, samples: Buffer | NDArray[np.int16]) -> None:
         """Append one-dimensional C-contiguous int16, any length; never blocks, and overwrites the oldest.
 
         TypeError for another dtype or shape; RingClosed after ``close``.

@@ -21,13 +21,23 @@ from firmware_py.audio.capture import Capture
 from firmware_py.audio.play import FastPlayer, Player
 from firmware_py.audio.recording import RecordingMicrophone
 from firmware_py.audio.virtual import VirtualSpeaker
+from firmware_py.controls import Loudspeaker, SpeakerControls
 from firmware_py.errors import RtvaError
 from firmware_py.events import FRAME_SAMPLES, RATE_HZ, Pcm16, State, TurnEvent, TurnTrace
 from firmware_py.listen import Listener
 from firmware_py.pipeline import VoicePipeline
 from firmware_py.ports import Microphone, Speaker
+from firmware_py.respond.world import LocalWorld, Volume
 from firmware_py.turn import TurnSettings, TurnTaker
 from firmware_py.turn_queue import TurnQueue
+
+def begin_conversation(pipeline: VoicePipeline, loudspeaker: Loudspeaker, *, act: bool) -> None:
+    """A fresh conversation: no history, no cached reply; with ``act`` replies do what they say."""
+    controls = SpeakerControls(loudspeaker, pipeline.config.audio.output.volume)
+    pipeline.world = LocalWorld(read_volume=lambda: Volume(controls.percent, controls.is_muted))
+    pipeline.actuator = controls if act else None
+    pipeline.new_conversation()
+
 
 RING_SAMPLES = 1 << 19
 """32.8 s at 16 kHz: longer than the longest utterance with its pre-roll."""
@@ -116,6 +126,7 @@ class Appliance:
         self.capture = Capture(microphone, self.ring)
         self.queue = TurnQueue()
         self.player = Player(speaker)
+        begin_conversation(pipeline, self.player, act=True)
         self.taker = TurnTaker(
             pipeline.stations,
             self.player,

@@ -19,6 +19,9 @@ BACKENDS: dict[str, dict[str, str]] = {
     "stt": {"whisper_cpp": "firmware_py.stt.whisper_cpp:WhisperCpp"},
     "tts": {"piper": "firmware_py.tts.piper:Piper"},
     "understanding": {"hassil": "firmware_py.nlu.hassil:HassilUnderstanding"},
+    "history": {"turns": "firmware_py.nlu.context:ContextManager"},
+    "responder": {"skills": "firmware_py.respond.responder:Responder"},
+    "cache": {"memory": "firmware_py.respond.cache:ResponseCache"},
     "microphone": {
         "alsa": "firmware_py.audio.alsa:AlsaMicrophone",
         "recording": "firmware_py.audio.recording:RecordingMicrophone",

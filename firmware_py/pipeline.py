@@ -29,8 +29,9 @@ class VoicePipeline:
     """The stations of the walk for one configuration.
 
     ``notes`` collects one line for each substitution ("base.en is not here: ..."). Raises Unavailable when
-    weights or an engine are missing and BadWeights when a file is not what the manifest says. ``close`` ends
-    the engines; a pipeline is also a context manager.
+    weights or an engine are missing and BadWeights when a file is not what the manifest says. ``actuator`` does
+    what committed replies say (None: nothing, dry) and ``world`` is what skills read; set both before the
+    first reply. ``close`` ends the engines; a pipeline is also a context manager.
     """
 
     def __init__(self, config: Config | None = None, *, make_engine: MakeEngine = in_process) -> None:
@@ -40,7 +41,8 @@ class VoicePipeline:
         self._make_engine = make_engine
         self._parts: dict[str, Any] = {}
         self._stt_model = self.config.stt.model
-        self._act = False
+        self.actuator: Any = None
+        self.world: Any = None
 
     def initialize_components(self, *, stt_model: str | None = None) -> None:
         """Loads and warms recognition, understanding, replies and voice now instead of at first use.
@@ -82,10 +84,9 @@ class VoicePipeline:
         """All four, as a turn needs them."""
         return Stations(self.stt, self.understanding, self.responder, self.tts)
 
-    def new_conversation(self, *, act: bool = False) -> None:
-        """Forgets history and cached replies; ``act`` lets replies do what they say instead of dry."""
+    def new_conversation(self) -> None:
+        """Forgets history and cached replies."""
         self._close_part("responder")
-        self._act = act
 
     @property
     def drafts(self) -> bool:
@@ -176,10 +177,11 @@ class VoicePipeline:
     def _make_responder(self) -> Any:
         cache, context = self.config.response_generation.cache, self.config.nlp.context_manager
         arguments = {
-            "cache_enabled": cache.enabled,
-            "cache_size": cache.size,
-            "cache_ttl_s": cache.ttl,
-            "max_history": context.max_history,
-            "context_timeout_s": context.context_timeout,
+            "cache": in_process("cache", "memory", {"enabled": cache.enabled, "size": cache.size, "ttl_s": cache.ttl}),
+            "history": in_process(
+                "history", "turns", {"max_history": context.max_history, "context_timeout_s": context.context_timeout}
+            ),
+            "actuator": self.actuator,
+            "world": self.world,
         }
         return in_process("responder", "skills", arguments)

@@ -25,6 +25,7 @@ MAY_SEE: dict[str, set[str]] = {
     "draft": {"events", "ports", "errors"},
     "turn": {"events", "ports", "errors", "draft"},
     "turn_queue": {"events"},
+    "controls": {"events"},
     "pipeline": {"backends", "config", "errors", "events", "listen", "models", "ports", "draft"},
     "models": {"errors", "weights"},
     "weights": {"errors", "models"},

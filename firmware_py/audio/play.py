@@ -172,11 +172,17 @@ class Player:
         self._thread.start()
 
     def play(
-        self, chunks: Iterator[Pcm16], on_first: Callable[[int], None] | None = None, *, replace: bool = False
+        self,
+        chunks: Iterator[Pcm16],
+        at_ns: int | None = None,
+        *,
+        on_first: Callable[[int], None] | None = None,
+        replace: bool = False,
     ) -> Playback:
         """Queues int16 chunks at the speaker's rate and returns at once; the iterator is pulled in a thread of its own.
 
-        It waits behind what is playing, or takes its place with ``replace``.
+        It waits behind what is playing, or takes its place with ``replace``. ``at_ns`` means nothing to a
+        player that has a clock of its own.
         """
         playback = Playback(chunks, on_first)
         with self._change:
@@ -276,33 +282,27 @@ class Player:
 
 
 class FastPlayer:
-    """Plays at fast pace: ``play`` takes all chunks at once, and the marks say when a device would have played them.
+    """Plays at fast pace: ``play`` takes all chunks at once, and the marks say when a device would have played them."""
 
-    ``clock`` gives nanoseconds: the turn's own, where a recording's time is not the wall's.
-    """
-
-    def __init__(
-        self,
-        rate_hz: int,
-        buffer_size: int,
-        on_samples: Callable[[Pcm16], object],
-        clock: Callable[[], int] = time.monotonic_ns,
-    ) -> None:
+    def __init__(self, rate_hz: int, buffer_size: int, on_samples: Callable[[Pcm16], object]) -> None:
         self.rate_hz, self.buffer_size = rate_hz, buffer_size
         self._on_samples = on_samples
-        self.clock = clock
 
-    def play(self, chunks: Iterator[Pcm16], on_first: Callable[[int], None] | None = None) -> Playback:
-        """The playback is over when this returns; errors of the iterator are raised."""
-        playback = Playback(chunks, on_first)
-        end_ns = 0
+    def play(self, chunks: Iterator[Pcm16], at_ns: int | None = None) -> Playback:
+        """The playback is over when this returns; errors of the iterator are raised.
+
+        ``at_ns`` is the time on the recording's clock at which the first chunk is ready; a later chunk is as
+        much later as it took.
+        """
+        playback = Playback(chunks)
+        started_ns = time.monotonic_ns()
+        offset_ns = 0 if at_ns is None else at_ns - started_ns
+        end_ns = started_ns + offset_ns
         for chunk in chunks:
-            now_ns = self.clock()
             if playback.first_ns is None:
-                playback.began(now_ns, self.buffer_size / self.rate_hz)
-                end_ns = now_ns
-            end_ns = max(end_ns, now_ns) + chunk.size * SECOND_NS // self.rate_hz
+                playback.began(end_ns, self.buffer_size / self.rate_hz)
+            end_ns = max(end_ns, time.monotonic_ns() + offset_ns) + chunk.size * SECOND_NS // self.rate_hz
             playback.played += chunk.size
             self._on_samples(chunk)
-        playback.finish(end_ns or self.clock())
+        playback.finish(end_ns + int(playback.delay_s * SECOND_NS) if playback.played else end_ns)
         return playback

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware_py.cli import common
+from firmware_py.controls import NoLoudspeaker
 from firmware_py.errors import ConfigError, Unavailable
 from firmware_py.events import TurnTrace
 
@@ -43,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
         common.note(pipeline.notes)
 
         def work(file: Path) -> None:
-            pipeline.new_conversation(act=args.act)
+            app.begin_conversation(pipeline, NoLoudspeaker(), act=args.act)
             for answer in spoken_to(walk(pipeline, file)):
                 show(args, file, answer.trace, write_answer(answer, names, file))
 

@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
         def report(file: Path, message: str) -> None:
             if args.json:
-                empty = {"transcript": None, "intent": None, "slots": {}, "score": 0.0}
+                empty: dict[str, Any] = {"transcript": None, "intent": None, "slots": {}, "score": 0.0}
                 common.emit({"file": str(file), **empty, "error": message})
 
         return common.each_file(args.files, work, report)

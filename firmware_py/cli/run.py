@@ -31,7 +31,6 @@ def run(args: argparse.Namespace) -> int:
     with VoicePipeline(common.load_config(args)) as pipeline:
         microphone, speaker = app.open_devices(pipeline)
         pipeline.initialize_components()
-        pipeline.new_conversation(act=True)
         common.note(pipeline.notes)
         with app.running(pipeline, microphone, speaker, app.Observers(on_turn=log_turn)) as appliance:
             _log.info("listening")

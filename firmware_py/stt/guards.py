@@ -15,6 +15,9 @@ CONTEXT_MARGIN = 128
 """``max(384, 50*s + 128)`` looped in 2 of 40 recordings at 0.21 of the full context's time, ``50*s + 64`` in
 10 of 40 at 0.16 (measured on real commands, tiny.en)."""
 
+CONTEXT_STEP = 64
+"""Few different sizes, so that buffers and kernels are reused."""
+
 TOKENS_BASE = 8
 TOKENS_PER_S = 7
 """Fast English is about 4 words, 6 tokens a second; eight more for the shortest clips."""
@@ -57,8 +60,9 @@ are dropped only together with a second sign that nobody spoke."""
 
 
 def audio_context(seconds: float) -> int:
-    """Encoder frames for an utterance of ``seconds``: floor and margin, at most the full 1500."""
-    return min(FULL_CONTEXT, max(CONTEXT_FLOOR, int(ENCODER_FRAMES_PER_S * seconds) + CONTEXT_MARGIN))
+    """Encoder frames for an utterance of ``seconds``: floor and margin, whole steps, at most the full 1500."""
+    wanted = max(CONTEXT_FLOOR, int(ENCODER_FRAMES_PER_S * seconds) + CONTEXT_MARGIN)
+    return min(FULL_CONTEXT, -(-wanted // CONTEXT_STEP) * CONTEXT_STEP)
 
 
 def token_cap(seconds: float) -> int:

@@ -155,6 +155,9 @@ def _cores() -> int:
 
 
 def _load(model: Path, threads: int, language: str | None, use_gpu: bool) -> tuple[Any, Any]:
+    # Read when libgomp is loaded: spinning OpenMP threads starve capture, and on a machine with as many busy
+    # threads as cores a decode takes ten times as long.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         import _pywhispercpp
         from pywhispercpp.model import Model

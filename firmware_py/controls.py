@@ -1,0 +1,64 @@
+"""What a committed reply may do to the appliance itself: volume, mute, silence."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Protocol
+
+from firmware_py.events import Action
+
+_log = logging.getLogger("rtva")
+
+
+class Loudspeaker(Protocol):
+    """What is turned up and down (``audio.play.Player``)."""
+
+    volume: float
+    is_muted: bool
+
+    def silence(self) -> None: ...
+
+
+@dataclass
+class NoLoudspeaker:
+    """Stands for the player where an answer is only written down: keeps the volume, plays nothing."""
+
+    volume: float = 1.0
+    is_muted: bool = False
+
+    def silence(self) -> None:
+        """There is nothing to silence."""
+
+
+class SpeakerControls:
+    """Performs the volume actions of the built-in skills on a player; the volume is kept in percent, 0 to 100."""
+
+    def __init__(self, player: Loudspeaker, percent: int = 100) -> None:
+        self._player = player
+        self.set_percent(percent)
+
+    @property
+    def percent(self) -> int:
+        return round(self._player.volume * 100)
+
+    @property
+    def is_muted(self) -> bool:
+        return self._player.is_muted
+
+    def set_percent(self, percent: float) -> None:
+        """Sets the volume, cut to 0..100."""
+        self._player.volume = min(max(percent, 0), 100) / 100
+
+    def perform(self, action: Action) -> None:
+        """Does one action; one that is unknown here is logged and left."""
+        if action.name == "volume_set":
+            self.set_percent(action.arguments["percent"])
+        elif action.name == "volume_change":
+            self.set_percent(self.percent + action.arguments["by"])
+        elif action.name == "mute":
+            self._player.is_muted = bool(action.arguments["on"])
+        elif action.name == "stop_speaking":
+            self._player.silence()
+        else:
+            _log.warning("nothing here does %s", action.name)
