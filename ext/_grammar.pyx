@@ -1,5 +1,8 @@
 """Sentence templates as an automaton, a vocabulary as a trie: see ``rtva_grammar.h`` for the contract."""
 
+import unicodedata
+from functools import lru_cache
+
 import numpy as np
 
 from cpython.pycapsule cimport PyCapsule_New
@@ -7,6 +10,26 @@ from libc.stdint cimport int32_t, uint8_t, uint16_t
 from libc.stdlib cimport free
 
 from rtva_grammar cimport *
+
+_GAPS = frozenset("-_/:;\\|‐‑‒–—―−~")
+_SYMBOLS = {"%": "percent", "°": "degrees", "+": "plus", "&": "and", "×": "times", "÷": "divided by"}
+
+
+@lru_cache(maxsize=65536)
+def fold(str text, str language="en"):
+    """Lower case, no punctuation, hyphens and the like as spaces, symbols as words; spaces stay as they are.
+
+    Applied to templates and, token by token, to what a recogniser writes, so that both meet.
+    """
+    out = []
+    for character in unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()):
+        if character.isalnum() or unicodedata.category(character)[0] == "M":
+            out.append(character)
+        elif character.isspace() or character in _GAPS:
+            out.append(" ")
+        elif character in _SYMBOLS:
+            out.append(f" {_SYMBOLS[character]} " if language.startswith("en") else f" {character} ")
+    return "".join(out)
 
 
 cdef class Vocabulary:

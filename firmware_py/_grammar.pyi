@@ -4,6 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Buffer
 
+def fold(text: str, language: str = "en") -> str:
+    """Lower case, no punctuation, hyphens and the like as spaces, symbols as words."""
+
 class Vocabulary:
     """Token texts (normalised bytes; empty: the token is never admitted) as a trie."""
 

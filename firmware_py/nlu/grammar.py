@@ -1,0 +1,224 @@
+"""Word graphs to one automaton over normalised bytes, for recognition that knows what it may be told.
+
+The templates come as the same :class:`~.graph.Graph` that text is matched with, so that what guided recognition
+admits is what understanding understands. Slots are put in (values, numbers, open text), spellings that a
+recogniser may choose are added beside the words (:mod:`.grammar_spelling`), and nothing is enumerated that the
+templates do not enumerate themselves. The result is plain arrays: it can be sent to another process.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firmware_py.nlu.grammar_spelling import Spelling
+from firmware_py._grammar import fold
+from firmware_py.nlu.graph import Graph, Slot
+from firmware_py.nlu.hassil import HassilUnderstanding
+from firmware_py.nlu.templates import ListDef
+from firmware_py.nlu.values import Values
+
+ANY, EPSILON = 256, 257
+"""Symbols of ``rtva_grammar.h``: any byte but a space, and nothing."""
+MAX_STATES = 2_000_000
+MAX_NUMBERS = 20_000
+OPEN, CLOSE = -2, -3
+_SPACE = 32
+
+
+@dataclass(frozen=True, eq=False)
+class Grammar:
+    """Templates as an automaton: rows of edges, state 0 the start, ``final`` the end.
+
+    ``say[state]`` is an index into ``words`` (what passing that state says, in normal words), -1 for nothing,
+    OPEN and CLOSE around open text. ``fold_language`` is what recognised text must be folded with.
+    """
+
+    language: str
+    first: NDArray[np.int32]
+    symbol: NDArray[np.uint16]
+    target: NDArray[np.int32]
+    final: int
+    say: NDArray[np.int32]
+    words: tuple[str, ...]
+    intents: tuple[str, ...]
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the arrays."""
+        return self.first.nbytes + self.symbol.nbytes + self.target.nbytes + self.say.nbytes
+
+
+def compile_understanding(
+    understanding: HassilUnderstanding, *, language: str | None = None, hints: Mapping[str, Sequence[str]] | None = None
+) -> Grammar:
+    """The automaton of everything that ``understanding`` matches to the letter in ``language`` (its first).
+
+    ``hints`` are the user's own: normal words -> other ways a recogniser may write them.
+    """
+    code = language or understanding.languages[0]
+    builder = Builder(Spelling(code, hints or {}))
+    for engine in understanding._engines:
+        if engine.language == code:
+            for graph in engine._matcher.graphs:
+                builder.add(graph, engine._matcher.values)
+    return builder.finish(code, understanding.intents)
+
+
+class _Arcs:
+    """A word graph with its slots put in: ``arcs[state]`` holds ``(word or None for open text, next state)``."""
+
+    def __init__(self) -> None:
+        self.arcs: list[list[tuple[str | None, int]]] = []
+
+    def state(self) -> int:
+        self.arcs.append([])
+        return len(self.arcs) - 1
+
+    def tree(self, start: int, end: int, sentences: Sequence[Sequence[str]]) -> None:
+        """Ways to say one thing, sharing how they begin."""
+        known: dict[tuple[int, str], int] = {}
+        for words in sentences:
+            at = start
+            for word in words[:-1]:
+                to = known.get((at, word))
+                if to is None:
+                    to = known[at, word] = self.state()
+                    self.arcs[at].append((word, to))
+                at = to
+            if known.setdefault((at, "\0" + words[-1]), end) == end and (words[-1], end) not in self.arcs[at][-1:]:
+                self.arcs[at].append((words[-1], end))
+
+    def loop(self, start: int, end: int, words: Sequence[str]) -> None:
+        """One or more of ``words``, in any order."""
+        inner = self.state()
+        for word in words:
+            self.arcs[start].append((word, inner))
+            self.arcs[inner] += [(word, inner), (word, end)]
+
+
+class Builder:
+    """Grows the automaton graph by graph."""
+
+    def __init__(self, spelling: Spelling) -> None:
+        self.spelling = spelling
+        self.final = 1
+        self._n = 2
+        self._source, self._symbol, self._target = array("i"), array("H"), array("i")
+        self._say: dict[int, int] = {}
+        self._words: dict[str, int] = {}
+        self._numbers: dict[int, list[list[str]]] = {}
+
+    def add(self, graph: Graph, values: Values) -> None:
+        """Adds the sentences of one template. Raises TemplateError, with its line, when that grows too large."""
+        plain = all(isinstance(label, str) for arcs in graph.arcs for label, _ in arcs)
+        arcs = graph.arcs if plain else self._fill(graph, values)
+        states = [self._new() for _ in arcs]
+        self._edge(0, EPSILON, states[0])
+        for state in graph.final:
+            self._edge(states[state], EPSILON, self.final)
+        for state, leaving in enumerate(arcs):
+            for label, to in leaving:
+                if label is None:
+                    self._open_text(states[state], states[to])
+                else:
+                    assert isinstance(label, str)
+                    self._word(label, label, states[state], states[to])
+                    for said, written, end in self.spelling.rewrites(arcs, label, to):
+                        self._word(said, written, states[state], states[end])
+        if self._n > MAX_STATES:
+            raise graph.template.where.mistake(f"the templates grow to more than {MAX_STATES} states")
+
+    def finish(self, language: str, intents: Sequence[str]) -> Grammar:
+        """The automaton as arrays."""
+        source = np.frombuffer(self._source, np.int32) if self._source else np.zeros(0, np.int32)
+        order = np.argsort(source, kind="stable")
+        first = np.zeros(self._n + 1, np.int32)
+        np.cumsum(np.bincount(source, minlength=self._n), out=first[1:])
+        say = np.full(self._n, -1, np.int32)
+        say[list(self._say)] = list(self._say.values())
+        return Grammar(
+            language=language,
+            first=first,
+            symbol=np.frombuffer(self._symbol, np.uint16)[order],
+            target=np.frombuffer(self._target, np.int32)[order],
+            final=self.final,
+            say=say,
+            words=tuple(self._words),
+            intents=tuple(intents),
+        )
+
+    def _fill(self, graph: Graph, values: Values) -> list[list[tuple[str | None, int]]]:
+        out = _Arcs()
+        for _ in graph.arcs:
+            out.state()
+        for state, leaving in enumerate(graph.arcs):
+            for label, to in leaving:
+                if isinstance(label, Slot):
+                    self._slot(out, label.source, values, state, to)
+                else:
+                    out.arcs[state].append((label, to))
+        return out.arcs
+
+    def _slot(self, out: _Arcs, source: ListDef, values: Values, start: int, end: int) -> None:
+        if source.reads is not None:
+            out.loop(start, end, self.spelling.reader_words)
+        elif source.is_wildcard:
+            out.arcs[start].append((None, end))
+        elif source.numbers is None:
+            out.tree(start, end, [words for words, _ in values.said[id(source)]])
+        else:
+            if id(source) not in self._numbers:
+                self._numbers[id(source)] = self._range(source)
+            out.tree(start, end, self._numbers[id(source)])
+
+    def _range(self, source: ListDef) -> list[list[str]]:
+        numbers = source.numbers
+        assert numbers is not None
+        count = (numbers.last - numbers.first) // numbers.step + 1
+        if count > MAX_NUMBERS:
+            raise source.where.mistake(f"list {{{source.name}}}: {count} numbers; at most {MAX_NUMBERS} can be recognised")
+        whole = range(numbers.first, numbers.last + 1, numbers.step)
+        said = [w for n in whole for w in self.spelling.number(n)]
+        if numbers.fractions:
+            tenths = (5,) if numbers.fractions == "halves" else range(1, 10)
+            said += [[*w, *self.spelling.point(t)] for n in whole for t in tenths for w in self.spelling.number(n)]
+        return said
+
+    def _new(self) -> int:
+        self._n += 1
+        return self._n - 1
+
+    def _edge(self, source: int, symbol: int, target: int) -> None:
+        self._source.append(source)
+        self._symbol.append(symbol)
+        self._target.append(target)
+
+    def _word(self, said: str, written: str, start: int, end: int) -> None:
+        """A space and then ``written``, letter by letter; passing says ``said``."""
+        letters = fold(written, self.spelling.language).encode()
+        if not letters:
+            return
+        base = self._n
+        self._n += len(letters)
+        self._say[base] = self._words.setdefault(said, len(self._words))
+        self._edge(start, _SPACE, base)
+        self._source.extend(range(base, base + len(letters)))
+        self._symbol.extend(letters)
+        self._target.extend(range(base + 1, base + len(letters)))
+        self._target.append(end)
+
+    def _open_text(self, start: int, end: int) -> None:
+        entry, gap, letter, leave = self._new(), self._new(), self._new(), self._new()
+        self._say[entry], self._say[leave] = OPEN, CLOSE
+        self._edge(start, EPSILON, entry)
+        self._edge(entry, _SPACE, gap)
+        self._edge(gap, ANY, letter)
+        self._edge(letter, ANY, letter)
+        self._edge(letter, _SPACE, gap)
+        self._edge(letter, EPSILON, leave)
+        self._edge(leave, EPSILON, end)
