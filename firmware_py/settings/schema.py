@@ -116,13 +116,7 @@ class AudioInput(Section):
 
 class AudioOutput(Section):
     device: str = knob("default", "ALSA playback device, as `aplay -L` names it.", min_length=1)
-    volume: int = knob(
-        100,
-        "Loudness of the voice at the start, in percent.",
-        ge=0,
-        le=100,
-        planned=True,
-    )
+    volume: int = knob(100, "Loudness of the voice at the start, in percent.", ge=0, le=100)
     sample_rate: int = knob(
         22050,
         "Rate the speaker is opened at; a voice with another rate is resampled to it.",
