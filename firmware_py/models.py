@@ -1,25 +1,41 @@
 """Weights: what exists, what is here, and how it gets here verified.
 
-Everything an engine loads comes out of :func:`resolve` or its siblings, which read the whole file and compare size
-and sha256 first. :class:`Library` holds one manifest and one store; the module's functions use the default one.
+Whatever an engine loads comes out of :func:`resolve_stt`, :func:`resolve_voice` or :func:`resolve_vad`, which read
+the whole file and compare size and sha256 first. Missing weights raise Unavailable with the command that brings
+them, wrong ones BadWeights.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
-from firmware_py.errors import BadWeights, ConfigError, Unavailable
-from firmware_py.weights import checkpoints, ggml, manifest, sources, store
-from firmware_py.weights.manifest import Entry, Pin, Source
+from firmware_py.errors import BadWeights, RtvaError, Unavailable
+from firmware_py.weights import adding, manifest
+from firmware_py.weights.library import FORMAT_OF, Library, Wanted, command_for, file_of, type_of
+from firmware_py.weights.store import home
 
-FORMAT_OF = {"int8": "q8_0", "int4": "q4_0", "float16": "f16", "float32": "f32"}
-"""``stt.optimization.compute_type`` -> the ggml format that serves it."""
+__all__ = [
+    "FORMAT_OF",
+    "Status",
+    "SttWeights",
+    "VoiceWeights",
+    "convert",
+    "fetch",
+    "home",
+    "library",
+    "listing",
+    "resolve",
+    "resolve_stt",
+    "resolve_vad",
+    "resolve_voice",
+    "verify",
+]
 
 HERE = Path(__file__).resolve().parent
-
 Say = Callable[[str], None]
 
 
@@ -35,7 +51,7 @@ class SttWeights:
 
 @dataclass(frozen=True)
 class VoiceWeights:
-    """A verified Piper voice: the ONNX graph and its JSON configuration."""
+    """A verified Piper voice, the ONNX graph and its JSON configuration; ``note`` says what was replaced."""
 
     onnx: Path
     config: Path
@@ -43,14 +59,14 @@ class VoiceWeights:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """One file of an entry that should be in the store."""
+class Status:
+    """One file of the store: ``state`` is ``good``, ``missing`` or ``bad``, and then ``error`` says why."""
 
-    entry: Entry
     name: str
-
-    def __str__(self) -> str:
-        return f"{self.entry.name} ({self.name})"
+    file: str
+    path: Path
+    state: str
+    error: str | None = None
 
 
 def _quiet(_: str) -> None:
@@ -63,138 +79,193 @@ def shipped_manifest() -> Path:
     return checkout if checkout.is_file() and (HERE.parent / "setup.py").is_file() else HERE / "manifest.toml"
 
 
-def file_of(compute_type: str) -> str:
-    """The store's file name for a compute type. Raises Unavailable naming those that exist."""
-    if compute_type not in FORMAT_OF:
-        raise Unavailable(f"no compute type {compute_type!r}; there are: {', '.join(FORMAT_OF)}")
-    return f"ggml-{FORMAT_OF[compute_type]}.bin"
+def library(root: Path | None = None) -> Library:
+    """The shipped manifest over the store in ``root`` (default: :func:`home`)."""
+    return Library(shipped_manifest(), root)
 
 
-class Library:
-    """One manifest over one store."""
-
-    def __init__(self, root: Path | None = None, manifest_path: Path | None = None) -> None:
-        self.store = store.Store(root)
-        self.local_path = self.store.root / "user.toml"
-        self.shipped = _load(manifest_path or shipped_manifest())
-        self.local = _load(self.local_path) if self.local_path.is_file() else {}
-
-    def entry(self, name: str) -> Entry:
-        """An entry by name, with the pins that this store made itself. Raises Unavailable naming what exists."""
-        shipped, local = self.shipped.get(name), self.local.get(name)
-        if shipped and local:
-            return dataclasses.replace(shipped, results={**local.results, **shipped.results})
-        found = shipped or local
-        if found is None:
-            raise Unavailable(f"no weights named {name!r}; there are: {', '.join(self.names())}")
-        return found
-
-    def names(self) -> list[str]:
-        return [*self.shipped, *(name for name in self.local if name not in self.shipped)]
-
-    # What is here
-
-    def verified(self, entry: Entry, name: str) -> Path:
-        """The path of a file after reading it whole. Raises Unavailable when missing, BadWeights when wrong."""
-        path = self.store.path(entry, name)
-        pin = entry.results.get(name)
-        if pin is None or not path.is_file():
-            raise Unavailable(f"{entry.name}: {name} is not here; run '{_how(entry, name)}'")
-        store.check(path, pin)
-        return path
-
-    def has(self, wanted: Wanted) -> bool:
-        """Whether a file is here and good, answered quickly (see :meth:`Store.looks_good`)."""
-        pin = wanted.entry.results.get(wanted.name)
-        return pin is not None and self.store.looks_good(self.store.path(wanted.entry, wanted.name), pin)
-
-    def present(self) -> list[Wanted]:
-        """Every file of the store that has a pin, good or not."""
-        each = [Wanted(entry, file) for entry in map(self.entry, self.names()) for file in entry.results]
-        return [wanted for wanted in each if self.store.path(wanted.entry, wanted.name).exists()]
-
-    # Bringing it here
-
-    def wanted(self, name: str, compute_type: str = "int8") -> list[Wanted]:
-        """What ``fetch NAME`` should leave in the store."""
-        entry = self.entry(name)
-        files = [file_of(compute_type)] if entry.kind == "stt" else list(entry.results)
-        return [Wanted(entry, each) for each in files]
-
-    def fetch(self, wanted: Iterable[Wanted], say: Say = _quiet) -> list[Path]:
-        """Brings what is missing or damaged; returns the new files. Raises Unavailable or BadWeights."""
-        missing = [each for each in wanted if not self.has(each)]
-        if not missing:
-            return []
-        made: list[Path] = []
-        with self.store.writing() as work:
-            fetcher = sources.Fetcher(work, self.store.incoming / "partial", say)
-            for name in dict.fromkeys(each.entry.name for each in missing):
-                files = [each.name for each in missing if each.entry.name == name]
-                made += self._obtain(self.entry(name), files, fetcher, work, say)
-        return made
-
-    def _obtain(self, entry: Entry, files: list[str], fetcher: sources.Fetcher, work: Path, say: Say) -> list[Path]:
-        """The first source that works; when none does, the error of each, in order."""
-        errors: list[Exception] = []
-        for number, source in enumerate(entry.sources):
-            try:
-                folder = fetcher.obtain(source, work / f"{entry.name}.{number}")
-                return [self._produce(entry, source, folder, name, say) for name in files]
-            except (Unavailable, BadWeights) as error:
-                errors.append(error)
-                if number + 1 < len(entry.sources):
-                    say(f"{error}; trying the next source")
-        if not errors:
-            raise Unavailable(f"{entry.name}: {', '.join(files)} came from this machine and is gone; add it again")
-        kind = BadWeights if any(isinstance(each, BadWeights) for each in errors) else Unavailable
-        raise kind(f"{entry.name}: " + "; ".join(map(str, errors)))
-
-    def _produce(self, entry: Entry, source: Source, folder: Path, name: str, say: Say) -> Path:
-        ready = folder / name
-        if not ready.is_file():
-            say(f"converting {entry.name} to {name}")
-            checkpoint = checkpoints.open_source(source.form, folder)
-            self._convert(checkpoint, name, ready)
-        return self._keep(entry, ready)
-
-    def _convert(self, checkpoint: checkpoints.Checkpoint, name: str, out: Path) -> None:
-        kind = name.removeprefix("ggml-").removesuffix(".bin")
-        with out.open("wb") as file:
-            ggml.write(checkpoint, kind, file)
-
-    def _keep(self, entry: Entry, ready: Path) -> Path:
-        """Moves a finished file into the store, after comparing it with its pin or giving it one."""
-        pin = store.digest(ready)
-        expected = entry.results.get(ready.name)
-        if expected is not None and pin != expected:
-            found, right = pin.sha256[:12], expected.sha256[:12]
-            raise BadWeights(f"{entry.name}: {ready.name} has sha256 {found}..., expected {right}...: refused")
-        target = self.store.path(entry, ready.name)
-        self.store.keep(ready, target, pin)
-        if expected is None:
-            self._record(entry, ready.name, pin, ready.parent)
-        return target
-
-    def _record(self, entry: Entry, name: str, pin: Pin, work: Path) -> None:
-        """Pins a file that the shipped manifest does not pin, in the store's own manifest."""
-        known = self.local.get(entry.name, dataclasses.replace(entry, sources=(), results={}, stand_in=None))
-        self.local[entry.name] = dataclasses.replace(known, results={**known.results, name: pin})
-        self.store.write_text(work, self.local_path, manifest.render(list(self.local.values())))
+# What engines load
 
 
-def _load(path: Path) -> manifest.Manifest:
+def resolve(name: str, compute_type: str = "int8") -> Path:
+    """The verified ggml file of exactly this model and type, nothing in its place."""
+    books = library()
+    return books.verified(books.entry(name), file_of(compute_type))
+
+
+def resolve_stt(model: str, compute_type: str = "int8") -> SttWeights:
+    """The verified weights of a model, or of the best stand-in that is here.
+
+    ``model`` is a name, ``custom:NAME`` for one added by ``rtva models convert``, or the path of a ggml file, of
+    which the structure alone can be checked.
+    """
+    if "/" in model:
+        return SttWeights(adding.checked_ggml(Path(model)), model)
+    books = library()
+    entry = books.entry(model.removeprefix("custom:"))
+    if entry.kind != "stt":
+        raise Unavailable(f"{model}: a {entry.kind} entry, not a speech-to-text model")
+    name = file_of(compute_type)
+    if books.store.path(entry, name).exists():
+        return SttWeights(books.verified(entry, name), entry.name)
+    if not entry.sources and entry.results:
+        only = next(iter(entry.results))
+        return SttWeights(books.verified(entry, only), entry.name, note=f"{entry.name} is here as {only}: using that")
+    return _stand_in(books, entry, name)
+
+
+def _stand_in(books: Library, entry: manifest.Entry, name: str) -> SttWeights:
+    for other in map(books.entry, entry.stand_ins):
+        if books.store.path(other, name).exists():
+            language = "en" if entry.name.endswith(".en") and not other.name.endswith(".en") else None
+            told = " with language en" if language else ""
+            note = f"{entry.name} is not here: using {other.name}{told} ('{command_for(entry, name)}' brings it)"
+            return SttWeights(books.verified(other, name), other.name, language, note)
+    raise Unavailable(f"{entry.name}: {name} is not here; run '{command_for(entry, name)}'")
+
+
+def resolve_voice(voice: str) -> VoiceWeights:
+    """A voice by name, by the URL it was fetched from, or by the path of an ``.onnx`` with its ``.onnx.json``.
+
+    A name that is not here is replaced by a default voice that is. A path is the user's own file: it must exist,
+    and nothing says what its sha256 should be.
+    """
+    if "/" in voice and not manifest.is_url(voice):
+        return VoiceWeights(*adding.checked_voice(Path(voice)))
+    books = library()
+    name = adding.voice_name(urlsplit(voice).path) if manifest.is_url(voice) else voice
+    for each in [name, *_default_voices(books)]:
+        entry = books.shipped.get(each) or books.local.get(each)
+        if entry is None or entry.kind != "tts" or not all(books.store.path(entry, f).exists() for f in entry.results):
+            continue
+        note = (
+            None if each == name else f"voice {name} is not here: using {each} ('rtva models fetch {voice}' brings it)"
+        )
+        onnx = next(file for file in entry.results if file.endswith(".onnx"))
+        return VoiceWeights(books.verified(entry, onnx), books.verified(entry, f"{onnx}.json"), note)
+    raise Unavailable(f"voice {name} is not here; run 'rtva models fetch {voice}'")
+
+
+def _default_voices(books: Library) -> list[str]:
+    return [each.name for each in books.shipped.values() if each.kind == "tts" and each.is_default]
+
+
+def resolve_vad(name: str = "silero") -> Path:
+    """The verified ONNX graph of a voice activity detector."""
+    books = library()
+    entry = books.entry(name)
+    return books.verified(entry, next(iter(entry.results)))
+
+
+# What `rtva models` does
+
+
+def fetch(names: Iterable[str], compute_type: str = "int8", say: Say = _quiet) -> list[Path]:
+    """Brings entries by name, or voices by URL or path; without names the default set. Returns the new files.
+
+    A model that cannot be reached is replaced by its first stand-in that can, and said. All are tried; then the
+    first error is raised, with the others said before.
+    """
+    books = library()
+    chosen = list(names) or [each.name for each in books.shipped.values() if each.is_default]
+    made: list[Path] = []
+    errors: list[RtvaError] = []
+    for name in chosen:
+        try:
+            made += _fetch_one(books, name, compute_type, say)
+        except (Unavailable, BadWeights) as error:
+            errors.append(error)
+    for each in errors[1:]:
+        say(str(each))
+    if errors:
+        raise errors[0]
+    return made
+
+
+def _fetch_one(books: Library, name: str, compute_type: str, say: Say) -> list[Path]:
+    if "/" in name:
+        return adding.add_voice(books, name, say)
+    entry = books.entry(name.removeprefix("custom:"))
     try:
-        return manifest.parse(path.read_text(encoding="utf-8"), str(path))
-    except OSError as error:
-        raise Unavailable(f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8") from error
+        return books.fetch(books.wanted(entry.name, compute_type), say)
+    except Unavailable as error:
+        for other in entry.stand_ins:
+            try:
+                made = books.fetch(books.wanted(other, compute_type), say)
+            except Unavailable:
+                continue
+            say(f"{error}: {other} is here in its place")
+            return made
+        raise
 
 
-def _how(entry: Entry, name: str) -> str:
-    """The command that brings a file."""
-    kind = name.removeprefix("ggml-").removesuffix(".bin")
-    types = [each for each, form in FORMAT_OF.items() if form == kind]
-    option = f" --type {types[0]}" if types and types[0] != "int8" else ""
-    return f"rtva models fetch {entry.name}{option}"
+def convert(
+    path: Path, name: str | None = None, compute_type: str | None = None, say: Say = _quiet
+) -> tuple[str, Path]:
+    """Adds a Whisper checkpoint directory or a ready ggml file to the store, for ``stt.model: custom:NAME``.
+
+    Returns NAME and the new file. Raises NotFound, BadWeights naming what is wrong, or UsageError.
+    """
+    books = library()
+    made = adding.add_model(books, path, name, compute_type, say)
+    return made.entry.name, books.store.path(made.entry, made.name)
+
+
+def verify(names: Iterable[str] = ()) -> list[Status]:
+    """Reads files whole: those of the named entries, or everything that is here and the default set."""
+    books = library()
+    chosen = list(names)
+    entries = [books.entry(name) for name in chosen or books.names()]
+    found = [_status(books, Wanted(entry, file)) for entry in entries for file in entry.results]
+    needed = {w.entry.name for e in entries if chosen or e.is_default for w in books.wanted(e.name)}
+    here = {each.name for each in found if each.state != "missing"}
+    return [
+        each for each in found if each.state != "missing" or (each.name in needed - here and _is_first(books, each))
+    ]
+
+
+def _is_first(books: Library, status: Status) -> bool:
+    """Of an absent entry, the files that a plain fetch would bring are reported, not every format there could be."""
+    return any(status.file == each.name for each in books.wanted(status.name))
+
+
+def _status(books: Library, wanted: Wanted) -> Status:
+    path = books.store.path(wanted.entry, wanted.name)
+    try:
+        books.verified(wanted.entry, wanted.name)
+    except Unavailable as error:
+        return Status(wanted.entry.name, wanted.name, path, "missing", str(error))
+    except BadWeights as error:
+        return Status(wanted.entry.name, wanted.name, path, "bad", str(error))
+    return Status(wanted.entry.name, wanted.name, path, "good")
+
+
+def listing() -> list[dict[str, Any]]:
+    """Every entry as plain data, with its files and whether they are here (answered without reading them again)."""
+    books = library()
+    return [_described(books, books.entry(name)) for name in books.names()]
+
+
+def _described(books: Library, entry: manifest.Entry) -> dict[str, Any]:
+    files = [
+        {
+            "file": name,
+            "compute_type": type_of(name),
+            "path": str(books.store.path(entry, name)),
+            "present": books.has(Wanted(entry, name)),
+            "size": pin.size,
+            "sha256": pin.sha256,
+        }
+        for name, pin in entry.results.items()
+    ]
+    return {
+        "name": entry.name,
+        "kind": entry.kind,
+        "licence": entry.licence,
+        "description": entry.description,
+        "default": entry.is_default,
+        "local": not entry.sources,
+        "stand_ins": list(entry.stand_ins),
+        "sources": [[piece.origin for piece in source.pieces] for source in entry.sources],
+        "files": files,
+    }

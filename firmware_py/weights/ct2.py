@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from firmware_py.errors import BadWeights
 from firmware_py.weights import tokens
-from firmware_py.weights.whisper import Checkpoint, Dims, Tensor
+from firmware_py.weights.whisper import Checkpoint, Dims, Tensor, check_dims, layout
 
 _DTYPES = {0: "<f4", 1: "|i1", 2: "<i2", 3: "<i4", 4: "<f2", 5: "<u2"}
 _BFLOAT16 = 5
@@ -166,7 +166,7 @@ def _dims(model: Model) -> Dims:
 
     n_vocab, n_text_state = shape("decoder/embeddings/weight", 2)
     n_audio_state, n_mels, _ = shape("encoder/conv1/weight", 3)
-    return Dims(
+    dims = Dims(
         n_vocab=n_vocab,
         n_audio_ctx=shape("encoder/position_encodings/encodings", 2)[0],
         n_audio_state=n_audio_state,
@@ -178,18 +178,24 @@ def _dims(model: Model) -> Dims:
         n_text_layer=layers("decoder"),
         n_mels=n_mels,
     )
+    check_dims(dims, str(model.path))
+    return dims
 
 
 def open_checkpoint(directory: Path) -> Checkpoint:
     """A CTranslate2 Whisper directory (``model.bin`` and a vocabulary). Raises BadWeights naming the file."""
     model = Model(directory / "model.bin")
+    dims = _dims(model)
 
     def tensor(name: str) -> Tensor:
         variable, index, parts = locate(name)
         value = model.real(variable)
-        if len(value) % parts:
+        if value.ndim == 0 or len(value) % parts:
             raise BadWeights(f"{model.path}: {variable} does not split into {parts}")
         rows = len(value) // parts
         return value[index * rows : (index + 1) * rows]
 
-    return Checkpoint(str(model.path), _dims(model), tokens.read(directory), tensor)
+    for name, _ in layout(dims):
+        if name.endswith(".key.weight") and tensor(name.replace(".weight", ".bias")).any():
+            raise BadWeights(f"{model.path}: {name} has a bias; Whisper's keys have none")
+    return Checkpoint(str(model.path), dims, tokens.read(directory), tensor)

@@ -1,51 +1,53 @@
-"""Writes and reads the ggml container that whisper.cpp loads.
+"""Writes the ggml container that whisper.cpp loads.
 
-Layout, all little-endian: magic, the eleven int32 of ``Dims`` and the file type; the mel filter bank (rows, columns,
+Layout, all little-endian: magic, the ten int32 of ``Dims`` and the file type; the mel filter bank (rows, columns,
 float32); the token table (count, then length and bytes of each); then every tensor as number of dimensions, name
 length, element type, dimensions from the fastest on, name, data. The result is a function of the checkpoint
-alone, so its sha256 can be pinned.
+alone, and byte for byte the file that whisper.cpp's own tools make from OpenAI's checkpoint.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import struct
 from collections.abc import Callable
-from typing import BinaryIO
+from dataclasses import astuple, dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from firmware_py.errors import BadWeights
 from firmware_py.weights import mel
-from firmware_py.weights.whisper import Checkpoint, Tensor
+from firmware_py.weights.whisper import Checkpoint, Tensor, is_conv_bias
 
 MAGIC = 0x67676D6C
 BLOCK = 32
 QUANT_VERSION = 2
 """GGML_QNT_VERSION: a quantised file's type is 1000 * version + type."""
 
+_BATCH = 1 << 14
+"""Blocks that are quantised at a time: 2 MiB of float32 stay in the cache, and memory stays small."""
+
+
+class Sink(Protocol):
+    def write(self, data: bytes, /) -> object: ...
+
 
 def _f16(value: Tensor) -> bytes:
-    with np.errstate(over="ignore"):
-        return np.ascontiguousarray(value, "<f2").tobytes()
+    return np.ascontiguousarray(value, "<f2").tobytes()
 
 
 def _f32(value: Tensor) -> bytes:
     return np.ascontiguousarray(value, "<f4").tobytes()
 
 
-def _blocks(value: Tensor) -> NDArray[np.float32]:
-    return np.ascontiguousarray(value, np.float32).reshape(-1, BLOCK)
-
-
 def _inverse(scale: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.divide(np.float32(1), scale, out=np.zeros_like(scale), where=scale != 0)
+    inverse = np.zeros_like(scale)
+    np.divide(np.float32(1), scale, out=inverse, where=scale != 0)
+    return inverse
 
 
-def q8_0(value: Tensor) -> bytes:
-    """Blocks of 32 values: a float16 scale ``max|x| / 127``, then 32 int8. Rounds halves away from zero."""
-    x = _blocks(value)
+def _q8_0(x: NDArray[np.float32]) -> bytes:
     scale = np.abs(x).max(axis=1, keepdims=True) / np.float32(127)
     scaled = x * _inverse(scale)
     whole = np.trunc(scaled)
@@ -55,12 +57,7 @@ def q8_0(value: Tensor) -> bytes:
     return out.tobytes()
 
 
-def q4_0(value: Tensor) -> bytes:
-    """Blocks of 32 values: a float16 scale (the value of largest magnitude over -8), then 32 nibbles, 8 being zero.
-
-    Byte j holds value j in its low and value j + 16 in its high nibble.
-    """
-    x = _blocks(value)
+def _q4_0(x: NDArray[np.float32]) -> bytes:
     largest = np.take_along_axis(x, np.abs(x).argmax(axis=1)[:, None], axis=1)
     scale = largest / np.float32(-8)
     nibbles = np.minimum(15, (x * _inverse(scale) + np.float32(8.5)).astype(np.int8)).astype(np.uint8)
@@ -69,9 +66,28 @@ def q4_0(value: Tensor) -> bytes:
     return out.tobytes()
 
 
-@dataclasses.dataclass(frozen=True)
+def _batches(value: Tensor, encode: Callable[[NDArray[np.float32]], bytes]) -> bytes:
+    blocks = value.reshape(-1, BLOCK)
+    batches = (blocks[i : i + _BATCH].astype(np.float32) for i in range(0, len(blocks), _BATCH))
+    return b"".join(map(encode, batches))
+
+
+def q8_0(value: Tensor) -> bytes:
+    """Blocks of 32 values: a float16 scale ``max|x| / 127``, then 32 int8. Rounds halves away from zero."""
+    return _batches(value, _q8_0)
+
+
+def q4_0(value: Tensor) -> bytes:
+    """Blocks of 32 values: a float16 scale (the value of largest magnitude over -8), then 32 nibbles, 8 being zero.
+
+    Byte j holds value j in its low and value j + 16 in its high nibble.
+    """
+    return _batches(value, _q4_0)
+
+
+@dataclass(frozen=True)
 class Format:
-    """One kind of ggml file: its type number, that of its 2-D weights and of its convolutions, and their encoder."""
+    """One kind of ggml file: its type number, those of its 2-D weights and convolutions, and the encoder."""
 
     file_type: int
     weight_type: int
@@ -90,13 +106,22 @@ FORMATS = {
 
 def _header(checkpoint: Checkpoint, file_type: int) -> bytes:
     bank = mel.filter_bank(checkpoint.dims.n_mels)
-    numbers = [MAGIC, *dataclasses.astuple(checkpoint.dims), file_type, *bank.shape]
+    numbers = [MAGIC, *astuple(checkpoint.dims), file_type, *bank.shape]
     words = b"".join(struct.pack("<i", len(word)) + word for word in checkpoint.tokens)
     return struct.pack("<14i", *numbers) + _f32(bank) + struct.pack("<i", len(checkpoint.tokens)) + words
 
 
+def _fits(value: Tensor, kind: type[np.floating[Any]]) -> bool:
+    """Whether all values are finite and stay so as ``kind``. Float16 is judged by its bits: its arithmetic is slow."""
+    if value.dtype == np.float16:
+        return not bool((np.ascontiguousarray(value).view(np.uint16) & 0x7C00 == 0x7C00).any())
+    return bool((np.abs(value) <= np.finfo(kind).max).all())
+
+
 def _encode(name: str, value: Tensor, form: Format, origin: str) -> tuple[int, bytes]:
     """Element type and data of one tensor: biases, norms and positions stay float32, as whisper.cpp expects them."""
+    if not _fits(value, np.float32 if form.conv_type == F32 else np.float16):
+        raise BadWeights(f"{origin}: {name} holds values that are not finite or too large: refused")
     if value.ndim == 1 or name.endswith("positional_embedding"):
         return F32, _f32(value)
     if value.ndim == 3:
@@ -106,13 +131,13 @@ def _encode(name: str, value: Tensor, form: Format, origin: str) -> tuple[int, b
     return form.weight_type, form.encode(value)
 
 
-def write(checkpoint: Checkpoint, kind: str, out: BinaryIO) -> None:
+def write(checkpoint: Checkpoint, kind: str, out: Sink) -> None:
     """Writes a checkpoint as ``kind`` (a key of :data:`FORMATS`). Raises BadWeights when the checkpoint is bad."""
     form = FORMATS[kind]
     out.write(_header(checkpoint, form.file_type))
     for name, value in checkpoint.tensors():
         element, data = _encode(name, value, form, checkpoint.origin)
-        shape = (*value.shape, 1) if ".conv" in name and value.ndim == 1 else value.shape
+        shape = (*value.shape, 1) if is_conv_bias(name) else value.shape
         label = name.encode()
         out.write(struct.pack(f"<{3 + len(shape)}i", len(shape), len(label), element, *reversed(shape)))
         out.write(label)

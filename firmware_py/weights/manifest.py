@@ -54,7 +54,7 @@ class Source:
 class Entry:
     """One set of weights. ``results`` maps a file name in the store to what it must be.
 
-    ``stand_in`` names the entry that is used, and said so, when this one is not there.
+    ``stand_ins`` names the entries one of which is used, and said so, when this one is not there, best first.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Entry:
     description: str
     sources: tuple[Source, ...] = ()
     results: Mapping[str, Pin] = field(default_factory=dict)
-    stand_in: str | None = None
+    stand_ins: tuple[str, ...] = ()
     is_default: bool = False
 
 
@@ -160,7 +160,9 @@ def _results(table: _Table) -> dict[str, Pin]:
 def _entry(table: _Table) -> Entry:
     name = table.name("name")
     table.where = f"{table.where} ({name})"
-    stand_in = table.name("stand_in") if "stand_in" in table.data else None
+    stand_ins = table.data.pop("stand_ins", [])
+    if not isinstance(stand_ins, list) or not all(isinstance(each, str) and is_name(each) for each in stand_ins):
+        raise table.fail("stand_ins", stand_ins, "a list of names")
     is_default = table.data.pop("default", False)
     if not isinstance(is_default, bool):
         raise table.fail("default", is_default, "true or false")
@@ -171,7 +173,7 @@ def _entry(table: _Table) -> Entry:
         description=table.text("description"),
         sources=tuple(_source(each) for each in table.tables("sources")),
         results=_results(table),
-        stand_in=stand_in,
+        stand_ins=tuple(stand_ins),
         is_default=is_default,
     )
     table.done()

@@ -24,16 +24,14 @@ def _hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
 def filter_bank(n_mels: int) -> NDArray[np.float32]:
     """Triangular filters of equal area over 0..8 kHz, shape ``(n_mels, 201)``.
 
-    The bank of ``librosa.filters.mel(sr=16000, n_fft=400, n_mels=n_mels)``, which Whisper ships as an asset; the
-    80-band bank equals the one in whisper.cpp's own model files to the last bit.
+    The bank of ``librosa.filters.mel(sr=16000, n_fft=400, n_mels=n_mels)``, which Whisper ships as an asset. The
+    order of operations and the types are librosa's, so the 80-band bank is that asset to the last bit.
     """
     top = _BREAK_MEL + np.log(RATE_HZ / 2 / _BREAK_HZ) / _LOG_STEP
     edges = _hz(np.linspace(0.0, top, n_mels + 2))
     bins = np.linspace(0.0, RATE_HZ / 2, N_BINS)
-    widths = np.diff(edges)
-    ramps = edges[:, None] - bins[None, :]
-    rising = (bins[None, :] - edges[:-2, None]) / widths[:-1, None]
-    falling = ramps[2:] / widths[1:, None]
+    rising = (bins[None, :] - edges[:-2, None]) / np.diff(edges)[:-1, None]
+    falling = (edges[2:, None] - bins[None, :]) / np.diff(edges)[1:, None]
     triangles = np.maximum(0.0, np.minimum(rising, falling)).astype(np.float32)
     area = 2.0 / (edges[2:] - edges[:-2])
     return np.asarray(triangles * area[:, None], np.float32)

@@ -8,13 +8,13 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 from firmware_py.errors import BadWeights, Unavailable
 from firmware_py.weights.manifest import Entry, Pin
 
+Say = Callable[[str], None]
 _CHUNK = 1 << 20
 
 
@@ -24,7 +24,9 @@ def home() -> Path:
     if chosen:
         return Path(chosen).absolute()
     data = os.environ.get("XDG_DATA_HOME", "")
-    return (Path(data) if data.startswith("/") else Path.home() / ".local" / "share") / "rtva"
+    if not data.startswith("/"):  # the XDG specification: relative paths are invalid and ignored
+        data = str(Path("~/.local/share").expanduser())
+    return Path(data) / "rtva"
 
 
 def digest(path: Path) -> Pin:
@@ -42,26 +44,32 @@ def check(path: Path, pin: Pin) -> None:
     """Raises BadWeights naming the file, what was expected and what was found; reads the whole file."""
     size = path.stat().st_size
     if size != pin.size:
-        raise BadWeights(f"{path}: size {size}, expected {pin.size}: it is truncated or not the file it should be")
+        raise BadWeights(f"{path}: size {size}, expected {pin.size}: truncated or not the file it should be; refused")
     found = digest(path).sha256
     if found != pin.sha256:
         raise BadWeights(f"{path}: sha256 {found[:12]}..., expected {pin.sha256[:12]}...: refused")
 
 
-def fsync_directory(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+def _fsync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
 
 
+def _move_in(whole: Path, target: Path) -> None:
+    """Renames a finished file to its place so that a power cut leaves the old file or the new one."""
+    _fsync(whole)
+    whole.replace(target)
+    _fsync(target.parent)
+
+
 class Store:
     """The files under ``<home>/models``: ``<kind>/<entry>/<file>``.
 
-    ``.incoming`` is where files grow; only whole, synced files are renamed out of it, so a power cut leaves the
-    old file or the new one. ``.verified.json`` remembers size, time and sha256 of what was checked, for quick
-    answers; it is never trusted before a load.
+    ``.incoming`` is where files grow; only whole, synced files are renamed out of it. ``.verified.json`` remembers
+    size, time and sha256 of what was checked, for quick answers; it is never trusted before a load.
     """
 
     def __init__(self, root: Path | None = None) -> None:
@@ -73,12 +81,15 @@ class Store:
         return self.root / entry.kind / entry.name / name
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[Path]:
-        """Holds the store's lock and gives a fresh directory for unfinished files, removed at the end."""
+    def writing(self, say: Say) -> Iterator[Path]:
+        """Holds the store's lock and gives an empty directory for unfinished files, removed at the end.
+
+        What a killed process left there goes first. An OSError inside becomes Unavailable, in one line.
+        """
         try:
             self.incoming.mkdir(parents=True, exist_ok=True)
             with (self.root / ".lock").open("w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+                _lock(lock.fileno(), say)
                 work = self.incoming / "work"
                 shutil.rmtree(work, ignore_errors=True)
                 work.mkdir()
@@ -87,27 +98,21 @@ class Store:
                 finally:
                     shutil.rmtree(work, ignore_errors=True)
         except OSError as error:
-            if error.errno is None or isinstance(error, BadWeights):
+            if error.errno is None:  # one of ours, which is a FileNotFoundError too
                 raise
             raise Unavailable(f"{error.filename or self.root}: {error.strerror}") from error
 
-    def keep(self, unfinished: Path, target: Path, pin: Pin) -> None:
-        """Syncs a finished file and renames it to its place; ``pin`` is what was measured while it was made."""
-        with unfinished.open("rb+") as file:
-            os.fsync(file.fileno())
+    def keep(self, whole: Path, target: Path, pin: Pin) -> None:
+        """Moves a finished file to its place; ``pin`` is what was measured on it."""
         target.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.replace(target)
-        fsync_directory(target.parent)
+        _move_in(whole, target)
         self._remember(target, pin)
 
-    def write_text(self, work: Path, target: Path, text: str) -> None:
-        """A small file, written atomically."""
-        new = work / target.name
+    def write_text(self, target: Path, text: str) -> None:
+        """A small file, written whole or not at all. Called with the lock held."""
+        new = self.incoming / target.name
         new.write_text(text, encoding="utf-8")
-        with new.open("rb+") as file:
-            os.fsync(file.fileno())
-        new.replace(target)
-        fsync_directory(target.parent)
+        _move_in(new, target)
 
     def looks_good(self, path: Path, pin: Pin) -> bool:
         """Whether a file is what it should be, believing the memo when size and time are unchanged."""
@@ -143,19 +148,9 @@ class Store:
         new.replace(self._memo_path)
 
 
-class HashingFile:
-    """A binary file for writing that measures size and sha256 as it goes."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._sha = hashlib.sha256()
-        self._size = 0
-
-    def write(self, data: bytes) -> int:
-        self._sha.update(data)
-        self._size += len(data)
-        return self._file.write(data)
-
-    @property
-    def pin(self) -> Pin:
-        return Pin(self._size, self._sha.hexdigest())
+def _lock(handle: int, say: Say) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say("waiting for another process that is changing the weights")
+        fcntl.flock(handle, fcntl.LOCK_EX)

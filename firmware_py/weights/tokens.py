@@ -36,11 +36,11 @@ def _strings(path: Path) -> list[str]:
 
 
 def read(directory: Path) -> tuple[bytes, ...]:
-    """The plain tokens of a checkpoint directory as bytes.
+    """The plain tokens of a checkpoint directory as bytes, by number.
 
-    The table ends as whisper.cpp's own files do: an English-only one with ``<|endoftext|>``, which is number
-    50256 there, a multilingual one with the empty string before it. Raises BadWeights when no vocabulary file is
-    there or one cannot be read, naming it.
+    The table ends as those of whisper.cpp's own files do: an English-only one with ``<|endoftext|>`` (50256), a
+    multilingual one with the empty string (50256) that stands before it. Raises BadWeights when no vocabulary
+    file is there or one cannot be read, naming it.
     """
     path = next((directory / name for name in FILES if (directory / name).is_file()), None)
     if path is None:

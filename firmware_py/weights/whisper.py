@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,27 @@ class Checkpoint:
             if value.shape != shape:
                 raise BadWeights(f"{self.origin}: tensor {name} has shape {value.shape}, expected {shape}")
             yield name, value
+
+
+def is_conv_bias(name: str) -> bool:
+    """ggml files store the biases of the convolutions as columns."""
+    return name.startswith("encoder.conv") and name.endswith(".bias")
+
+
+def check_dims(dims: Dims, origin: str) -> None:
+    """Raises BadWeights unless whisper.cpp can work with these dimensions."""
+    limits = Dims(1 << 17, 1 << 14, 1 << 13, 1 << 7, 1 << 7, 1 << 14, 1 << 13, 1 << 7, 1 << 7, 1 << 8)
+    for each in fields(Dims):
+        value, limit = getattr(dims, each.name), getattr(limits, each.name)
+        if not 0 < value <= limit:
+            raise BadWeights(f"{origin}: {each.name} is {value}, expected 1..{limit}")
+    if dims.n_vocab < 51864:
+        raise BadWeights(f"{origin}: a vocabulary of {dims.n_vocab}; Whisper's have 51864 entries or more")
+    if dims.n_audio_state != dims.n_text_state:
+        raise BadWeights(f"{origin}: encoder width {dims.n_audio_state} and decoder width {dims.n_text_state} differ")
+    for state, head in ((dims.n_audio_state, dims.n_audio_head), (dims.n_text_state, dims.n_text_head)):
+        if state % head:
+            raise BadWeights(f"{origin}: width {state} does not split into {head} heads")
 
 
 def _pair(name: str, out: int) -> list[tuple[str, Shape]]:
