@@ -50,6 +50,10 @@ class Phonemes:
             self._cache.popitem(last=False)
         return result
 
+    def forget(self) -> None:
+        """Empty the cache."""
+        self._cache.clear()
+
     def _phonemize(self, text: str) -> list[list[str]]:
         with _LOCK:
             sentences: list[list[str]] = self._espeak.phonemize(self._voice.espeak_voice, for_espeak(text))

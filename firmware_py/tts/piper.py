@@ -17,6 +17,7 @@ from firmware_py.tts.sentences import DEFAULT_LIMITS, Limits, Piece, split, whol
 from firmware_py.tts.spoken import spoken
 from firmware_py.tts.voice import read_voice
 
+WARM_TEXT = "Ready when you are."
 EDGE_FADE_MS = 4
 """Both ends of a piece are faded over this long, so that a join with silence never clicks."""
 
@@ -69,8 +70,9 @@ class Piper:
 
     def warm(self) -> None:
         """One short sentence through everything, so that the first real one is not slower than the next."""
-        for _ in self.synthesize("Ready."):
+        for _ in self.synthesize(WARM_TEXT):
             pass
+        self._phonemes.forget()
 
     def synthesize(self, text: str, *, limits: Limits = DEFAULT_LIMITS) -> Iterator[Pcm16]:
         """Mono int16 chunks at :attr:`rate_hz`; none for a text without anything to say.

@@ -1,0 +1,135 @@
+"""``rtva say TEXT [--out F] [--cache]``: text to speech.
+
+Without ``--out`` nothing is written; with ``--play`` it is heard. Output is WAV whatever its name.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from firmware_py.cli import common
+from firmware_py.errors import BadInput, UsageError
+from firmware_py.events import Pcm16
+from firmware_py.ports import TextToSpeech
+
+STDOUT_NAMES = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+
+
+class Timed:
+    """Chunks of one synthesis, with the time spent inside the engine: waiting for a slow disk is not speech."""
+
+    def __init__(self, tts: TextToSpeech, text: str) -> None:
+        self._chunks = tts.synthesize(text)
+        self.first_chunk_ms: float | None = None
+        self.total_ms = 0.0
+        self.samples = 0
+
+    def __iter__(self) -> Iterator[Pcm16]:
+        while True:
+            started = time.perf_counter_ns()
+            chunk = next(self._chunks, None)
+            self.total_ms += (time.perf_counter_ns() - started) / 1e6
+            if chunk is None:
+                return
+            if self.first_chunk_ms is None:
+                self.first_chunk_ms = self.total_ms
+            self.samples += chunk.size
+            yield chunk
+
+
+def register(subparsers: Any) -> None:
+    parser = subparsers.add_parser("say", help="text to speech", description=__doc__)
+    parser.add_argument("text", metavar="TEXT", help="what to say")
+    parser.add_argument("--out", metavar="F", help="write a WAV file, a FIFO or /dev/stdout")
+    parser.add_argument("--play", action="store_true", help="play it on the default ALSA device")
+    parser.add_argument("--cache", action="store_true", help="use and fill the cache of rendered speech")
+    parser.add_argument("--voice", metavar="V", help="name of a fetched voice, or the path of an .onnx voice")
+    common.add_config(parser)
+    common.add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    if not args.text.strip():
+        raise UsageError("say: TEXT is empty (see 'rtva say --help')")
+    if args.json and args.out in STDOUT_NAMES:
+        raise UsageError("say: --json and --out both to stdout (give --out a file)")
+    from firmware_py.pipeline import VoicePipeline
+
+    config = common.load_config(args)
+    if args.voice:
+        config = config.with_values({"tts.voice": args.voice})
+    with VoicePipeline(config) as pipeline:
+        tts = pipeline.tts
+        common.note(pipeline.notes)
+        speech = Timed(cached(tts, config.tts.voice) if args.cache else tts, args.text)
+        deliver(speech, tts.rate_hz, args)
+        report(speech, tts.rate_hz, pipeline.load_ms["tts"], args)
+    return 0
+
+
+def cached(tts: TextToSpeech, voice: str) -> TextToSpeech:
+    """The engine behind the cache of rendered speech in the weights' home."""
+    from firmware_py import models
+    from firmware_py.tts.cache import CachedSpeech
+
+    return CachedSpeech(tts, models.home() / "cache" / "speech", key=voice)
+
+
+def deliver(speech: Timed, rate_hz: int, args: argparse.Namespace) -> None:
+    """Writes, plays, or only makes the sound. Raises BadInput, before anything is written, when there is none."""
+    chunks = iter(speech)
+    first = next(chunks, None)
+    if first is None:
+        raise BadInput(f"say: nothing can be said of {args.text[:40]!r}")
+    chunks = _again(first, chunks)
+    if args.play:
+        chunks = _playing(chunks, rate_hz)
+    if args.out:
+        from firmware_py.audio.wav import write_wav
+
+        write_wav(args.out, rate_hz, chunks)
+    for _ in chunks:
+        pass
+
+
+def _again(first: Pcm16, rest: Iterator[Pcm16]) -> Iterator[Pcm16]:
+    yield first
+    yield from rest
+
+
+def _playing(chunks: Iterator[Pcm16], rate_hz: int) -> Iterator[Pcm16]:
+    from firmware_py import backends
+
+    speaker = backends.load("speaker", "alsa")(rate_hz=rate_hz)
+    try:
+        for chunk in chunks:
+            speaker.write(chunk)
+            yield chunk
+        speaker.drain()
+    finally:
+        speaker.close()
+
+
+def report(speech: Timed, rate_hz: int, load_ms: float, args: argparse.Namespace) -> None:
+    audio_s = speech.samples / rate_hz
+    first_ms = speech.first_chunk_ms or 0.0
+    if args.json:
+        common.emit(
+            {
+                "out": str(Path(args.out)) if args.out else None,
+                "load_ms": round(load_ms, 3),
+                "first_chunk_ms": round(first_ms, 3),
+                "total_ms": round(speech.total_ms, 3),
+                "audio_s": round(audio_s, 3),
+            }
+        )
+    elif args.out not in STDOUT_NAMES:
+        where = f" in {args.out}" if args.out else ""
+        print(
+            f"{audio_s:.2f} s of speech{where}, first sound after {first_ms:.1f} ms, all after {speech.total_ms:.1f} ms"
+        )
