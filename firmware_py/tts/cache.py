@@ -5,18 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from firmware_py.events import Pcm16
-from firmware_py.ports import TextToSpeech
 from firmware_py.tts.sentences import DEFAULT_LIMITS, Limits, Piece, split, whole
 from firmware_py.tts.spoken import spoken
 from firmware_py.tts.store import Bounds, SpeechStore, StoreStats, key_of
 
 CHUNK_MS = 250
 """A hit is handed out in chunks of this length, so that a stop takes effect between two."""
+
+
+class Engine(Protocol):
+    """What is behind the cache: the :class:`~firmware_py.ports.TextToSpeech` role, which a room does not import."""
+
+    rate_hz: int
+
+    def synthesize(self, text: str) -> Iterator[Pcm16]: ...
+    def close(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -41,7 +49,7 @@ class CachedSpeech:
     """
 
     def __init__(
-        self, tts: TextToSpeech, folder: Path | None = None, *, key: str = "", settings: CacheSettings | None = None
+        self, tts: Engine, folder: Path | None = None, *, key: str = "", settings: CacheSettings | None = None
     ) -> None:
         self._tts = tts
         self.rate_hz = tts.rate_hz
