@@ -13,8 +13,8 @@ class VirtualSpeaker:
     """Plays into ``on_samples``, which gets each int16 block once it can no longer be flushed.
 
     At pace ``real`` a device of ``buffer_size`` samples is imitated: a write is accepted at once while there is
-    room, and then waits for the sound to be played. At ``fast`` nothing waits. ``underruns`` counts the times the buffer ran
-    empty between two writes; ``played`` the samples that were heard, ``flushed`` those that were not.
+    room, and then waits for the sound to be played. At ``fast`` nothing waits. ``underruns`` counts the times the
+    buffer ran empty between two writes; ``played`` the samples that were heard, ``flushed`` those that were not.
     """
 
     def __init__(

@@ -1,0 +1,257 @@
+"""One open ALSA device, in non-blocking mode, with a deadline on every wait.
+
+pyalsaaudio's ways, found by reading it: ``read`` and ``write`` return -EPIPE after an overrun or underrun, having
+prepared the stream again, and raise nothing; 0 means "not yet"; ``close`` drains, so a stalled speaker hangs it;
+``drain`` in non-blocking mode raises EAGAIN while it drains; the constructor takes what the device has when it does
+not have what was asked; ``getchannels`` counts up to 2**32 on a plugin. A capture stream starts with the first
+``read``, never with a poll.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import select
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from firmware_py.audio.clock import MONOTONIC, SECOND_NS, Clock
+from firmware_py.audio.sample_formats import BYTES, PREFERRED
+from firmware_py.errors import DeviceLost, Unavailable
+
+Direction = Literal["capture", "playback"]
+KEY = {"capture": "audio.input.device", "playback": "audio.output.device"}
+STALL_S = {"capture": 0.5, "playback": 3.0}
+"""A device that moves nothing for this long, or for three of its buffers, is lost. A microphone always delivers; sound
+servers take what is played in gulps (2 s, PulseAudio's null sink)."""
+
+START_S = 3.0
+"""The same before the first frame: a sound server took 0.8 s to start capturing, a USB device resets itself."""
+
+CONVERTERS = {"lavrate", "samplerate", "speexrate", "jack", "oss", "speex", "upmix", "vdownmix", "usbstream"}
+"""Plugins that every machine lists and that are no device."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a device is asked for; it may answer with something else."""
+
+    rate_hz: int
+    channels: int
+    period_frames: int
+    periods: int
+
+
+class AlsaDevice:
+    """A PCM as the device agreed to it: ``rate_hz``, ``channels``, ``sample_format``, ``period_frames``,
+    ``buffer_frames``. ``xruns`` counts overruns or underruns.
+
+    Raises Unavailable when it is not there, busy or speaks no format of ours; everything after that raises DeviceLost.
+    """
+
+    def __init__(self, direction: Direction, name: str, wanted: Wanted, clock: Clock = MONOTONIC) -> None:
+        self.direction, self.name = direction, name
+        self.xruns = 0
+        self._alsa = library()
+        self._clock = clock
+        self._pcm, info = self._negotiate(wanted)
+        self.rate_hz, self.channels = int(info["rate"]), int(info["channels"])
+        self.sample_format = str(info["format_name"])
+        self.period_frames, self.buffer_frames = int(info["period_size"]), int(info["buffer_size"])
+        self.frame_bytes = BYTES[self.sample_format] * self.channels
+        self.stall_s = START_S
+        self._poll = self._make_poll()
+
+    def read(self) -> bytes:
+        """Whatever frames are there, at most a period; b"" when there are none yet; None is never returned.
+
+        After an overrun ``xruns`` has grown and the stream begins anew with the next read.
+        """
+        try:
+            count, data = self._pcm.read()
+        except self._alsa.ALSAAudioError as error:
+            raise self._lost(error) from error
+        if count < 0:
+            self.xruns += 1
+            return b""
+        if count:
+            self._has_moved()
+        return bytes(data)
+
+    def write(self, data: bytes) -> None:
+        """Blocks until every frame is accepted; after an underrun it goes on with the same frame."""
+        view, last_ns = memoryview(data), self._clock.now_ns()
+        while view:
+            try:
+                count = self._pcm.write(view)
+            except self._alsa.ALSAAudioError as error:
+                raise self._lost(error) from error
+            if count > 0:
+                self._has_moved()
+                view, last_ns = view[count * self.frame_bytes :], self._clock.now_ns()
+                continue
+            self.xruns += count < 0
+            self.check_stall(last_ns)
+            self.wait()
+
+    def wait(self) -> None:
+        """Waits for the device to be ready, at most for one period."""
+        period_ms = max(1, 1000 * self.period_frames // self.rate_hz)
+        events = self._poll.poll(period_ms)
+        # A plugin may call itself ready and be not: without this pause that is a busy loop.
+        if not events or self._is_ready(events):
+            self._clock.sleep(min(period_ms, 4) / 4000)
+
+    def check_stall(self, since_ns: int) -> None:
+        """Raises DeviceLost when nothing has moved since ``since_ns`` for too long."""
+        if (silent_s := (self._clock.now_ns() - since_ns) / SECOND_NS) > self.stall_s:
+            raise DeviceLost(f"ALSA {self.direction} device {self.name!r} has stalled: nothing for {silent_s:.1f} s")
+
+    def queued_frames(self) -> int:
+        """Frames that were written and not yet played; 0 when it does not run."""
+        if self._pcm.state() not in (self._alsa.PCM_STATE_RUNNING, self._alsa.PCM_STATE_DRAINING):
+            return 0
+        available = self._pcm.avail()
+        return max(0, self.buffer_frames - available) if available >= 0 else 0
+
+    def is_running(self) -> bool:
+        return bool(self._pcm.state() == self._alsa.PCM_STATE_RUNNING)
+
+    def drop(self) -> None:
+        """Forgets what is queued; the next write or read begins anew."""
+        try:
+            self._pcm.drop()
+        except self._alsa.ALSAAudioError as error:
+            raise self._lost(error) from error
+
+    def drain(self) -> None:
+        """Waits until everything is played."""
+        left_s = self.queued_frames() / self.rate_hz
+        deadline_ns = self._clock.now_ns() + int((left_s + self.stall_s) * SECOND_NS)
+        try:
+            self._pcm.drain()
+        except self._alsa.ALSAAudioError as error:
+            if "temporarily unavailable" not in str(error):
+                raise self._lost(error) from error
+        while self._pcm.state() in (self._alsa.PCM_STATE_DRAINING, self._alsa.PCM_STATE_RUNNING):
+            if self._clock.now_ns() > deadline_ns:
+                self.drop()
+                raise DeviceLost(f"ALSA {self.direction} device {self.name!r} has stalled while draining")
+            self._clock.sleep(max(0.001, min(self.queued_frames(), self.period_frames) / self.rate_hz))
+
+    def close(self) -> None:
+        try:
+            self._pcm.drop()
+        except self._alsa.ALSAAudioError:
+            pass
+        self._pcm.close()
+
+    def _negotiate(self, wanted: Wanted) -> tuple[Any, dict[str, Any]]:
+        pcm = self._open(wanted, PREFERRED[0])
+        info = pcm.info()
+        rate_hz, sample_format = better_rate(wanted.rate_hz, int(info["rate"]), pcm.getrates()), info["format_name"]
+        if sample_format not in PREFERRED:
+            formats = [name for name in PREFERRED if name in pcm.getformats()]
+            if not formats:
+                pcm.close()
+                raise Unavailable(f"ALSA {self.direction} device {self.name!r} speaks none of {', '.join(PREFERRED)}")
+            sample_format = formats[0]
+        if (rate_hz, sample_format) != (info["rate"], info["format_name"]):
+            pcm.close()
+            period = wanted.period_frames * rate_hz // wanted.rate_hz
+            pcm = self._open(Wanted(rate_hz, int(info["channels"]), period, wanted.periods), sample_format)
+            info = pcm.info()
+        return pcm, info
+
+    def _open(self, wanted: Wanted, sample_format: str) -> Any:
+        alsa = self._alsa
+        try:
+            return alsa.PCM(
+                alsa.PCM_CAPTURE if self.direction == "capture" else alsa.PCM_PLAYBACK,
+                alsa.PCM_NONBLOCK,
+                device=self.name,
+                rate=wanted.rate_hz,
+                channels=wanted.channels,
+                format=getattr(alsa, f"PCM_FORMAT_{sample_format}"),
+                periodsize=wanted.period_frames,
+                periods=wanted.periods,
+            )
+        except alsa.ALSAAudioError as error:
+            raise unavailable(self.direction, self.name, error) from error
+
+    def _make_poll(self) -> select.poll:
+        poll = select.poll()
+        for handle, events in self._pcm.polldescriptors():
+            poll.register(handle, events)
+        return poll
+
+    def _has_moved(self) -> None:
+        self.stall_s = max(STALL_S[self.direction], 3 * self.buffer_frames / self.rate_hz)
+
+    def _is_ready(self, events: list[tuple[int, int]]) -> bool:
+        """Lets a plugin consume its wake-up, as it must; a wake-up is no promise."""
+        return bool(self._pcm.polldescriptors_revents(events))
+
+    def _lost(self, error: Exception) -> DeviceLost:
+        return DeviceLost(f"ALSA {self.direction} device {self.name!r} is lost: {_reason(error)}")
+
+
+def library() -> Any:
+    """The ``alsaaudio`` module, with alsa-lib's own messages switched off. Raises Unavailable."""
+    try:
+        import alsaaudio
+    except ImportError as error:
+        raise Unavailable(f"pyalsaaudio is not installed ({error}); run 'make setup'") from error
+    _silence()
+    return alsaaudio
+
+
+def _silence() -> None:
+    """Stops alsa-lib from writing to stderr.
+
+    Its handler is variadic C; a function without arguments may stand in for it under the System V and AAPCS64 calling
+    conventions, and unlike a Python callback it needs no GIL and outlives the interpreter.
+    """
+    try:
+        alsa = ctypes.CDLL("libasound.so.2")
+        alsa.snd_lib_error_set_handler(ctypes.cast(ctypes.CDLL(None).getppid, ctypes.c_void_p))
+    except (OSError, AttributeError):
+        pass
+
+
+def better_rate(wanted_hz: int, offered_hz: int, rates: int | tuple[int, int] | list[int]) -> int:
+    """The rate to open with, given the one ALSA calls nearest and all there are (a list, a range or one).
+
+    Nearest may be below: a device of 8 and 44.1 kHz offers 8 for 16, and half of speech is gone. So the lowest
+    that is not below, a whole multiple before others up to three times; the highest when all are below.
+    """
+    if offered_hz == wanted_hz or not isinstance(rates, list):
+        return offered_hz
+    above = [r for r in sorted(rates) if r >= wanted_hz]
+    if not above:
+        return max(rates, default=offered_hz)
+    whole = [r for r in above if r % wanted_hz == 0 and r <= 3 * wanted_hz]
+    return (whole or above)[0]
+
+
+def devices(direction: Direction) -> list[str]:
+    """Names that can be opened on this machine, one a card's device and the named ones; what ``arecord -L`` lists."""
+    alsa = library()
+    names = alsa.pcms(alsa.PCM_CAPTURE if direction == "capture" else alsa.PCM_PLAYBACK)
+    cards = [name for name in names if name.startswith("plughw:")]
+    named = [name for name in names if ":" not in name and name not in CONVERTERS]
+    return sorted(set(cards)) + sorted(set(named) - {"null"}) + sorted(set(named) & {"null"})
+
+
+def unavailable(direction: Direction, name: str, error: Exception) -> Unavailable:
+    """The error for a device that could not be opened: why, and what there is instead."""
+    reason = _reason(error)
+    if "busy" in reason.lower():
+        return Unavailable(f"ALSA {direction} device {name!r} is in use by another program; close that one first")
+    others = [other for other in devices(direction) if other != name]
+    there = f"there are: {', '.join(others)}; choose one as {KEY[direction]}" if others else "and there is no other"
+    return Unavailable(f"no ALSA {direction} device {name!r} ({reason}); {there}")
+
+
+def _reason(error: Exception) -> str:
+    """pyalsaaudio appends the device in brackets, which the message already names."""
+    return str(error).rsplit(" [", 1)[0]
