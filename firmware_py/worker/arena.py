@@ -30,6 +30,7 @@ IN_BYTES = 4 << 20
 IN_BYTES_MOST = 256 << 20
 """An hour of float32 and some: what a whole recording may take."""
 
+ALIGN = 64
 DTYPES: dict[str, np.dtype[Any]] = {"int16": np.dtype(np.int16), "float32": np.dtype(np.float32)}
 
 
@@ -50,13 +51,12 @@ class Arena:
 
         Raises BadInput for more than :data:`IN_BYTES_MOST`.
         """
-        samples = np.ascontiguousarray(samples).reshape(-1)
-        if samples.dtype != np.int16:
-            samples = samples.astype(np.float32, copy=False)
-        start, self._put_at = self._put_at, -(-(self._put_at + samples.nbytes) // 64) * 64
-        self._grow(self._put_at)
-        np.frombuffer(self._map, samples.dtype, samples.size, start)[:] = samples
-        return [samples.dtype.name, start, samples.size]
+        dtype = DTYPES["int16" if samples.dtype == np.int16 else "float32"]
+        start, end = self._put_at, self._put_at + samples.size * dtype.itemsize
+        self._grow(end)
+        self._put_at = -(-end // ALIGN) * ALIGN
+        np.frombuffer(self._map, dtype, samples.size, start)[:] = samples.reshape(-1)
+        return [dtype.name, start, samples.size]
 
     def get(self, place: Any) -> NDArray[Any]:
         """An argument, read-only and in place: it is valid until the call is answered. ValueError if it lies."""

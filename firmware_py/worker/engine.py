@@ -6,6 +6,7 @@ walk is a pure function of its arguments, so making a call twice is safe.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -24,6 +25,8 @@ from firmware_py.worker.process import Worker, WorkerGone
 from firmware_py.worker.supervisor import SLICE_S, Supervisor
 
 ATTEMPTS = 2
+TEXT_MOST = 50_000
+"""Letters: an hour of speech, far past what an engine says at once, and always within one message."""
 IsCancelled = Callable[[], bool]
 
 
@@ -82,9 +85,10 @@ class SupervisedEngine:
         for attempt in range(1, ATTEMPTS + 1):
             worker = self.supervisor.acquire()
             try:
-                for item in _items(self.supervisor, worker, request, skip=yielded):
-                    yielded += item.size if isinstance(item, np.ndarray) else 1
-                    yield item
+                with contextlib.closing(_items(self.supervisor, worker, request, skip=yielded)) as items:
+                    for item in items:
+                        yielded += item.size if isinstance(item, np.ndarray) else 1
+                        yield item
                 return
             except WorkerGone as gone:
                 self._failed(worker, gone, attempt)
@@ -140,7 +144,8 @@ class SupervisedTts(SupervisedEngine):
         return int(self._attributes["rate_hz"])
 
     def synthesize(self, text: str, **options: Any) -> Iterator[Pcm16]:
-        """As the port says."""
+        """As the port says. Of a text longer than :data:`TEXT_MOST` the beginning is said."""
+        text = text[:TEXT_MOST]
         within_s = self.supervisor.rules.deadlines.work(chars=len(text))
         return self.stream(Request("synthesize", within_s, (text,), options))
 
@@ -160,16 +165,18 @@ class _Conversation:
     def __init__(self, supervisor: Supervisor, worker: Worker, request: Request) -> None:
         self._supervisor, self._worker, self._request = supervisor, worker, request
         self._number = worker.next_number()
-        self._is_over = False
+        self._is_sent = self._is_over = False
         supervisor.counts["requests"] += 1
 
     def __enter__(self) -> _Conversation:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if self._is_over:
+        if isinstance(error, WorkerGone):
+            return
+        if self._is_over or not self._is_sent:
             self._supervisor.release(self._worker)
-        elif not isinstance(error, WorkerGone):
+        else:
             self._cancel()
 
     def begin(self) -> None:
@@ -185,6 +192,7 @@ class _Conversation:
             "is_cancellable": request.is_cancelled is not None,
         }
         self._worker.send(message)
+        self._is_sent = True
         self.next("begin", self._supervisor.rules.deadlines.begin())
 
     def next(self, what: str, within_s: float) -> dict[str, Any]:
@@ -234,7 +242,7 @@ def _one_value(supervisor: Supervisor, worker: Worker, request: Request) -> Any:
                 return wire.decode(message["value"])
 
 
-def _items(supervisor: Supervisor, worker: Worker, request: Request, skip: int) -> Iterator[Any]:
+def _items(supervisor: Supervisor, worker: Worker, request: Request, skip: int) -> Generator[Any, None, None]:
     """The items of a stream; of the samples (or items) the first ``skip`` are left out."""
     told = 0
     with _Conversation(supervisor, worker, request) as talk:

@@ -104,8 +104,10 @@ class Worker:
         """Raises WorkerGone."""
         try:
             self.channel.send(message, SEND_S)
-        except (ChannelClosed, ChannelBroken) as error:
-            raise WorkerGone(f"{error}") from error
+        except ChannelClosed as error:
+            raise WorkerGone("it died") from error
+        except ChannelBroken as error:
+            raise WorkerGone(str(error), is_overdue=True) from error
 
     def receive(self, timeout_s: float) -> dict[str, Any] | None:
         """The next message or None. Raises WorkerGone."""

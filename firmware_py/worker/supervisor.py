@@ -23,6 +23,8 @@ from firmware_py.worker.process import Stage, Worker, WorkerGone
 PATIENCE_S = 2.0
 """A caller waits this long for a worker that may not be started yet; past it, it is told when to come back."""
 BURY_S = 0.02
+OBITUARY_S = 0.5
+"""How long an error may wait for the kernel to say how a worker ended."""
 SLICE_S = 0.01
 """How often a caller's ``is_cancelled`` is asked while it waits."""
 
@@ -57,6 +59,7 @@ class Supervisor:
             self._changed.wait_for(lambda: self._is_up() or self._load_error or self._back_off.failures > 1)
             if self._active is not None and self._is_up():
                 return self._active
+            self._changed.wait_for(lambda: not self._dying, OBITUARY_S)
             error = self._load_error or WorkerFailed(f"{self.job} cannot be started: {self.last_failure}")
         self.close()
         raise error
@@ -113,7 +116,7 @@ class Supervisor:
     def epitaph(self, worker: Worker) -> str:
         """How a lost worker ended; waits a moment for the kernel to say."""
         with self._changed:
-            self._changed.wait_for(lambda: worker not in self._dying, 0.5)
+            self._changed.wait_for(lambda: worker not in self._dying, OBITUARY_S)
             return worker.epitaph
 
     def snapshot(self) -> dict[str, Any]:
@@ -195,7 +198,7 @@ class Supervisor:
         """Promotes the stand-by, starts what is missing."""
         if self._active is None:
             self._active, self._spare = self._spare, None
-            if self._active is not None and self._active.stage is Stage.IMPORTED:
+            if self._active is not None and self._active.stage in (Stage.STARTING, Stage.IMPORTED):
                 self._load(self._active)
         may_start = self._back_off.wait_s() == 0.0
         if self._active is None and may_start:
