@@ -114,6 +114,8 @@ cdef class Ring:
         cdef int16_t[::1] to = out
         if stop > start:
             check(rtva_ring_copy(self.ring, <uint64_t>start, <uint64_t>stop, &to[0]))
+        else:
+            check(rtva_ring_is_whole(self.ring, <uint64_t>start, <uint64_t>stop))
         return out
 
     def view(self, int64_t start, int64_t stop):

@@ -11,12 +11,14 @@
  * How. The offset is tracked by a leaky integrator (corner 10 Hz) and subtracted. The energy of a frame is its mean
  * square. The noise floor is the minimum of the smoothed energy over the last 4 s, kept as 20 blocks (R. Martin, "Noise
  * power spectral density estimation based on optimal smoothing and minimum statistics", IEEE TSAP 9(5), 2001, reduced
- * to one band); frames of digital silence are no noise and do not enter it. A peak follows speech and decays by 6 dB/s.
+ * to one band). A frame whose samples are all equal is digital silence: its energy is 0, and it is no noise, so it does
+ * not enter the floor. A peak follows speech and decays by 6 dB/s.
  * A frame is active above the higher of "floor + 5 dB" and "peak - 30 dB", and stays active down to 3 dB below that.
  */
 #ifndef RTVA_FRONT_H
 #define RTVA_FRONT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define RTVA_FRONT_SAMPLES 160
@@ -68,12 +70,15 @@ static inline void rtva_front_init(rtva_front *f, const rtva_front_config *confi
     *f = (rtva_front){.config = *config, .is_active = RTVA_FRONT_UNKNOWN};
 }
 
-/* Subtracts the offset; returns the sum of squares of what is left. */
+/* Subtracts the offset; returns the sum of squares of what is left, 0 for digital silence (in which what is left is only
+ * the offset on its way). */
 static inline uint64_t rtva_front_remove_dc_(rtva_front *f, const int16_t *in, int16_t *out)
 {
     int64_t dc = f->dc;
     uint64_t sum = 0;
     int32_t clipped = 0;
+    bool is_flat = true;
+    const int16_t first = in[0];
     if (f->frames == 0) { /* begin at the mean, so that a constant offset is gone from the first sample */
         for (int i = 0; i < RTVA_FRONT_SAMPLES; i++)
             dc += in[i];
@@ -82,6 +87,7 @@ static inline uint64_t rtva_front_remove_dc_(rtva_front *f, const int16_t *in, i
     for (int i = 0; i < RTVA_FRONT_SAMPLES; i++) {
         int64_t x = in[i];
         clipped += x == INT16_MAX || x == INT16_MIN;
+        is_flat = is_flat && x == first;
         int64_t y = x - ((dc + (INT64_C(1) << (RTVA_FRONT_DC_SCALE - 1))) >> RTVA_FRONT_DC_SCALE);
         dc += (x * (INT64_C(1) << RTVA_FRONT_DC_SCALE) - dc) >> RTVA_FRONT_DC_SHIFT;
         y = y > INT16_MAX ? INT16_MAX : y < INT16_MIN ? INT16_MIN : y;
@@ -91,7 +97,7 @@ static inline uint64_t rtva_front_remove_dc_(rtva_front *f, const int16_t *in, i
     f->dc = dc;
     f->clipped = clipped;
     f->clipped_total += clipped;
-    return sum;
+    return is_flat ? 0 : sum;
 }
 
 /* Minimum statistics over the smoothed energy. */
