@@ -30,7 +30,7 @@ def speech_bounds(audio: NDArray[np.float32]) -> tuple[int, int] | None:
     levels = frame_levels_db(audio)
     if levels.size == 0 or float(levels.max()) < SILENCE_DBFS:
         return None
-    smooth = np.convolve(levels, np.ones(3, np.float32) / 3, mode="same")
+    smooth = np.convolve(np.pad(levels, 1, mode="edge"), np.ones(3, np.float32) / 3, mode="valid")
     floor = float(np.percentile(levels, 10))
     peak = float(levels.max())
     threshold = max(SILENCE_DBFS, min(floor + ABOVE_FLOOR_DB, peak - 12.0))
