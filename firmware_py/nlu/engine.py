@@ -12,8 +12,11 @@ from firmware_py.nlu.graph import Graph, Slot, check_rules, compile_template
 from firmware_py.nlu.match import Fill, Matcher
 from firmware_py.nlu.normalize import Token, tokenize, words
 from firmware_py.nlu.politeness import Politeness
+from firmware_py.nlu.repair import Repair
 from firmware_py.nlu.templates import Grammar
 from firmware_py.nlu.values import Values
+
+_LEAST_REPEATED = 3
 
 Found = dict[str, Any]
 """The fields of an Understood but for its text and score."""
@@ -45,9 +48,10 @@ class Engine:
         self.intents = tuple(dict.fromkeys(t.block.intent for t in grammar.templates))
         self._politeness = Politeness(grammar.language, [normal(s) for s in grammar.skip_words])
         self._matcher = Matcher(graphs, values, grammar.language)
+        self._repair = Repair(graphs, values, grammar.language)
 
     def read(self, text: str) -> Reading:
-        return Reading(text, tokenize(text, self.language))
+        return Reading(text, _said_once(tokenize(text, self.language)))
 
     def match(self, reading: Reading) -> Found | None:
         """The template that the sentence matches to the letter, with and without polite words around it."""
@@ -57,8 +61,15 @@ class Engine:
                 return self._found(match.graph, match.fills, reading, tokens)
         return None
 
-    def repair(self, reading: Reading) -> tuple[float, Found | None]:
-        return 0.0, None
+    def repair(self, reading: Reading, floor: float) -> tuple[float, Found | None]:
+        """The sentence that sounds most like it: its score, and what it means; (0.0, None) below ``floor``."""
+        best: tuple[float, Found | None] = (0.0, None)
+        cores = list(self._cores(reading.tokens))
+        for tokens in (cores[0], cores[-1]) if len(cores) > 1 else cores:
+            found = self._repair.find([t.word for t in tokens], floor)
+            if found is not None and found.score > best[0]:
+                best = (found.score, self._found(found.graph, found.fills, reading, tokens))
+        return best
 
     def _cores(self, tokens: Sequence[Token]) -> Iterable[Sequence[Token]]:
         said = [t.word for t in tokens]
@@ -80,6 +91,15 @@ class Engine:
             "response": self._responses.get((block.intent, block.response)),
             "metadata": block.metadata,
         }
+
+
+def _said_once(tokens: list[Token]) -> list[Token]:
+    """A sentence that a recogniser wrote several times over is one sentence ("stop stop" stays what it is)."""
+    said = [t.word for t in tokens]
+    for length in range(_LEAST_REPEATED, len(said) // 2 + 1):
+        if len(said) % length == 0 and said == said[:length] * (len(said) // length):
+            return tokens[:length]
+    return tokens
 
 
 def _as_said(text: str, tokens: Sequence[Token]) -> str:

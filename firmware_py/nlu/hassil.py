@@ -17,8 +17,12 @@ from firmware_py.nlu.templates import load
 from firmware_py.nlu.yaml_nodes import TemplateError
 
 BUILT_IN = Path(__file__).parent / "intents"
-REPAIR_THRESHOLD = 0.75
+REPAIR_THRESHOLD = 0.78
 """Least score of a repaired sentence; measured by ``bench/repair_threshold.py`` (docs/decisions/0005)."""
+
+_BELOW = 0.1
+"""A repair is looked for down to this much under the threshold, so that a rejected sentence has a score too."""
+_LEAST_FLOOR = 0.3
 
 
 class HassilUnderstanding:
@@ -70,7 +74,7 @@ class HassilUnderstanding:
                 return _understood(text, found, 1.0)
         best: tuple[float, dict[str, Any]] = (0.0, {})
         for engine, reading in zip(self._engines, readings, strict=True):
-            score, found = engine.repair(reading)
+            score, found = engine.repair(reading, max(_LEAST_FLOOR, self.repair_threshold - _BELOW))
             if found is not None and score > best[0]:
                 best = (score, found)
         score, found = best

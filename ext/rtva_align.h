@@ -1,0 +1,132 @@
+/* rtva_align: the cheapest way to hear a row of phones as one sentence of a graph of phones.
+ *
+ * Contract
+ * - A graph's nodes stand in topological order: every predecessor of a node has a lower number. Node 0 is where a
+ *   sentence starts, the last node where it ends. A node with phone 0 is a junction and consumes nothing.
+ * - Column c of the n + 1 columns stands behind c heard phones. A heard phone is matched with a node (substitute, 0 for
+ *   the same), a node is passed over (drop, times its weight; drop[0] is not used: junctions weigh 0), or the phone is additional (extra[c]).
+ * - A jump takes the sentence from a node and column to a node and a later column at a price: a stretch that was read
+ *   by other means (a number, free words). Jumps are sorted by to_column; from_column < to_column.
+ * - All costs are non-negative, so a cell above `limit` is on no way that ends below it and is not followed.
+ * - No allocation. Time is (n + 1) * (nodes + predecessors). The caller brings `cells` and `back`, (n + 1) * nodes each.
+ */
+#ifndef RTVA_ALIGN_H
+#define RTVA_ALIGN_H
+
+#include <math.h>
+#include <stdint.h>
+
+enum { RTVA_ALIGN_PASS = 0, RTVA_ALIGN_MATCH = 1, RTVA_ALIGN_EXTRA = 2, RTVA_ALIGN_JUMP = 3 };
+
+typedef struct rtva_align_graph {
+    int32_t n_nodes;
+    const uint8_t *phone;
+    const float *weight;
+    const int32_t *first; /* n_nodes + 1: where a node's predecessors begin */
+    const int32_t *pred;
+} rtva_align_graph;
+
+typedef struct rtva_align_costs {
+    int32_t n_phones;
+    const float *substitute; /* n_phones * n_phones */
+    const float *drop;       /* n_phones */
+} rtva_align_costs;
+
+typedef struct rtva_align_jump {
+    int32_t from_node, from_column, to_node, to_column;
+    float cost;
+} rtva_align_jump;
+
+typedef struct rtva_align_step {
+    int32_t node, column;
+    int32_t how; /* how it was reached; for a jump RTVA_ALIGN_JUMP + 4 * its index */
+    float cost;  /* from the start to here */
+} rtva_align_step;
+
+/* The cost of the cheapest way, INFINITY when there is none within `limit`. */
+static inline float rtva_align_run(const rtva_align_graph *g, const rtva_align_costs *k, const uint8_t *heard,
+                                   const float *extra, int32_t n, const rtva_align_jump *jumps, int32_t n_jumps,
+                                   float limit, float *cells, int32_t *back)
+{
+    const int32_t nodes = g->n_nodes;
+    int32_t next_jump = 0;
+    for (int32_t c = 0; c <= n; c++) {
+        float *now = cells + (int64_t)c * nodes;
+        const float *before = c ? now - nodes : now; /* column 0 has none: nothing is matched there */
+        int32_t *link = back + (int64_t)c * nodes;
+        const float *substitute = k->substitute + (c ? heard[c - 1] * k->n_phones : 0);
+        const float more = c ? extra[c - 1] : INFINITY;
+        for (int32_t v = 0; v < nodes; v++)
+            now[v] = INFINITY;
+        if (c == 0) {
+            now[0] = 0.0f;
+            link[0] = -1;
+        }
+        for (; next_jump < n_jumps && jumps[next_jump].to_column == c; next_jump++) {
+            const rtva_align_jump *j = &jumps[next_jump];
+            const float cost = cells[(int64_t)j->from_column * nodes + j->from_node] + j->cost;
+            if (cost < now[j->to_node]) {
+                now[j->to_node] = cost;
+                link[j->to_node] = next_jump << 2 | RTVA_ALIGN_JUMP;
+            }
+        }
+        for (int32_t v = 0; v < nodes; v++) {
+            const uint8_t phone = g->phone[v];
+            float best = now[v];
+            int32_t from = -2; /* as it stands: a jump, or the start */
+            if (before[v] + more < best) {
+                best = before[v] + more;
+                from = v << 2 | RTVA_ALIGN_EXTRA;
+            }
+            for (int32_t i = g->first[v], end = g->first[v + 1]; i < end; i++) {
+                const int32_t u = g->pred[i];
+                if (now[u] > limit && before[u] > limit)
+                    continue; /* most of a graph is far from what was heard */
+                const float passed = now[u] + g->weight[v] * k->drop[phone];
+                const float matched = phone && c ? before[u] + g->weight[v] * substitute[phone] : INFINITY;
+                if (passed < best) {
+                    best = passed;
+                    from = u << 2 | RTVA_ALIGN_PASS;
+                }
+                if (matched < best) {
+                    best = matched;
+                    from = u << 2 | RTVA_ALIGN_MATCH;
+                }
+            }
+            if (from != -2) {
+                now[v] = best <= limit ? best : INFINITY;
+                link[v] = from;
+            }
+        }
+    }
+    return cells[(int64_t)n * nodes + nodes - 1];
+}
+
+/* Writes the way to the last node of the last column into `steps`, end first; returns its length, at most `most`. */
+static inline int32_t rtva_align_trace(const rtva_align_graph *g, int32_t n, const rtva_align_jump *jumps,
+                                       const float *cells, const int32_t *back, rtva_align_step *steps, int32_t most)
+{
+    int32_t v = g->n_nodes - 1, c = n, length = 0;
+    while (length < most) {
+        const int64_t at = (int64_t)c * g->n_nodes + v;
+        const int32_t link = back[at];
+        rtva_align_step *step = &steps[length++];
+        step->node = v;
+        step->column = c;
+        step->cost = cells[at];
+        step->how = link < 0 ? RTVA_ALIGN_PASS : link & 3;
+        if (link < 0)
+            break;
+        if ((link & 3) == RTVA_ALIGN_JUMP) {
+            step->how |= (link >> 2) << 2;
+            v = jumps[link >> 2].from_node;
+            c = jumps[link >> 2].from_column;
+        } else {
+            v = link >> 2;
+            c -= (link & 3) != RTVA_ALIGN_PASS;
+        }
+    }
+    return length;
+}
+
+#endif

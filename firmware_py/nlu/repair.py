@@ -1,0 +1,205 @@
+"""Finds the sentence of the templates that sounds most like what was heard, when none matches to the letter.
+
+A recogniser that guesses wrong keeps the sound: "large eye smoke with milk" is "large iced mocha with milk". So the
+phones of the text are aligned with the phones of the templates (``rtva_align.h``: one exact search through a graph,
+no sentence is listed, word borders may lie anywhere), and the cost per sound is the score.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from firmware_py.nlu.graph import Graph
+from firmware_py.nlu.match import Fill, Sentence, fits_context
+from firmware_py.nlu.phone_graph import End, Sounding, sound_out
+from firmware_py.nlu.sounds import Alphabet
+from firmware_py.nlu.values import Values
+
+if TYPE_CHECKING:
+    from firmware_py._align import Jump, Step
+
+MAX_WORDS = 60
+MAX_PHONES = 300
+CANDIDATES = 12
+FLOOR = 0.6
+"""Repairs that score less are not looked for, unless a lower floor is asked for."""
+FREE_WORD = 0.02
+"""The price of a word in a wildcard: among equal readings the one with fewer free words wins."""
+
+_BETTER = 1e-6
+_EXTRA, _JUMP = 2, 3
+
+
+class Repaired(NamedTuple):
+    """A template, how its slots were filled, and how well it sounds: ``score`` over all, ``worst`` of one word."""
+
+    graph: Graph
+    fills: tuple[Fill, ...]
+    score: float
+    worst: float
+
+
+@dataclass(frozen=True)
+class Heard:
+    """The phones of a sentence: numbers, what each costs as an addition, and where each word begins (and the end)."""
+
+    phones: bytes
+    extra: np.ndarray[tuple[int], np.dtype[np.float32]]
+    borders: list[int]
+
+
+class Repair:
+    """Repairs sentences of one language. Templates are spelled in sounds when they first come into question."""
+
+    def __init__(self, graphs: Sequence[Graph], values: Values, language: str) -> None:
+        self.graphs, self.values, self.language = graphs, values, language
+        vocabularies = [_vocabulary(graph, values) for graph in graphs]
+        self._alphabet = Alphabet(set().union(*vocabularies), language)
+        self._soundings: dict[int, Sounding] = {}
+        self._index = _Index([{p for w in words for p in self._pairs([w])} for words in vocabularies])
+
+    def find(self, words: Sequence[str], floor: float = FLOOR) -> Repaired | None:
+        """The template that sounds most like ``words``; None when none scores ``floor`` (above 0) or more."""
+        if not words or len(words) > MAX_WORDS:
+            return None
+        heard = self._hear(words)
+        if len(heard.phones) > MAX_PHONES:
+            return None
+        sentence = Sentence(words, self.values, self.language)
+        best: Repaired | None = None
+        for index in self._index.nearest(self._pairs(words), CANDIDATES):
+            found = self._align(self._sounding(index), heard, sentence, best.score if best else floor)
+            if found is not None and found.score >= (best.score + _BETTER if best else floor):
+                best = found
+        return best
+
+    def _pairs(self, words: Iterable[str]) -> set[str]:
+        sound = "".join(self._alphabet.spell(w) for w in words)
+        return {sound[i : i + 2] for i in range(len(sound) - 1)} or {sound}
+
+    def _sounding(self, index: int) -> Sounding:
+        if index not in self._soundings:
+            self._soundings[index] = sound_out(self.graphs[index], self.values, self._alphabet)
+        return self._soundings[index]
+
+    def _hear(self, words: Sequence[str]) -> Heard:
+        numbers: list[int] = []
+        weights: list[float] = []
+        borders = [0]
+        for word in words:
+            spelled = self._alphabet.numbers(word)
+            numbers += spelled
+            weights += [self._alphabet.extra_weight(word)] * len(spelled)
+            borders.append(len(numbers))
+        extra = self._alphabet.drops[numbers] * np.array(weights, np.float32)
+        return Heard(bytes(numbers), extra, borders)
+
+    def _align(self, sounding: Sounding, heard: Heard, sentence: Sentence, floor: float) -> Repaired | None:
+        block = sounding.graph.block
+        if block.required_keywords and block.required_keywords.isdisjoint(sentence.words):
+            return None
+        jumps, takes = _jumps(sounding, heard, sentence)
+        # score = 1 - cost / size, and the size is hardly above what was heard plus the cost
+        limit = 1.1 * float(heard.extra.sum()) * (1 - floor) / floor
+        found = sounding.phones.align(self._alphabet.costs, heard.phones, heard.extra, jumps, limit)
+        if found is None:
+            return None
+        cost, steps, jumps = found
+        reading = _Reading(sounding, heard, takes)
+        reading.follow(steps, jumps)
+        size = max(reading.said, float(heard.extra.sum()) - reading.free)
+        if size <= 0 or not fits_context(sounding.graph, reading.fills):
+            return None
+        return Repaired(sounding.graph, tuple(reading.fills), max(0.0, 1 - cost / size), reading.worst)
+
+
+def _jumps(sounding: Sounding, heard: Heard, sentence: Sentence) -> tuple[list[Jump], dict[Jump, Fill]]:
+    """Stretches of words that slots without sounds of their own (numbers, wildcards) may take."""
+    takes: dict[Jump, Fill] = {}
+    for slot, start, end in sounding.open_slots:
+        is_free = slot.source.is_wildcard and slot.source.reads is None
+        for at in range(len(sentence.words)):
+            for to, value, chosen in sentence.spans(slot.source, at):
+                if heard.borders[at] < heard.borders[to]:
+                    price = FREE_WORD * (to - at) if is_free else 0.0
+                    jump = (start, heard.borders[at], end, heard.borders[to], price)
+                    takes.setdefault(jump, Fill(slot.name, value, at, to, slot.source, chosen))
+    return list(takes), takes
+
+
+class _Reading:
+    """What an alignment says: slots, and how much of the cost falls on each word of the template."""
+
+    def __init__(self, sounding: Sounding, heard: Heard, takes: dict[Jump, Fill]) -> None:
+        self.sounding, self.heard, self.takes = sounding, heard, takes
+        self.fills: list[Fill] = []
+        self.said = 0.0  # the weight of the template's sounds on this way
+        self.free = 0.0  # the weight of the heard sounds that slots took without comparing
+        self.worst = 0.0
+        self.parts: list[tuple[End, float, float]] = []
+
+    def follow(self, steps: Sequence[Step], jumps: Sequence[Jump]) -> None:
+        weights, ends = self.sounding.weights, self.sounding.ends
+        left: dict[int, tuple[float, float]] = {}  # a node: cost and weight when the way left it
+        for node, _, how, cost in steps:
+            if how & 3 == _JUMP:
+                self._take(jumps[how >> 2])
+            elif how != _EXTRA:
+                self.said += weights[node]
+                if node in ends:
+                    end = ends[node]
+                    before = left.get(end.start, (0.0, 0.0))
+                    self._end(end, cost - before[0], self.said - before[1])
+            left[node] = (cost, self.said)
+
+    def _take(self, jump: Jump) -> None:
+        fill = self.takes[jump]
+        self.fills.append(fill)
+        self.free += float(self.heard.extra[jump[1] : jump[3]].sum())
+
+    def _end(self, end: End, cost: float, weight: float) -> None:
+        self.parts.append((end, cost, weight))
+        if weight >= 0.9:
+            self.worst = max(self.worst, cost / weight)
+        if end.slot is not None and end.value is not None:
+            self.fills.append(Fill(end.slot.name, end.value.out, 0, 0, end.slot.source, end.value))
+
+
+def _vocabulary(graph: Graph, values: Values) -> set[str]:
+    words: set[str] = set()
+    for label in graph.labels():
+        if isinstance(label, str):
+            words.add(label)
+        elif label.source.values:
+            words.update(w for said, _ in values.said[id(label.source)] for w in said)
+    return words
+
+
+class _Index:
+    """Which templates have which pairs of sounds."""
+
+    def __init__(self, pairs: Sequence[set[str]]) -> None:
+        found: dict[str, list[int]] = {}
+        for index, own in enumerate(pairs):
+            for pair in own:
+                found.setdefault(pair, []).append(index)
+        self._size = len(pairs)
+        self._by_pair = {pair: np.array(indices, np.int64) for pair, indices in found.items()}
+        self._own = np.array([max(1, len(own)) for own in pairs])
+
+    def nearest(self, pairs: set[str], count: int) -> list[int]:
+        """The templates that share the most pairs, and those of which the most is shared; best first."""
+        hits = [self._by_pair[p] for p in pairs if p in self._by_pair]
+        if not hits:
+            return []
+        shared = np.bincount(np.concatenate(hits), minlength=self._size)
+        order = Counter[int]()
+        for measure in (shared / len(pairs), shared / np.minimum(self._own, len(pairs))):
+            for index in np.argsort(-measure, kind="stable")[: count // 2]:
+                order[int(index)] = max(order[int(index)], int(measure[index] * 1000))
+        return [index for index, measure in order.most_common() if measure > 200]
