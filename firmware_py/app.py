@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from firmware_py import backends
 from firmware_py._ring import Ring
@@ -31,12 +32,14 @@ from firmware_py.respond.world import LocalWorld, Volume
 from firmware_py.turn import TurnSettings, TurnTaker
 from firmware_py.turn_queue import TurnQueue
 
-def begin_conversation(pipeline: VoicePipeline, loudspeaker: Loudspeaker, *, act: bool) -> None:
+
+def begin_conversation(pipeline: VoicePipeline, loudspeaker: Loudspeaker, *, act: bool) -> SpeakerControls:
     """A fresh conversation: no history, no cached reply; with ``act`` replies do what they say."""
     controls = SpeakerControls(loudspeaker, pipeline.config.audio.output.volume)
     pipeline.world = LocalWorld(read_volume=lambda: Volume(controls.percent, controls.is_muted))
     pipeline.actuator = controls if act else None
     pipeline.new_conversation()
+    return controls
 
 
 RING_SAMPLES = 1 << 19
@@ -56,10 +59,11 @@ class Answer:
 
 @dataclass
 class Observers:
-    """Who is told; both must return at once."""
+    """Who is told; all must return at once."""
 
     on_state: Callable[[State], None] = field(default=lambda state: None)
     on_turn: Callable[[TurnTrace], None] = field(default=lambda trace: None)
+    on_failure: Callable[[RtvaError], None] = field(default=lambda error: None)
 
 
 def position_clock(t0_ns: int) -> Callable[[int], int]:
@@ -126,7 +130,7 @@ class Appliance:
         self.capture = Capture(microphone, self.ring)
         self.queue = TurnQueue()
         self.player = Player(speaker)
-        begin_conversation(pipeline, self.player, act=True)
+        self.controls = begin_conversation(pipeline, self.player, act=True)
         self.taker = TurnTaker(
             pipeline.stations,
             self.player,
@@ -139,8 +143,10 @@ class Appliance:
         )
         self.failure: BaseException | None = None
         self.turns = 0
+        self.turn_ticks = 0
+        self.busy_since_ns: int | None = None
+        self._jobs: deque[Callable[[], None]] = deque()
         self._microphone, self._speaker = microphone, speaker
-        self._busy = False
         self._threads = [
             threading.Thread(target=self._guard, args=(self._listen,), name="listen", daemon=True),
             threading.Thread(target=self._guard, args=(self._take_turns,), name="turn", daemon=True),
@@ -167,34 +173,56 @@ class Appliance:
 
     def is_quiet(self) -> bool:
         """Whether nothing is open: no speech, no waiting event, no turn in progress, every frame looked at."""
-        return not (self._busy or self.listener.in_speech or len(self.queue) or self.ring.available() >= FRAME_SAMPLES)
+        busy = self.busy_since_ns is not None or self._jobs
+        return not (busy or self.listener.in_speech or len(self.queue) or self.ring.available() >= FRAME_SAMPLES)
+
+    def between_turns(self, job: Callable[[], None]) -> None:
+        """Has the turn thread do ``job`` when no turn is in progress; what it raises is logged."""
+        self._jobs.append(lambda: self._try(job))
+        self.queue.wake()
+
+    def say(self, text: str) -> None:
+        """Speaks between two turns; returns at once."""
+        self.between_turns(lambda: self.taker.say(text))
 
     def _listen(self) -> None:
         self.listener.run(self.queue.put)
 
     def _take_turns(self) -> None:
         while not self.queue.is_closed:
-            event = self.queue.get(0.5)
-            if event is None:
+            self.turn_ticks += 1
+            event = None if self._jobs else self.queue.get(0.5)
+            if event is None and not self._jobs:
                 continue
-            self._busy = True
+            self.busy_since_ns = time.monotonic_ns()
             try:
-                self._take(event)
+                if event is not None:
+                    self._take(event)
+                else:
+                    self._jobs.popleft()()
             finally:
-                self._busy = False
+                self.busy_since_ns = None
 
     def _take(self, event: TurnEvent) -> None:
-        self.taker.t0_ns = self.capture.t0_ns
+        self.taker.t0_ns = self.capture.time_ns(event.at) - event.at * 1_000_000_000 // RATE_HZ
         try:
             trace = self.taker.handle(event)
         except RtvaError as error:
             _log.error("a turn failed: %s", error)
             self.observers.on_state(State.ERROR)
+            self.observers.on_failure(error)
             return
         if trace is not None:
             self.turns += 1
             _add_costs(trace, self.listener, self.pipeline.config.audio.input.chunk_size)
             self.observers.on_turn(trace)
+
+    def _try(self, job: Callable[[], None]) -> None:
+        try:
+            job()
+        except RtvaError as error:
+            _log.error("%s", error)
+            self.observers.on_state(State.ERROR)
 
     def _guard(self, body: Callable[[], None]) -> None:
         try:
@@ -217,23 +245,25 @@ def running(
         appliance.stop()
 
 
-def open_devices(pipeline: VoicePipeline) -> tuple[Microphone, Speaker]:
-    """The ALSA devices of the configuration; Unavailable names those that exist."""
+def open_microphone(pipeline: VoicePipeline) -> Microphone:
+    """The capture device of the configuration; Unavailable names those that exist."""
     audio = pipeline.config.audio
-    microphone: Any = backends.load("microphone", "alsa")(
+    microphone: Microphone = backends.load("microphone", "alsa")(
         audio.input.device,
         rate_hz=audio.input.sample_rate,
         channel=audio.input.channel,
         chunk_size=audio.input.chunk_size,
     )
-    try:
-        speaker: Any = backends.load("speaker", "alsa")(
-            audio.output.device, rate_hz=pipeline.tts.rate_hz, buffer_size=audio.output.buffer_size
-        )
-    except RtvaError:
-        microphone.close()
-        raise
-    return microphone, speaker
+    return microphone
+
+
+def open_speaker(pipeline: VoicePipeline) -> Speaker:
+    """The playback device of the configuration; Unavailable names those that exist."""
+    audio = pipeline.config.audio
+    speaker: Speaker = backends.load("speaker", "alsa")(
+        audio.output.device, rate_hz=pipeline.tts.rate_hz, buffer_size=audio.output.buffer_size
+    )
+    return speaker
 
 
 def converse(pipeline: VoicePipeline, file: Path) -> list[Answer]:
@@ -256,8 +286,6 @@ def converse(pipeline: VoicePipeline, file: Path) -> list[Answer]:
 
 def wait_until_answered(appliance: Appliance, microphone: RecordingMicrophone) -> None:
     """Returns once the recording is over and nothing of it is open any more; raises what ended a thread."""
-    import time
-
     quiet = 0
     while quiet < 3:
         time.sleep(0.05)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,10 +33,14 @@ class NoLoudspeaker:
 
 
 class SpeakerControls:
-    """Performs the volume actions of the built-in skills on a player; the volume is kept in percent, 0 to 100."""
+    """Performs the volume actions of the built-in skills on a player; the volume is kept in percent, 0 to 100.
+
+    ``on_change`` is told after each change and must return at once.
+    """
 
     def __init__(self, player: Loudspeaker, percent: int = 100) -> None:
         self._player = player
+        self.on_change: Callable[[], None] = lambda: None
         self.set_percent(percent)
 
     @property
@@ -49,6 +54,16 @@ class SpeakerControls:
     def set_percent(self, percent: float) -> None:
         """Sets the volume, cut to 0..100."""
         self._player.volume = min(max(percent, 0), 100) / 100
+        self.on_change()
+
+    def set_muted(self, is_muted: bool) -> None:
+        """Silences the speaker, or not, without touching the volume."""
+        self._player.is_muted = is_muted
+        self.on_change()
+
+    def silence(self) -> None:
+        """Ends what is being spoken."""
+        self._player.silence()
 
     def perform(self, action: Action) -> None:
         """Does one action; one that is unknown here is logged and left."""
@@ -57,8 +72,8 @@ class SpeakerControls:
         elif action.name == "volume_change":
             self.set_percent(self.percent + action.arguments["by"])
         elif action.name == "mute":
-            self._player.is_muted = bool(action.arguments["on"])
+            self.set_muted(bool(action.arguments["on"]))
         elif action.name == "stop_speaking":
-            self._player.silence()
+            self.silence()
         else:
             _log.warning("nothing here does %s", action.name)

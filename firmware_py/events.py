@@ -36,6 +36,7 @@ class State(enum.Enum):
     MUTED = "muted"
     NO_MICROPHONE = "no_microphone"
     ERROR = "error"
+    DEGRADED = "degraded"
     STOPPING = "stopping"
 
 

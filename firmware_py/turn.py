@@ -100,6 +100,14 @@ class TurnTaker:
             self._speak(trace, max(event.decided_ns, work.done_ns), work.speech)
         return trace
 
+    def say(self, text: str) -> None:
+        """Speaks ``text`` outside of any turn; blocks until it is played."""
+        self.on_state(State.SPEAKING)
+        try:
+            self.player.play(self.stations.tts.synthesize(text)).wait()
+        finally:
+            self.on_state(State.IDLE)
+
     def _clock(self, event: TurnEvent) -> StageClock:
         return StageClock(None if self.settings.is_live else event.decided_ns)
 

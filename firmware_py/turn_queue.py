@@ -22,6 +22,7 @@ class TurnQueue:
         self._events: deque[TurnEvent] = deque()
         self._ready = threading.Condition()
         self._closed = False
+        self._woken = False
 
     def put(self, event: TurnEvent) -> None:
         """Adds an event; sheds the oldest finished utterance when ``most_waiting`` are there already."""
@@ -32,10 +33,17 @@ class TurnQueue:
             self._ready.notify()
 
     def get(self, timeout_s: float | None = None) -> TurnEvent | None:
-        """The next event, or None when the queue was closed or the time is over."""
+        """The next event, or None when the queue was closed, woken, or the time is over."""
         with self._ready:
-            self._ready.wait_for(lambda: self._events or self._closed, timeout_s)
+            self._ready.wait_for(lambda: self._events or self._closed or self._woken, timeout_s)
+            self._woken = False
             return self._events.popleft() if self._events else None
+
+    def wake(self) -> None:
+        """Lets the reader's ``get`` return although nothing is there."""
+        with self._ready:
+            self._woken = True
+            self._ready.notify()
 
     def waiting(self) -> int:
         """Finished utterances that wait."""

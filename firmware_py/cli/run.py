@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: stop.set())
     with VoicePipeline(common.load_config(args)) as pipeline:
-        microphone, speaker = app.open_devices(pipeline)
+        microphone, speaker = app.open_microphone(pipeline), app.open_speaker(pipeline)
         pipeline.initialize_components()
         common.note(pipeline.notes)
         with app.running(pipeline, microphone, speaker, app.Observers(on_turn=log_turn)) as appliance:
