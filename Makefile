@@ -19,5 +19,8 @@ check: setup     ## ruff, mypy --strict, cython-lint, the layer test
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
 	@.venv/bin/cython-lint ext/*.pyx ext/*.pxd && $(PY) -m pytest tests/test_layers.py
 
+stress:          ## the compiled core under ThreadSanitizer, AddressSanitizer and UBSan
+	@scripts/stress.sh
+
 clean:           ## removes what was built, not the weights
 	rm -rf build .venv *.egg-info firmware_py/*.so

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import array
-import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -193,15 +193,15 @@ def test_a_closed_ring_refuses_writes_and_gives_up_the_rest() -> None:
 
 
 def test_memory_is_given_back() -> None:
-    def mappings() -> int:
-        with open("/proc/self/maps") as maps:
-            return sum("rtva_ring" in line for line in maps)
+    def held() -> tuple[int, int]:
+        mappings = Path("/proc/self/maps").read_text().count("rtva_ring")
+        return mappings, len(list(Path("/proc/self/fd").iterdir()))
 
-    before, descriptors = mappings(), len(os.listdir("/proc/self/fd"))
+    mappings, descriptors = held()
     rings = [Ring(4096) for _ in range(10)]
-    assert mappings() == before + 20 and len(os.listdir("/proc/self/fd")) == descriptors
+    assert held() == (mappings + 20, descriptors)
     del rings
-    assert mappings() == before
+    assert held() == (mappings, descriptors)
 
 
 def test_locking_memory_says_whether_it_was_permitted() -> None:
