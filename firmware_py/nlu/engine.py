@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from firmware_py.nlu.checks import check_responses
 from firmware_py.nlu.graph import Graph, Slot, check_rules, compile_template
 from firmware_py.nlu.match import Fill, Matcher
 from firmware_py.nlu.normalize import Token, tokenize, words
@@ -31,24 +32,32 @@ class Reading:
 
 
 class Engine:
-    """Compiled once, then read-only. Raises TemplateError for templates that cannot be compiled."""
+    """Compiled once, then read-only. Raises TemplateError for templates that cannot be compiled.
+
+    ``graphs`` and ``values`` are the compiled templates and lists, for others that walk them.
+    """
 
     def __init__(self, grammar: Grammar) -> None:
         self.language = grammar.language
         self._responses = {key: text for key, (text, _) in grammar.responses.items()}
         normal = partial(words, language=grammar.language)
         check_rules(grammar.scope)
-        values = Values(normal)
+        self.values = Values(normal)
+        for source in grammar.scope.lists.values():  # used or not, a broken one is a mistake
+            self.values.add(source, grammar.scope)
         graphs: list[Graph] = []
         for template in grammar.templates:
             scope = grammar.scope.inside(template.block.scope)
-            graph = compile_template(template, scope, normal)
-            values.add((label for label in graph.labels() if isinstance(label, Slot)), scope)
-            graphs.append(graph)
+            graphs.append(compile_template(template, scope, normal))
+            for label in graphs[-1].labels():
+                if isinstance(label, Slot):
+                    self.values.add(label.source, scope)
+        check_responses(grammar, graphs)
+        self.graphs = graphs
         self.intents = tuple(dict.fromkeys(t.block.intent for t in grammar.templates))
         self._politeness = Politeness(grammar.language, [normal(s) for s in grammar.skip_words])
-        self._matcher = Matcher(graphs, values, grammar.language)
-        self._repair = Repair(graphs, values, grammar.language)
+        self._matcher = Matcher(graphs, self.values, grammar.language)
+        self._repair = Repair(graphs, self.values, grammar.language)
 
     def read(self, text: str) -> Reading:
         return Reading(text, _said_once(tokenize(text, self.language)))

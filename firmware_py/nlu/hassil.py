@@ -13,7 +13,7 @@ from typing import Any
 from firmware_py.errors import ConfigError, NotFound, RtvaError
 from firmware_py.events import Understood
 from firmware_py.nlu.engine import Engine, Reading
-from firmware_py.nlu.templates import load
+from firmware_py.nlu.template_file import load
 from firmware_py.nlu.yaml_nodes import TemplateError
 
 BUILT_IN = Path(__file__).parent / "intents"
@@ -21,17 +21,18 @@ REPAIR_THRESHOLD = 0.78
 """Least score of a repaired sentence; measured by ``bench/repair_threshold.py`` (docs/decisions/0005)."""
 
 _BELOW = 0.1
-"""A repair is looked for down to this much under the threshold, so that a rejected sentence has a score too."""
+"""Repairs are looked for down to this much under the threshold, so that a rejected sentence has a score too."""
 _LEAST_FLOOR = 0.3
 
 
 class HassilUnderstanding:
     """Text to intent.
 
-    ``templates`` are files of the user's own, whose intents come before the built-in ones of ``language``
-    (left out with ``builtin=False``). A file without ``language`` is in ``language``; others are tried in
-    their own. A score at or above ``repair_threshold`` (0..1, 1.0 repairs nothing) is accepted. A mistake in a
-    file raises ``error`` (ConfigError) with ``file:line: what``; a missing file raises NotFound.
+    ``templates`` are files (or folders of them) of the user's own; their intents come before the built-in ones of
+    ``language``, which ``builtin=False`` leaves out. A file without ``language`` is in ``language``; others are
+    tried in their own. A repaired sentence is accepted at a score of ``repair_threshold`` or more (0..1, 1.0
+    repairs nothing). A mistake in a file raises ``error`` (ConfigError) with ``file:line: what``; a missing file
+    raises NotFound.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class HassilUnderstanding:
         self.repair_threshold = REPAIR_THRESHOLD if repair_threshold is None else repair_threshold
         built_in = sorted((BUILT_IN / language.split("-")[0]).glob("*.yaml")) if builtin else []
         try:
-            grammars = [*load([Path(t) for t in templates], language), *load(built_in, language)]
+            grammars = [*load(_files(templates), language), *load(built_in, language)]
             self._engines = [Engine(grammar) for grammar in grammars]
         except TemplateError as mistake:
             raise error(f"{mistake.path}:{mistake.line}: {mistake.what}") from None
@@ -54,6 +55,11 @@ class HassilUnderstanding:
             raise NotFound(f"{missing.filename}: no such template file") from None
         except OSError as problem:
             raise error(f"{problem.filename}: {problem.strerror}") from None
+
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        """The compiled templates, one engine a language and origin, the user's own first."""
+        return tuple(self._engines)
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -72,6 +78,8 @@ class HassilUnderstanding:
             found = engine.match(reading)
             if found is not None:
                 return _understood(text, found, 1.0)
+        if self.repair_threshold >= 1:
+            return Understood(text=text)
         best: tuple[float, dict[str, Any]] = (0.0, {})
         for engine, reading in zip(self._engines, readings, strict=True):
             score, found = engine.repair(reading, max(_LEAST_FLOOR, self.repair_threshold - _BELOW))
@@ -81,6 +89,14 @@ class HassilUnderstanding:
         if found and score >= self.repair_threshold:
             return _understood(text, found, score)
         return Understood(text=text, score=score)
+
+
+def _files(templates: Sequence[Path]) -> list[Path]:
+    """Files as they come, and of a folder its ``*.yaml`` and ``*.yml`` by name."""
+    files: list[Path] = []
+    for path in map(Path, templates):
+        files += sorted(p for p in path.iterdir() if p.suffix in (".yaml", ".yml")) if path.is_dir() else [path]
+    return files
 
 
 def _understood(text: str, found: dict[str, Any], score: float) -> Understood:

@@ -52,83 +52,67 @@ please=pliz because=bIkOz wednesday=wEnzde february=fEbruEri island=Yl@nd aisle=
 """
 _WORDS = dict(pair.split("=") for pair in _LISTED.split())
 
-_V, _C, _END = "[aeiouy]", "[bcdfghjklmnpqrstvwxz]", "(?:$|s$|d$)"
-_MAGIC = f"(?={_C}(?:e(?:$|s$|d$|ly$|r$)|ing$))"  # the vowel says its name: make, makes, maker, making
+_CONSONANT = "[bcdfghjklmnpqrstvwxz]"
+_MAGIC = f"(?={_CONSONANT}(?:e(?:$|s$|d$|ly$|r$)|ing$))"
+_RULES_TEXT = r"""
+augh->O au->O aw->O air->Er ai->e ay->e are(?=$|s$)->Er arr(?=[aeiouy])->ar ar->Ar all(?=$|s$|e|i)->Ol
+al(?=[kd])->Ol a(?=lm)->A (?<=[wq])a(?=[nst])->A (?<=qu)a->A age$->IJ able(?=$|s$)->@b@l a(?=ste$)->e a(?=nge)->e
+a~->e a(?=tion|ble$)->e a(?=$|s$|h$)->@ a(?=l$)->@ ^a(?=[bglr][^aeiou]?[aeiou])->@ a->a
+(?<=m)b$-> bb->b b(?=t$)-> b->b
+cch->k ch(?=[lr])->k ch->C ck->k ci(?=[ao])->S cc(?=[ei])->ks cc->k c(?=[eiy])->s c->k
+dge->J dg->J dd->d d->d
+eau->o eigh->e ee(?=r)->I ee->i ear(?=[nlt])->3 ear->Ir ea(?=d$|lt|nt)->E ea->i eu->u ew->u ei->i ey->i ere$->Ir
+err(?=[aeiouy])->Er er(?=[iy])->Er er->3 (?<=[td])ed$->Id (?<=[pkfsxc])ed$->t (?<=sh)ed$->t (?<=ch)ed$->t
+(?<=[a-z])ed$->d (?<=[sxzgc])es$->Iz (?<=[sc]h)es$->Iz (?<=#)es$->z (?<=[a-z])e$-> (?<=l)e(?=d$|s$)->
+(?<=[aeiou][bcdfgklmnprstvz])e(?=ly$|ful|ment|less)-> e~->i e(?=n$|l$|nt$)->@ ^e(?=[lqx])->I e->E
+ff->f f->f
+^gh->g (?<=[aeiou])gh-> gh->g gg->g gn(?=$|s$|ed$)->n ^gn->n gu(?=[eiy])->g ^g(?=et|iv|ir)->g ge$->J g(?=[eiy])->J
+g->g
+(?<=[aeiou])h(?=$|[bcdfgjklmnpqrstvwxz])-> h->h
+igh->Y ie(?=ld|ve|f|ce)->i ie(?=$|s$|d$)->i ir(?=[aeiou])->Yr ir->3 i(?=nd$|ld$|nds$|lds$)->Y ique$->ik i(?=on)->i
+^i(?=[aeo])->Y ia->i@ io->io i(?=gn$)->Y ine$->in i~->Y ive$->Iv (?<=^.)i$->Y i$->i i->I
+j->J
+^kn->n kk->k k->k
+le(?=$|s$)->@l ll->l (?<=[ao])l(?=[kf])-> l->l
+mm->m mn$->m m->m
+ng(?=$|s$|ed$|ing$)->N ng(?=[lr])->Ng nk->Nk nx->Nks nn->n n->n
+ough(?=t)->O ough->o oul->U our->Or ous$->@s ou->W oor->Or ook->Uk oo->u ow(?=[ndl])->W ow(?=er)->W
+(?<=^[hnvbc])ow$->W ow->o oi->Q oy->Q oar->Or oa->o oe->o (?<=w)or->3 (?<=[a-z]{2})or$->3 or->Or
+o(?=ld|st$|ll$|lt)->o o~->o o(?=$|s$)->o o(?=th)->V (?<=[a-z]{2})on$->@n (?<=[a-z]{2})om$->@m o(?=[cgtsdp][aiou])->o
+o->A
+ph->f ^ps->s ^pn->n pp->p p->p
+que$->k qu->kw q->k
+rh->r rr->r r->r
+sch->sk sh->S ssion->S@n (?<=[aeiou])sion->Z@n sion->S@n sure$->Z3 ss->s sc(?=[ei])->s (?<=[aeiouy])s(?=[aeiouy])->z
+(?<=[bdglmnrvwy])s$->z (?<=[ie])s$->z (?<=[aeo])se$->z s->s
+tion->S@n tch->C ture(?=$|s$|d$)->C3 th->T ti(?=[ao])->S tt->t (?<=s)t(?=en$|le$)-> t->t
+uy->Y ure$->jUr ur->3 ue(?=$|s$|d$)->u ui->u u~->u u(?=$|s$)->u ^u(?=[snt]i)->ju u(?=[bcdfgjklmnpqrstvwxz][aiou])->u
+u->V
+v->v
+wh(?=o)->h wh->w wr->r w(?=$|[bcdfgjklmnpqrstvwxz])-> w->w
+^x->z x->ks
+^y->j (?<=^#)y$->Y (?<=^##)y$->Y y$->i y~->Y (?<=[aeiou])y(?=[aeiou])->j y(?=[aeiou])->i y->I
+zz->z z->z
+"""
+"""pattern->phones, the first that fits wins; # is a consonant, ~ a consonant and a silent e ahead (make, making)."""
 
-_RULES_TEXT: dict[str, list[tuple[str, str]]] = {
-    "a": [
-        ("augh", "O"), ("au", "O"), ("aw", "O"), ("air", "Er"), ("ai", "e"), ("ay", "e"), ("are(?=$|s$)", "Er"),
-        ("arr(?=[aeiouy])", "ar"), ("ar", "Ar"), ("all(?=$|s$|e|i)", "Ol"), ("al(?=[kd])", "Ol"), ("a(?=lm)", "A"),
-        ("(?<=[wq])a(?=[nst])", "A"), ("(?<=qu)a", "A"), ("age$", "IJ"), ("able(?=$|s$)", "@b@l"), ("a(?=ste$)", "e"),
-        ("a(?=nge)", "e"), (f"a{_MAGIC}", "e"), ("a(?=tion|ble$)", "e"), ("a(?=$|s$|h$)", "@"), ("a(?=l$)", "@"),
-        ("^a(?=[bglr][^aeiou]?[aeiou])", "@"), ("a", "a"),
-    ],
-    "b": [("(?<=m)b$", ""), ("bb", "b"), ("b(?=t$)", ""), ("b", "b")],
-    "c": [
-        ("cch", "k"), ("ch(?=[lr])", "k"), ("ch", "C"), ("ck", "k"), ("ci(?=[ao])", "S"), ("cc(?=[ei])", "ks"),
-        ("cc", "k"), ("c(?=[eiy])", "s"), ("c", "k"),
-    ],
-    "d": [("dge", "J"), ("dg", "J"), ("dd", "d"), ("d", "d")],
-    "e": [
-        ("eau", "o"), ("eigh", "e"), ("ee(?=r)", "I"), ("ee", "i"), ("ear(?=[nlt])", "3"), ("ear", "Ir"), ("ea(?=d$|lt|nt)", "E"),
-        ("ea", "i"), ("eu", "u"), ("ew", "u"), ("ei", "i"), ("ey", "i"), ("ere$", "Ir"), ("err(?=[aeiouy])", "Er"), ("er(?=[iy])", "Er"), ("er", "3"),
-        ("(?<=[td])ed$", "Id"), ("(?<=[pkfsxc])ed$", "t"), ("(?<=sh)ed$", "t"), ("(?<=ch)ed$", "t"), ("(?<=[a-z])ed$", "d"),
-        ("(?<=[sxzgc])es$", "Iz"), ("(?<=[sc]h)es$", "Iz"), (f"(?<={_C})es$", "z"), ("(?<=[a-z])e$", ""), ("(?<=l)e(?=d$|s$)", ""),
-        ("(?<=[aeiou][bcdfgklmnprstvz])e(?=ly$|ful|ment|less)", ""), (f"e{_MAGIC}", "i"), ("e(?=n$|l$|nt$)", "@"), ("^e(?=[lqx])", "I"), ("e", "E"),
-    ],
-    "f": [("ff", "f"), ("f", "f")],
-    "g": [
-        ("^gh", "g"), ("(?<=[aeiou])gh", ""), ("gh", "g"), ("gg", "g"), ("gn(?=$|s$|ed$)", "n"), ("^gn", "n"), ("gu(?=[eiy])", "g"),
-        ("^g(?=et|iv|ir)", "g"), ("ge$", "J"), ("g(?=[eiy])", "J"), ("g", "g"),
-    ],
-    "h": [("(?<=[aeiou])h(?=$|[bcdfgjklmnpqrstvwxz])", ""), ("h", "h")],
-    "i": [
-        ("igh", "Y"), ("ie(?=ld|ve|f|ce)", "i"), ("ie(?=$|s$|d$)", "i"), ("ir(?=[aeiou])", "Yr"), ("ir", "3"), ("i(?=nd$|ld$|nds$|lds$)", "Y"),
-        ("ique$", "ik"), ("i(?=on)", "i"), ("^i(?=[aeo])", "Y"), ("ia", "i@"), ("io", "io"), ("i(?=gn$)", "Y"), ("ine$", "in" ), (f"i{_MAGIC}", "Y"),
-        ("ive$", "Iv"), ("(?<=^.)i$", "Y"), ("i$", "i"), ("i", "I"),
-    ],
-    "j": [("j", "J")],
-    "k": [("^kn", "n"), ("kk", "k"), ("k", "k")],
-    "l": [("le(?=$|s$)", "@l"), ("ll", "l"), ("(?<=[ao])l(?=[kf])", ""), ("l", "l")],
-    "m": [("mm", "m"), ("mn$", "m"), ("m", "m")],
-    "n": [("ng(?=$|s$|ed$|ing$)", "N"), ("ng(?=[lr])", "Ng"), ("nk", "Nk"), ("nx", "Nks"), ("nn", "n"), ("n", "n")],
-    "o": [
-        ("ough(?=t)", "O"), ("ough", "o"), ("oul", "U"), ("our", "Or"), ("ous$", "@s"), ("ou", "W"), ("oor", "Or"), ("ook", "Uk"), ("oo", "u"),
-        ("ow(?=[ndl])", "W"), ("ow(?=er)", "W"), ("(?<=^[hnvbc])ow$", "W"), ("ow", "o"), ("oi", "Q"), ("oy", "Q"), ("oar", "Or"), ("oa", "o"), ("oe", "o"),
-        ("(?<=w)or", "3"), ("(?<=[a-z]{2})or$", "3"), ("or", "Or"), ("o(?=ld|st$|ll$|lt)", "o"), (f"o{_MAGIC}", "o"), ("o(?=$|s$)", "o"), ("o(?=th)", "V"),
-        ("(?<=[a-z]{2})on$", "@n"), ("(?<=[a-z]{2})om$", "@m"), ("o(?=[cgtsdp][aiou])", "o"), ("o", "A"),
-    ],
-    "p": [("ph", "f"), ("^ps", "s"), ("^pn", "n"), ("pp", "p"), ("p", "p")],
-    "q": [("que$", "k"), ("qu", "kw"), ("q", "k")],
-    "r": [("rh", "r"), ("rr", "r"), ("r", "r")],
-    "s": [
-        ("sch", "sk"), ("sh", "S"), ("ssion", "S@n"), ("(?<=[aeiou])sion", "Z@n"), ("sion", "S@n"), ("sure$", "Z3"), ("ss", "s"), ("sc(?=[ei])", "s"),
-        ("(?<=[aeiouy])s(?=[aeiouy])", "z"), ("(?<=[bdglmnrvwy])s$", "z"), ("(?<=[ie])s$", "z"), ("(?<=[aeo])se$", "z"), ("s", "s"),
-    ],
-    "t": [
-        ("tion", "S@n"), ("tch", "C"), ("ture(?=$|s$|d$)", "C3"), ("th", "T"), ("ti(?=[ao])", "S"), ("tt", "t"), ("(?<=s)t(?=en$|le$)", ""), ("t", "t"),
-    ],
-    "u": [
-        ("uy", "Y"), ("ure$", "jUr"), ("ur", "3"), ("ue(?=$|s$|d$)", "u"), ("ui", "u"), (f"u{_MAGIC}", "u"), ("u(?=$|s$)", "u"), ("^u(?=[snt]i)", "ju"),
-        ("u(?=[bcdfgjklmnpqrstvwxz][aiou])", "u"), ("u", "V"),
-    ],
-    "v": [("v", "v")],
-    "w": [("wh(?=o)", "h"), ("wh", "w"), ("wr", "r"), ("w(?=$|[bcdfgjklmnpqrstvwxz])", ""), ("w", "w")],
-    "x": [("^x", "z"), ("x", "ks")],
-    "y": [
-        ("^y", "j"), (f"(?<=^{_C})y$", "Y"), (f"(?<=^{_C}{_C})y$", "Y"), ("y$", "i"), (f"y{_MAGIC}", "Y"), ("(?<=[aeiou])y(?=[aeiou])", "j"),
-        ("y(?=[aeiou])", "i"), ("y", "I"),
-    ],
-    "z": [("zz", "z"), ("z", "z")],
-}  # fmt: skip
-_RULES = {letter: [(re.compile(pattern), phones) for pattern, phones in rules] for letter, rules in _RULES_TEXT.items()}
-_LETTER_NAMES = dict(
-    pair.split("=")
-    for pair in (
-        "a=e b=bi c=si d=di e=i f=Ef g=Ji h=eC i=Y j=Je k=ke l=El m=Em n=En o=o p=pi q=kju r=Ar s=Es t=ti u=ju v=vi "
-        "w=dVb@lju x=Eks y=wY z=zi"
-    ).split()
-)
+
+def _rules() -> dict[str, list[tuple[re.Pattern[str], str]]]:
+    rules: dict[str, list[tuple[re.Pattern[str], str]]] = {}
+    for rule in _RULES_TEXT.split():
+        pattern, _, sounds = rule.partition("->")
+        letter = re.sub(r"\(\?<?[=!][^)]*\)|\^", "", pattern)[0]
+        expanded = pattern.replace("~", _MAGIC).replace("#", _CONSONANT)
+        rules.setdefault(letter, []).append((re.compile(expanded), sounds))
+    return rules
+
+
+_RULES = _rules()
+_LETTER_NAMES_TEXT = """
+a=e b=bi c=si d=di e=i f=Ef g=Ji h=eC i=Y j=Je k=ke l=El m=Em n=En o=o p=pi q=kju r=Ar s=Es t=ti u=ju v=vi
+w=dVb@lju x=Eks y=wY z=zi
+"""
+_LETTER_NAMES = dict(pair.split("=") for pair in _LETTER_NAMES_TEXT.split())
 
 
 @lru_cache(maxsize=16_384)

@@ -7,6 +7,8 @@ The numbers are judgement, not training: vowels by their place in the mouth, con
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from firmware_py._align import PhoneCosts
@@ -33,7 +35,8 @@ _DROP = {
 """Sounds that are swallowed more often than the others."""
 _DROP_VOWEL, _DROP_CONSONANT = 0.7, 0.75
 
-FUNCTION_WORDS = frozenset("a an the of to with and in on at for it is some please uh um so ok oh".split())
+_SMALL = "a an the of to with and in on at for it is some please uh um so ok oh"
+FUNCTION_WORDS = frozenset(_SMALL.split())
 FUNCTION_WEIGHT = 0.5
 EXTRA_FUNCTION_WEIGHT = 0.4
 
@@ -44,7 +47,7 @@ def substitute_cost(a: str, b: str) -> float:
         return 0.0
     if a in _PLACE and b in _PLACE:
         (open_a, back_a), (open_b, back_b) = _PLACE[a], _PLACE[b]
-        cost = 0.1 + 0.5 * ((open_a - open_b) ** 2 + (back_a - back_b) ** 2) ** 0.5
+        cost = 0.1 + 0.5 * math.hypot(open_a - open_b, back_a - back_b)
         if (a in _DIPHTHONGS) != (b in _DIPHTHONGS):
             cost = max(cost, 0.35)
         return min(cost, 0.2 if "@" in (a, b) else 0.6)

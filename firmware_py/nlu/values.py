@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from firmware_py.nlu.graph import Normal, Slot, value_sentences
+from firmware_py.nlu.graph import Normal, value_sentences
 from firmware_py.nlu.templates import ListDef, Scope, Value
 
 _END = ""
@@ -22,23 +22,21 @@ class Values:
         self._trees: dict[int, dict[str, Any]] = {}
         self.said: dict[int, list[tuple[tuple[str, ...], Value]]] = {}
 
-    def add(self, slots: Iterable[Slot], scope: Scope) -> None:
-        """Prepares the lists of ``slots``. Raises TemplateError for a value that is empty or has too many forms."""
-        for slot in slots:
-            source = slot.source
-            if id(source) in self._trees or not source.values:
-                continue
-            tree: dict[str, Any] = {}
-            said: list[tuple[tuple[str, ...], Value]] = []
-            for value in source.values:
-                for words in value_sentences(value.said, scope, value.where, self._normal):
-                    said.append((words, value))
-                    node = tree
-                    for word in words:
-                        node = node.setdefault(word, {})
-                    node.setdefault(_END, []).append(value)
-            self._trees[id(source)] = tree
-            self.said[id(source)] = said
+    def add(self, source: ListDef, scope: Scope) -> None:
+        """Prepares a list, once. Raises TemplateError for a value that is empty or has too many forms."""
+        if id(source) in self._trees or not source.values:
+            return
+        tree: dict[str, Any] = {}
+        said: list[tuple[tuple[str, ...], Value]] = []
+        for value in source.values:
+            for words in value_sentences(value.said, scope, value.where, self._normal):
+                said.append((words, value))
+                node = tree
+                for word in words:
+                    node = node.setdefault(word, {})
+                node.setdefault(_END, []).append(value)
+        self._trees[id(source)] = tree
+        self.said[id(source)] = said
 
     def spans(self, source: ListDef, words: Sequence[str], start: int) -> list[tuple[int, Value]]:
         """``(end, value)`` for every value of the list said from ``start`` on, longest first."""

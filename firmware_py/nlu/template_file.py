@@ -1,0 +1,235 @@
+"""Reads template files in hassil's YAML format, with line numbers, and checks them before anything uses them.
+
+The keys are hassil's (``language``, ``intents``, ``lists``, ``expansion_rules``, ``skip_words``, ``settings``)
+and Home Assistant's ``responses``. One key is ours, and hassil ignores it: a wildcard list may say
+``reads: arithmetic`` (see :mod:`.readers`) to take only what that reader can read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hassil.expression import Expression, Sentence
+from hassil.parse_expression import parse_sentence
+from hassil.parser import ParseError
+
+from firmware_py.nlu import readers
+from firmware_py.nlu.templates import Block, Grammar, ListDef, NumberRange, RuleDef, Scope, Template, Value, Where
+from firmware_py.nlu.yaml_nodes import Item, TemplateError, read
+
+MAX_TEMPLATE_CHARS = 4_000
+TOP_KEYS = ("language", "intents", "lists", "expansion_rules", "skip_words", "settings", "responses")
+DATA_KEYS: tuple[str, ...] = ("sentences", "slots", "response", "requires_context", "excludes_context", "lists")
+DATA_KEYS += ("expansion_rules", "metadata", "required_keywords", "inferred_domain", "name_domains", "settings")
+INTENT_KEYS = ("data", "description", "domain", "platform", "supported")
+LIST_KEYS = ("values", "range", "wildcard", "reads", "metadata")
+VALUE_KEYS = ("in", "out", "context", "metadata")
+RANGE_KEYS = ("from", "to", "step", "type", "fractions", "multiplier", "digits", "words", "words_language")
+
+
+def load(paths: list[Path], language: str) -> list[Grammar]:
+    """Reads template files into one grammar a language, in the order in which the languages first come.
+
+    ``language`` is for files that name none. Raises TemplateError (with file and line) and OSError.
+    """
+    grammars: dict[str, Grammar] = {}
+    for path in paths:
+        try:
+            root = read(path)
+            named = [item.text("language") for key, item in root.map("the file") if key == "language"]
+        except TemplateError as mistake:
+            raise TemplateError(mistake.what, mistake.line, path) from None
+        code = named[0] if named else language
+        try:
+            _File(grammars.setdefault(code, Grammar(code)), path).read(root)
+        except TemplateError as mistake:
+            raise TemplateError(mistake.what, mistake.line, mistake.path or path) from None
+    return list(grammars.values())
+
+
+def parse(text: str, where: Where, what: str) -> Expression:
+    """hassil's own parser, its many ways to fail turned into one line."""
+    if len(text) > MAX_TEMPLATE_CHARS:
+        raise where.mistake(f"{what} is longer than {MAX_TEMPLATE_CHARS} characters")
+    if not text.strip():
+        raise where.mistake(f"{what} is empty")
+    try:
+        sentence: Sentence = parse_sentence(text)
+    except (ParseError, AssertionError, ValueError, IndexError, RecursionError) as error:
+        raise where.mistake(f"template syntax: {_syntax(text, error)} in {_short(text)!r}") from None
+    return sentence.expression
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _syntax(text: str, error: BaseException) -> str:
+    """What is wrong, in a template writer's words: the first bracket that has no partner, if it is that."""
+    if isinstance(error, RecursionError):
+        return "nested too deep"
+    partner = {")": "(", "]": "[", "}": "{", ">": "<"}
+    open_: list[str] = []
+    previous = ""
+    for character in text:
+        if previous == "\\":
+            previous = ""
+            continue
+        previous = character
+        if character in partner.values():
+            open_.append(character)
+        elif character in partner and (not open_ or open_.pop() != partner[character]):
+            return f"{character!r} closes nothing"
+    if open_:
+        return f"{open_[-1]!r} is never closed"
+    if any(empty in text.replace(" ", "") for empty in ("()", "[]", "{}", "<>")):
+        return "empty brackets"
+    return "'|' and ';' mixed in one group" if "|" in text and ";" in text else "cannot be read"
+
+
+class _File:
+    """Reads one file into a grammar."""
+
+    def __init__(self, grammar: Grammar, path: Path) -> None:
+        self.grammar, self.path = grammar, path
+
+    def at(self, item: Item) -> Where:
+        return Where(self.path, item.line)
+
+    def keys(self, item: Item, what: str, allowed: tuple[str, ...]) -> dict[str, Item]:
+        found = dict(item.map(what))
+        for key, value in found.items():
+            if key not in allowed:
+                raise value.mistake(f"unknown key {key!r} in {what}; allowed: {', '.join(allowed)}")
+        return found
+
+    def read(self, root: Item) -> None:
+        top = self.keys(root, "the file", TOP_KEYS)
+        if not {"intents", "lists", "expansion_rules", "responses"} & set(top):
+            raise root.mistake("no 'intents' in the file")
+        if "lists" in top:
+            self.lists(top["lists"], self.grammar.scope)
+        if "expansion_rules" in top:
+            self.rules(top["expansion_rules"], self.grammar.scope)
+        if "skip_words" in top:
+            self.grammar.skip_words += [i.text("a skip word") for i in top["skip_words"].seq("skip_words")]
+        if "intents" in top:
+            for name, item in top["intents"].map("intents"):
+                self.intent(name, item)
+        if "responses" in top:
+            self.responses(top["responses"])
+
+    def intent(self, name: str, item: Item) -> None:
+        parts = self.keys(item, f"intent {name!r}", INTENT_KEYS)
+        if "data" not in parts:
+            raise item.mistake(f"intent {name!r} has no 'data'")
+        blocks = parts["data"].seq(f"data of intent {name!r}")
+        if not blocks:
+            raise item.mistake(f"intent {name!r} has no sentences")
+        for block in blocks:
+            self.block(name, block)
+
+    def block(self, name: str, item: Item) -> None:
+        parts = self.keys(item, f"data of intent {name!r}", DATA_KEYS)
+        scope = Scope()
+        if "lists" in parts:
+            self.lists(parts["lists"], scope)
+        if "expansion_rules" in parts:
+            self.rules(parts["expansion_rules"], scope)
+        sentences = parts["sentences"].seq("sentences") if "sentences" in parts else []
+        if not sentences:
+            raise item.mistake(f"intent {name!r} has a data block without sentences")
+        block = Block(
+            intent=name,
+            where=self.at(item),
+            slots=self.mapping(parts, "slots"),
+            scope=scope,
+            response=parts["response"].text("response") if "response" in parts else "default",
+            requires_context=self.mapping(parts, "requires_context"),
+            excludes_context=self.mapping(parts, "excludes_context"),
+            required_keywords=frozenset(
+                k.text("a keyword").casefold() for k in parts["required_keywords"].seq("required_keywords")
+            )
+            if "required_keywords" in parts
+            else frozenset(),
+            metadata=self.mapping(parts, "metadata"),
+        )
+        for sentence in sentences:
+            text, where = sentence.text("a sentence"), self.at(sentence)
+            self.grammar.templates.append(Template(parse(text, where, "a sentence"), text, where, block))
+
+    def mapping(self, parts: dict[str, Item], key: str) -> Mapping[str, Any]:
+        return {name: item.plain() for name, item in parts[key].map(key)} if key in parts else {}
+
+    def rules(self, item: Item, scope: Scope) -> None:
+        for name, body in item.map("expansion_rules"):
+            text, where = body.text(f"rule <{name}>"), self.at(body)
+            known = scope.rules.get(name)
+            if known and known.text != text:
+                raise body.mistake(f"rule <{name}> is already defined differently at {known.where}")
+            scope.rules[name] = RuleDef(name, where, parse(text, where, f"rule <{name}>"), text)
+
+    def lists(self, item: Item, scope: Scope) -> None:
+        for name, body in item.map("lists"):
+            new = self.list(name, body)
+            known = scope.lists.get(name)
+            if known and known.values and new.values:
+                new = ListDef(name, known.where, known.values + new.values)
+            elif known and (known.numbers, known.is_wildcard, known.reads) != (new.numbers, new.is_wildcard, new.reads):
+                raise body.mistake(f"list {{{name}}} is already defined differently at {known.where}")
+            scope.lists[name] = new
+
+    def list(self, name: str, item: Item) -> ListDef:
+        parts, where = self.keys(item, f"list {{{name}}}", LIST_KEYS), self.at(item)
+        kinds = [k for k in ("values", "range", "wildcard") if k in parts]
+        if len(kinds) != 1:
+            raise item.mistake(f"list {{{name}}} needs one of: values, range, wildcard: true")
+        if "reads" in parts and (kinds != ["wildcard"] or parts["reads"].text("reads") not in readers.READERS):
+            raise parts["reads"].mistake(f"reads is for wildcard lists and one of: {', '.join(readers.READERS)}")
+        if kinds == ["values"]:
+            values = parts["values"].seq(f"values of list {{{name}}}")
+            if not values:
+                raise item.mistake(f"list {{{name}}} is empty")
+            return ListDef(name, where, tuple(self.value(name, v) for v in values))
+        if kinds == ["range"]:
+            return ListDef(name, where, numbers=self.numbers(name, parts["range"]))
+        if not parts["wildcard"].flag("wildcard"):
+            raise item.mistake(f"list {{{name}}} needs one of: values, range, wildcard: true")
+        reads = parts["reads"].text("reads") if "reads" in parts else None
+        return ListDef(name, where, is_wildcard=True, reads=reads)
+
+    def value(self, name: str, item: Item) -> Value:
+        where = self.at(item)
+        if not item.is_map:
+            text = item.text(f"a value of list {{{name}}}")
+            return Value(parse(text, where, "a list value"), text, where)
+        parts = self.keys(item, f"a value of list {{{name}}}", VALUE_KEYS)
+        if "in" not in parts:
+            raise item.mistake(f"a value of list {{{name}}} has no 'in'")
+        text = parts["in"].text("in")
+        out = parts["out"].plain() if "out" in parts else text
+        context = self.mapping(parts, "context") or None
+        return Value(parse(text, where, "a list value"), out, where, context)
+
+    def numbers(self, name: str, item: Item) -> NumberRange:
+        parts = self.keys(item, f"range of list {{{name}}}", RANGE_KEYS)
+        if not {"from", "to"} <= set(parts):
+            raise item.mistake(f"range of list {{{name}}} needs 'from' and 'to'")
+        first, last = parts["from"].integer("from"), parts["to"].integer("to")
+        step = parts["step"].integer("step") if "step" in parts else 1
+        fractions = parts["fractions"].text("fractions") if "fractions" in parts else None
+        if first > last or step < 1 or fractions not in (None, "halves", "tenths"):
+            raise item.mistake(f"range of list {{{name}}}: from <= to, step >= 1, fractions halves or tenths")
+        multiplier = parts["multiplier"].number("multiplier") if "multiplier" in parts else None
+        return NumberRange(first, last, step, fractions, multiplier)
+
+    def responses(self, item: Item) -> None:
+        parts = self.keys(item, "responses", ("intents", "errors"))
+        for intent, answers in parts["intents"].map("responses of intents") if "intents" in parts else ():
+            for key, answer in answers.map(f"responses of {intent!r}"):
+                text = answer.text("a response")
+                if "{{" in text or "{%" in text:
+                    raise answer.mistake("a response is plain text with {slot} in it; Jinja ({{ }}, {% %}) is not read")
+                self.grammar.responses[intent, key] = (text, self.at(answer))
