@@ -239,7 +239,7 @@ def _one_value(supervisor: Supervisor, worker: Worker, request: Request) -> Any:
         while True:
             message = talk.next("answer", request.within_s)
             if message["is"] == "result":
-                return wire.decode(message["value"])
+                return _decoded(message)
 
 
 def _items(supervisor: Supervisor, worker: Worker, request: Request, skip: int) -> Generator[Any, None, None]:
@@ -251,7 +251,7 @@ def _items(supervisor: Supervisor, worker: Worker, request: Request, skip: int) 
             if message["is"] == "item":
                 skip, is_new = max(0, skip - 1), skip == 0
                 if is_new:
-                    yield wire.decode(message["value"])
+                    yield _decoded(message)
                 continue
             samples = _samples(worker, message)
             taken = message["at"] + 2 * samples.size
@@ -260,6 +260,14 @@ def _items(supervisor: Supervisor, worker: Worker, request: Request, skip: int) 
             samples, skip = samples[skip:], max(0, skip - samples.size)
             if samples.size:
                 yield samples
+
+
+def _decoded(message: dict[str, Any]) -> Any:
+    """A value; one that cannot be read comes from a broken worker, or from other code than this service runs."""
+    try:
+        return wire.decode(message["value"])
+    except (KeyError, TypeError, ValueError, AttributeError, ImportError) as error:
+        raise WorkerGone(f"it sent nonsense ({error})") from error
 
 
 def _samples(worker: Worker, message: dict[str, Any]) -> Pcm16:

@@ -267,8 +267,9 @@ class Supervisor:
         for worker in self._alive():
             if worker.stage is Stage.BUSY:
                 continue
-            if worker.has_hung_up or (now > worker.due_at and worker.stage in _SPEAKS):
-                self._listen_to(worker)  # what has already arrived counts
+            is_due = now > worker.due_at and worker.stage in _SPEAKS
+            if worker.has_hung_up or is_due or worker.stage is Stage.DRAINING:
+                self._listen_to(worker)  # poll does not show what the caller had received but not read
             if now > worker.due_at and worker.stage is not Stage.DEAD:
                 self._lose(worker, WorkerGone(f"still {worker.stage.value} at its deadline", is_overdue=True))
 
