@@ -10,25 +10,30 @@ from __future__ import annotations
 import os
 import stat
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from firmware_py.audio.clock import SECOND_NS, Clock
 from firmware_py.audio.convert import Float32, Resampler, to_int16
-from firmware_py.audio.riff import read_wav_header
+from firmware_py.audio.riff import WavHeader, read_wav_header
 from firmware_py.errors import BadInput, NotFound
 from firmware_py.events import RATE_HZ, Pcm16
 
 BLOCK_VALUES = 65536
 """Values (frames times channels) decoded at once: 256 KiB of float32."""
 
+UNKNOWN_FRAMES = 2**62
+"""libsndfile's length of a FLAC stream whose header leaves it open is at least this."""
+
 MAX_CHANNELS = 32
 RATES_HZ = (4_000, 384_000)
+
+T = TypeVar("T")
 
 DEAD = 1e-5
 """A channel 50 dB below the loudest is dead: a converter's own noise is at -60 dB or less of speech."""
@@ -48,20 +53,23 @@ class Recording:
 
     def __init__(self, path: str | Path, *, channel: int | None = None) -> None:
         self.path = Path(path)
-        self._file = _open(self.path)
+        self._handle, self._wav = _open(self.path)
         try:
-            self.rate_hz, self.channels = int(self._file.samplerate), int(self._file.channels)
+            with self._decoder() as decoder:
+                self.rate_hz, self.channels = int(decoder.samplerate), int(decoder.channels)
+                self._promised = int(decoder.frames)
+                self._is_float = decoder.subtype in ("FLOAT", "DOUBLE")
             self._check_shape(channel)
             self.frames, covariance = self._verify()
         except BaseException:
-            self._file.close()
+            self.close()
             raise
         self.weights = weights(covariance) if channel is None else np.eye(self.channels, dtype=np.float32)[channel]
 
     @property
     def length(self) -> int:
         """Samples at 16 kHz that ``blocks`` gives."""
-        return round(self.frames * RATE_HZ / self.rate_hz)
+        return (2 * self.frames * RATE_HZ + self.rate_hz) // (2 * self.rate_hz)
 
     @property
     def duration_s(self) -> float:
@@ -69,18 +77,24 @@ class Recording:
 
     def blocks(self) -> Iterator[Pcm16]:
         """The whole recording from its start, in blocks of any length > 0; one iteration at a time."""
+        left = self.length
+        for block in self._resampled():
+            if block.size and left:
+                yield to_int16(block[:left])
+                left -= min(left, block.size)
+
+    def _resampled(self) -> Iterator[Float32]:
         resampler = Resampler(self.rate_hz, RATE_HZ)
         for block in self._read():
-            mono = block[:, 0] if self.channels == 1 else block @ self.weights
-            out = resampler.push(mono)
-            if out.size:
-                yield to_int16(out)
-        tail = resampler.finish()
-        if tail.size:
-            yield to_int16(tail)
+            yield resampler.push(block[:, 0] if self.channels == 1 else block @ self.weights)
+        yield resampler.finish()
+        yield np.zeros(1, np.float32)  # should the resampler round the other way, the length still holds
 
     def close(self) -> None:
-        self._file.close()
+        """Forgets the file; may be called twice."""
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
 
     def __enter__(self) -> Recording:
         return self
@@ -102,31 +116,49 @@ class Recording:
         total = np.zeros(self.channels)
         products = np.zeros((self.channels, self.channels))
         for block in self._read():
-            if not np.isfinite(block).all():
+            if self._is_float and not np.isfinite(block).all():
                 raise BadInput(f"{self.path}: holds values that are not finite")
             frames += len(block)
             if self.channels > 1:
-                wide = np.clip(block, -1.0, 1.0)
-                total += wide.sum(axis=0, dtype=np.float64)
-                products += wide.T @ wide
-        promised = int(self._file.frames)
-        if promised < 2**62 and frames < promised:
+                if self._is_float:
+                    np.clip(block, -1.0, 1.0, out=block)
+                total += np.ones(len(block), np.float32) @ block
+                products += block.T @ block
+        promised = self._promised if self._wav is None else self._wav.frames
+        if frames < promised < UNKNOWN_FRAMES:
             raise BadInput(f"{self.path}: cut off: its header promises {promised} frames, {frames} are there")
-        if round(frames * RATE_HZ / self.rate_hz) == 0:
+        if 2 * frames * RATE_HZ < self.rate_hz:
             raise BadInput(f"{self.path}: holds no sound")
         return frames, products / frames - np.outer(total, total) / frames**2
 
     def _read(self) -> Iterator[Float32]:
         """Blocks of shape ``(frames, channels)`` from the start."""
+        count = max(1, BLOCK_VALUES // self.channels)
+        with self._decoder() as decoder:
+            while len(block := self._reading(lambda: decoder.read(count, dtype="float32", always_2d=True))):
+                yield block
+
+    def _decoder(self) -> Any:
         import soundfile
 
-        count = max(1, BLOCK_VALUES // self.channels)
+        class Stream(soundfile.SoundFile):  # type: ignore[misc]
+            """A new one is opened for each pass, and none seeks: soundfile seeks after every read otherwise, which
+            costs time in FLAC and fails in a stream whose header leaves its length open."""
+
+            def seekable(self) -> bool:
+                return False
+
+        os.lseek(self._handle, 0, os.SEEK_SET)
+        return self._reading(lambda: Stream(os.dup(self._handle), closefd=True))
+
+    def _reading(self, work: Callable[[], T]) -> T:
+        import soundfile
+
         try:
-            self._file.seek(0)
-            while len(block := self._file.read(count, dtype="float32", always_2d=True)):
-                yield block
-        except soundfile.LibsndfileError as error:
-            raise BadInput(f"{self.path}: cannot be decoded: {_reason(error)}") from error
+            return work()
+        except (soundfile.LibsndfileError, TypeError, ValueError) as error:
+            reason = str(getattr(error, "error_string", error)).strip().rstrip(".")
+            raise BadInput(f"{self.path}: corrupt or cut off ({reason})") from error
 
 
 def weights(covariance: NDArray[np.float64]) -> Float32:
@@ -166,10 +198,8 @@ def load(path: str | Path) -> Pcm16:
     return out[:done]
 
 
-def _open(path: Path) -> Any:
-    """The decoder on an open file. Raises NotFound or BadInput."""
-    import soundfile
-
+def _open(path: Path) -> tuple[int, WavHeader | None]:
+    """A descriptor of a file that begins as a recording, and its header when that is WAV. NotFound or BadInput."""
     # O_NONBLOCK: opening a FIFO that nobody writes must not hang.
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -177,36 +207,27 @@ def _open(path: Path) -> Any:
         raise NotFound(f"{path}: no such file") from error
     except (OSError, ValueError) as error:
         raise NotFound(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    try:
+        return handle, _check_start(handle)
+    except (BadInput, OSError) as error:
+        os.close(handle)
+        raise BadInput(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _check_start(handle: int) -> WavHeader | None:
     status = os.fstat(handle)
     if not stat.S_ISREG(status.st_mode):
-        os.close(handle)
-        raise BadInput(f"{path}: is {'a directory' if stat.S_ISDIR(status.st_mode) else 'not a regular file'}")
-    with os.fdopen(handle, "rb") as file:
-        if status.st_size == 0:
-            raise BadInput(f"{path}: is empty")
-        try:
-            _check_container(file, status.st_size)
-            os.lseek(handle, 0, os.SEEK_SET)
-            return soundfile.SoundFile(os.dup(handle), closefd=True)
-        except BadInput as error:
-            raise BadInput(f"{path}: {error}") from None
-        except (soundfile.LibsndfileError, TypeError, ValueError) as error:
-            raise BadInput(f"{path}: cannot be decoded: {_reason(error)}") from error
-        except OSError as error:
-            raise BadInput(f"{path}: cannot be read: {error.strerror or error}") from error
-
-
-def _check_container(file: Any, file_bytes: int) -> None:
-    start = file.read(4)
-    file.seek(0)
-    if start in (b"RIFF", b"RIFX", b"RF64"):
-        read_wav_header(file, file_bytes)
-    elif start != b"fLaC":
+        raise BadInput("is a directory" if stat.S_ISDIR(status.st_mode) else "is not a regular file")
+    if status.st_size == 0:
+        raise BadInput("is empty")
+    with os.fdopen(os.dup(handle), "rb") as file:
+        start = file.read(4)
+        file.seek(0)
+        if start in (b"RIFF", b"RIFX", b"RF64"):
+            return read_wav_header(file, status.st_size)
+    if start != b"fLaC":
         raise BadInput("neither WAV nor FLAC")
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "error_string", error)).strip().rstrip(".")
+    return None
 
 
 class RecordingMicrophone:

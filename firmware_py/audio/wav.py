@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import stat
 import struct
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,18 +30,35 @@ def write_wav(target: str | Path, rate_hz: int, chunks: Iterable[Pcm16]) -> int:
     than :data:`HOLD_BYTES`. Raises NotFound when the folder is not there, Unavailable when it cannot be written.
     """
     target = Path(target)
+    source = _Source(chunks)
     try:
         if _is_stream(target):
             with _open_stream(target) as file:
-                return _write_stream(file, rate_hz, chunks)
+                return _write_stream(file, rate_hz, source)
         with _replacing(target) as file:
-            return _write_file(file, rate_hz, chunks)
-    except OSError as error:
-        if isinstance(error, FileNotFoundError | NotADirectoryError) and not isinstance(error, NotFound):
-            raise NotFound(f"{target}: no such folder {str(target.parent)!r}") from error
-        if isinstance(error, NotFound):
+            return _write_file(file, rate_hz, source)
+    except (OSError, ValueError) as error:
+        if error is source.error:
             raise
-        raise Unavailable(f"{target}: cannot be written: {error.strerror or error}") from error
+        if isinstance(error, FileNotFoundError | NotADirectoryError):
+            raise NotFound(f"{target}: no such folder {str(target.parent)!r}") from error
+        raise Unavailable(f"{target}: cannot be written: {getattr(error, 'strerror', None) or error}") from error
+
+
+class _Source:
+    """The chunks as little-endian bytes; remembers an error of theirs, which is not one of the target."""
+
+    def __init__(self, chunks: Iterable[Pcm16]) -> None:
+        self.error: Exception | None = None
+        self._chunks = chunks
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            for chunk in self._chunks:
+                yield chunk.astype("<i2", copy=False).tobytes()
+        except Exception as error:
+            self.error = error
+            raise
 
 
 def wav_header(rate_hz: int, data_bytes: int) -> bytes:
@@ -74,10 +91,9 @@ def _open_stream(target: Path) -> Iterator[BinaryIO]:
         yield file
 
 
-def _write_stream(file: BinaryIO, rate_hz: int, chunks: Iterable[Pcm16]) -> int:
+def _write_stream(file: BinaryIO, rate_hz: int, chunks: Iterable[bytes]) -> int:
     held, count, is_open = bytearray(), 0, False
-    for chunk in chunks:
-        data = _le_bytes(chunk)
+    for data in chunks:
         count += len(data)
         if is_open:
             _write_all(file, data)
@@ -103,34 +119,24 @@ def _replacing(target: Path) -> Iterator[BinaryIO]:
     real = Path(os.path.realpath(target))
     if real.is_dir():
         raise IsADirectoryError(21, "Is a directory", str(target))
-    handle, name = tempfile.mkstemp(prefix=f".{real.name[:64]}.", suffix=".part", dir=real.parent)
+    part = real.with_name(f".rtva-{secrets.token_hex(8)}.part")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with part.open("xb") as file:
             yield file
             file.flush()
-            os.fchmod(handle, _mode(real))
-            os.fsync(handle)
-        Path(name).replace(real)
+            if real.exists():
+                os.fchmod(file.fileno(), stat.S_IMODE(real.stat().st_mode))
+            os.fsync(file.fileno())
+        part.replace(real)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise
 
 
-def _mode(target: Path) -> int:
-    """The mode a plain ``open`` would have left."""
-    try:
-        return stat.S_IMODE(target.stat().st_mode)
-    except FileNotFoundError:
-        mask = os.umask(0o022)
-        os.umask(mask)
-        return 0o666 & ~mask
-
-
-def _write_file(file: BinaryIO, rate_hz: int, chunks: Iterable[Pcm16]) -> int:
+def _write_file(file: BinaryIO, rate_hz: int, chunks: Iterable[bytes]) -> int:
     file.write(wav_header(rate_hz, 0))
     count = 0
-    for chunk in chunks:
-        data = _le_bytes(chunk)
+    for data in chunks:
         count += len(data)
         if count > MAX_BYTES:
             raise OSError(27, "more sound than a WAV file holds (4 GiB)")
@@ -138,7 +144,3 @@ def _write_file(file: BinaryIO, rate_hz: int, chunks: Iterable[Pcm16]) -> int:
     file.seek(0)
     file.write(wav_header(rate_hz, count))
     return count // 2
-
-
-def _le_bytes(chunk: Pcm16) -> bytes:
-    return chunk.astype("<i2", copy=False).tobytes()
