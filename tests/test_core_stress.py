@@ -49,7 +49,10 @@ WAKE = "        rtva_ring_wake_(r);\n    return"
 STORE = "__atomic_store_n((rtva_word *)shared, word, __ATOMIC_RELAXED)"
 NAP = "    usleep(20);\n"  # holds the door of a race open, so that it is lost within a second
 MUTANTS = {
-    "reader believes every copy": ("plain", {BELIEVE: NAP + BELIEVE, SECOND_LOOK: "*/ (void)at"}),
+    "reader believes every copy": (
+        "plain",
+        {BELIEVE: NAP + BELIEVE, SECOND_LOOK: "the reservation */\n            (void)at"},
+    ),
     "reservation comes after the samples": ("plain", {RESERVE: "", PUBLISH: NAP + RESERVE + PUBLISH}),
     "samples are published too early": ("plain", {PUBLISH: "", RESERVE: RESERVE + PUBLISH + NAP}),
     "skipped samples are not counted": ("plain", {"+ (to - at);": "+ 0 * (to - at);"}),
