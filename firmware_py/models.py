@@ -20,6 +20,7 @@ from firmware_py.weights.store import home
 
 __all__ = [
     "FORMAT_OF",
+    "Fetched",
     "Status",
     "SttWeights",
     "VoiceWeights",
@@ -56,6 +57,14 @@ class VoiceWeights:
     onnx: Path
     config: Path
     note: str | None = None
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """The files that are new, and a line for each model that was replaced by another."""
+
+    paths: list[Path]
+    notes: list[str]
 
 
 @dataclass(frozen=True)
@@ -107,7 +116,8 @@ def resolve_stt(model: str, compute_type: str = "int8") -> SttWeights:
         raise Unavailable(f"{model}: a {entry.kind} entry, not a speech-to-text model")
     name = file_of(compute_type)
     if books.store.path(entry, name).exists():
-        return SttWeights(books.verified(entry, name), entry.name)
+        note = "whisper.cpp has no float32: using float16" if compute_type == "float32" else None
+        return SttWeights(books.verified(entry, name), entry.name, note=note)
     if not entry.sources and entry.results:
         only = next(iter(entry.results))
         return SttWeights(books.verified(entry, only), entry.name, note=f"{entry.name} is here as {only}: using that")
@@ -160,42 +170,42 @@ def resolve_vad(name: str = "silero") -> Path:
 # What `rtva models` does
 
 
-def fetch(names: Iterable[str], compute_type: str = "int8", say: Say = _quiet) -> list[Path]:
-    """Brings entries by name, or voices by URL or path; without names the default set. Returns the new files.
+def fetch(names: Iterable[str], compute_type: str = "int8", say: Say = _quiet) -> Fetched:
+    """Brings entries by name, or voices by URL or path; without names the default set.
 
-    A model that cannot be reached is replaced by its first stand-in that can, and said. All are tried; then the
-    first error is raised, with the others said before.
+    A model that cannot be reached is replaced by its first stand-in that can. All are tried; when some fail, one
+    error holds all reasons, BadWeights when one of them is.
     """
     books = library()
     chosen = list(names) or [each.name for each in books.shipped.values() if each.is_default]
-    made: list[Path] = []
+    fetched = Fetched([], [])
     errors: list[RtvaError] = []
     for name in chosen:
         try:
-            made += _fetch_one(books, name, compute_type, say)
+            _fetch_one(books, name, compute_type, say, fetched)
         except (Unavailable, BadWeights) as error:
             errors.append(error)
-    for each in errors[1:]:
-        say(str(each))
     if errors:
-        raise errors[0]
-    return made
+        kind = BadWeights if any(isinstance(each, BadWeights) for each in errors) else Unavailable
+        raise kind("; ".join(map(str, [*fetched.notes, *errors])))
+    return fetched
 
 
-def _fetch_one(books: Library, name: str, compute_type: str, say: Say) -> list[Path]:
+def _fetch_one(books: Library, name: str, compute_type: str, say: Say, fetched: Fetched) -> None:
     if "/" in name:
-        return adding.add_voice(books, name, say)
+        fetched.paths.extend(adding.add_voice(books, name, say))
+        return
     entry = books.entry(name.removeprefix("custom:"))
     try:
-        return books.fetch(books.wanted(entry.name, compute_type), say)
+        fetched.paths.extend(books.fetch(books.wanted(entry.name, compute_type), say))
     except Unavailable as error:
         for other in entry.stand_ins:
             try:
-                made = books.fetch(books.wanted(other, compute_type), say)
+                fetched.paths.extend(books.fetch(books.wanted(other, compute_type), say))
             except Unavailable:
                 continue
-            say(f"{error}: {other} is here in its place")
-            return made
+            fetched.notes.append(f"{error}: {other} is here in its place")
+            return
         raise
 
 
@@ -216,17 +226,19 @@ def verify(names: Iterable[str] = ()) -> list[Status]:
     books = library()
     chosen = list(names)
     entries = [books.entry(name) for name in chosen or books.names()]
-    found = [_status(books, Wanted(entry, file)) for entry in entries for file in entry.results]
-    needed = {w.entry.name for e in entries if chosen or e.is_default for w in books.wanted(e.name)}
-    here = {each.name for each in found if each.state != "missing"}
     return [
-        each for each in found if each.state != "missing" or (each.name in needed - here and _is_first(books, each))
+        _status(books, Wanted(entry, file))
+        for entry in entries
+        for file in _to_verify(books, entry, bool(chosen) or entry.is_default)
     ]
 
 
-def _is_first(books: Library, status: Status) -> bool:
-    """Of an absent entry, the files that a plain fetch would bring are reported, not every format there could be."""
-    return any(status.file == each.name for each in books.wanted(status.name))
+def _to_verify(books: Library, entry: manifest.Entry, is_needed: bool) -> list[str]:
+    """What is here of an entry; when that is nothing and something is needed, what a plain fetch would bring."""
+    here = [name for name in entry.results if books.store.path(entry, name).exists()]
+    if entry.kind == "stt" and here:
+        return here
+    return [each.name for each in books.wanted(entry.name)] if here or is_needed else []
 
 
 def _status(books: Library, wanted: Wanted) -> Status:

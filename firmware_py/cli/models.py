@@ -64,8 +64,9 @@ def fetch(args: argparse.Namespace) -> int:
     if args.all and args.names:
         raise UsageError("give names or --all, not both (see 'rtva models fetch --help')")
     names = [str(entry["name"]) for entry in models.listing() if not entry["local"]] if args.all else args.names
-    made = models.fetch(names, args.type, (lambda _: None) if args.quiet else _say)
-    for path in made:
+    fetched = models.fetch(names, args.type, (lambda _: None) if args.quiet else _say)
+    common.note(fetched.notes)
+    for path in fetched.paths:
         if args.json:
             common.emit({"file": str(path), "size": path.stat().st_size})
         elif not args.quiet:

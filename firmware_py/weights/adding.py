@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from firmware_py.errors import BadWeights, NotFound, Unavailable, UsageError
 from firmware_py.weights import downloads
-from firmware_py.weights.library import FORMAT_OF, Library, Wanted, file_of
+from firmware_py.weights.library import ADDED_FROM, FORMAT_OF, Library, Wanted, file_of
 from firmware_py.weights.manifest import Entry, is_name, is_url
 
 Say = Callable[[str], None]
@@ -34,8 +34,12 @@ def checked_ggml(path: Path) -> Path:
     from firmware_py.weights.ggml_reader import GgmlFile
 
     if not path.is_file():
-        raise Unavailable(f"{path}: no such model file")
-    GgmlFile(path)
+        hint = f"; 'rtva models convert {path}' makes one of a checkpoint directory" if path.is_dir() else ""
+        raise Unavailable(f"{path}: no such ggml file{hint}")
+    if GgmlFile(path).kind == "f32":
+        raise BadWeights(
+            f"{path}: whisper.cpp aborts on float32 files; 'rtva models convert {path}' makes a usable one"
+        )
     return path
 
 
@@ -49,7 +53,7 @@ def add_model(books: Library, path: Path, name: str | None, compute_type: str | 
     from firmware_py.weights.ggml_reader import GgmlFile
 
     chosen = name or (path.stem.removeprefix("ggml-") if path.is_file() else path.resolve().name)
-    entry = _named(books, chosen, "stt", f"added from {path}")
+    entry = _named(books, chosen, "stt", f"{ADDED_FROM}{path.absolute()}")
     ready = GgmlFile(path) if path.is_file() else None
     is_quantised = ready is not None and ready.kind not in ("f16", "f32")
     if ready and is_quantised and compute_type and FORMAT_OF[compute_type] != ready.kind:
@@ -116,7 +120,7 @@ def add_voice(books: Library, origin: str, say: Say) -> list[Path]:
     known = books.local.get(name)
     if known and all(books.has(Wanted(known, file)) for file in known.results):
         return []
-    entry = _named(books, name, "tts", f"Piper voice added from {origin}")
+    entry = _named(books, name, "tts", f"Piper voice {ADDED_FROM}{origin}")
     with books.store.writing(say) as work:
         onnx, config = (work / f"{name}.onnx{end}" for end in ("", ".json"))
         for end, target in (("", onnx), (".json", config)):

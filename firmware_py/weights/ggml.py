@@ -11,7 +11,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +58,7 @@ def _q8_0(x: NDArray[np.float32]) -> bytes:
 
 
 def _q4_0(x: NDArray[np.float32]) -> bytes:
-    largest = np.take_along_axis(x, np.abs(x).argmax(axis=1)[:, None], axis=1)
+    largest = np.take_along_axis(x, np.abs(x).argmax(axis=1)[:, None], axis=1) + np.float32(0)  # no negative zero
     scale = largest / np.float32(-8)
     nibbles = np.minimum(15, (x * _inverse(scale) + np.float32(8.5)).astype(np.int8)).astype(np.uint8)
     out = np.empty(len(x), np.dtype([("d", "<f2"), ("qs", "u1", BLOCK // 2)]))
@@ -87,21 +87,20 @@ def q4_0(value: Tensor) -> bytes:
 
 @dataclass(frozen=True)
 class Format:
-    """One kind of ggml file: its type number, those of its 2-D weights and convolutions, and the encoder."""
+    """One kind of ggml file: its type number, that of its 2-D weights, and their encoder."""
 
     file_type: int
     weight_type: int
-    conv_type: int
     encode: Callable[[Tensor], bytes]
 
 
 F32, F16 = 0, 1
 FORMATS = {
-    "f32": Format(0, F32, F32, _f32),
-    "f16": Format(1, F16, F16, _f16),
-    "q4_0": Format(1000 * QUANT_VERSION + 2, 2, F16, q4_0),
-    "q8_0": Format(1000 * QUANT_VERSION + 7, 8, F16, q8_0),
+    "f16": Format(1, F16, _f16),
+    "q4_0": Format(1000 * QUANT_VERSION + 2, 2, q4_0),
+    "q8_0": Format(1000 * QUANT_VERSION + 7, 8, q8_0),
 }
+"""No f32: whisper.cpp cannot run such a file (see :data:`firmware_py.weights.library.FORMAT_OF`)."""
 
 
 def _header(checkpoint: Checkpoint, file_type: int) -> bytes:
@@ -111,21 +110,21 @@ def _header(checkpoint: Checkpoint, file_type: int) -> bytes:
     return struct.pack("<14i", *numbers) + _f32(bank) + struct.pack("<i", len(checkpoint.tokens)) + words
 
 
-def _fits(value: Tensor, kind: type[np.floating[Any]]) -> bool:
-    """Whether all values are finite and stay so as ``kind``. Float16 is judged by its bits: its arithmetic is slow."""
+def _fits(value: Tensor) -> bool:
+    """Whether all values are finite in float16, which itself is judged by its bits: its arithmetic is slow."""
     if value.dtype == np.float16:
         return not bool((np.ascontiguousarray(value).view(np.uint16) & 0x7C00 == 0x7C00).any())
-    return bool((np.abs(value) <= np.finfo(kind).max).all())
+    return bool((np.abs(value) <= np.finfo(np.float16).max).all())
 
 
 def _encode(name: str, value: Tensor, form: Format, origin: str) -> tuple[int, bytes]:
     """Element type and data of one tensor: biases, norms and positions stay float32, as whisper.cpp expects them."""
-    if not _fits(value, np.float32 if form.conv_type == F32 else np.float16):
+    if not _fits(value):
         raise BadWeights(f"{origin}: {name} holds values that are not finite or too large: refused")
     if value.ndim == 1 or name.endswith("positional_embedding"):
         return F32, _f32(value)
     if value.ndim == 3:
-        return form.conv_type, _f16(value) if form.conv_type == F16 else _f32(value)
+        return F16, _f16(value)
     if form.weight_type > F16 and value.shape[1] % BLOCK:
         raise BadWeights(f"{origin}: {name} has rows of {value.shape[1]}, not a multiple of {BLOCK}: use float16")
     return form.weight_type, form.encode(value)

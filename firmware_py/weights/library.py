@@ -14,11 +14,19 @@ from firmware_py.weights.manifest import Entry, Pin, Source
 
 Say = Callable[[str], None]
 
-FORMAT_OF = {"int8": "q8_0", "float16": "f16", "float32": "f32", "int4": "q4_0"}
-"""``stt.optimization.compute_type`` -> the ggml format that serves it."""
+FORMAT_OF = {"int8": "q8_0", "float16": "f16", "float32": "f16", "int4": "q4_0"}
+"""``stt.optimization.compute_type`` -> the ggml format that serves it.
+
+whisper.cpp aborts the process on a float32 file (a float16 convolution is asserted), so float16, the precision of
+OpenAI's own checkpoints, serves float32.
+"""
 
 READY = ("ggml-f16.bin", "ggml-f32.bin")
 """Ready ggml files from which the other formats can be made."""
+
+
+ADDED_FROM = "added from "
+"""What stands before the origin in the description of a user's own entry."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,10 @@ def type_of(name: str) -> str | None:
 
 
 def command_for(entry: Entry, name: str) -> str:
-    """The command that brings a file."""
+    """The command that brings a file; of what a user added, the one that added it."""
+    if not entry.sources:
+        verb = "convert" if entry.kind == "stt" else "fetch"
+        return f"rtva models {verb} {entry.description.partition(ADDED_FROM)[2]}"
     compute_type = type_of(name)
     return f"rtva models fetch {entry.name}" + (f" --type {compute_type}" if compute_type not in (None, "int8") else "")
 
@@ -63,7 +74,7 @@ class Library:
     def __init__(self, shipped: Path, root: Path | None = None) -> None:
         self.store = store.Store(root)
         self.local_path = self.store.root / "user.toml"
-        self.unreachable: set[str] = set()
+        self.unreachable: dict[str, str] = {}
         self.shipped = load(shipped)
         self.local = load(self.local_path) if self.local_path.is_file() else {}
 
@@ -117,7 +128,8 @@ class Library:
     def _obtain(self, entry: Entry, files: list[str], fetcher: sources.Fetcher, say: Say) -> list[Path]:
         """The first source that works; when none does, the reason of each, in order."""
         if not entry.sources:
-            raise Unavailable(f"{entry.name}: {', '.join(files)} was added from elsewhere and is gone: add it again")
+            again = command_for(entry, files[0])
+            raise Unavailable(f"{entry.name}: {', '.join(files)} is gone, and only '{again}' brings it")
         errors: list[str] = []
         is_bad = False
         for number, source in enumerate(each for each in entry.sources if _serves(each, files)):

@@ -52,10 +52,10 @@ def copy_checked(source: _Readable, out: BinaryIO, piece: Piece) -> None:
 class Fetcher:
     """Obtains whole sources into a work directory; a package named twice is downloaded once.
 
-    ``unreachable`` are hosts that did not answer: they are noted there and not waited for again.
+    ``unreachable`` notes hosts that did not answer, with the reason; they are not waited for again.
     """
 
-    def __init__(self, work: Path, partial: Path, say: Say, unreachable: set[str]) -> None:
+    def __init__(self, work: Path, partial: Path, say: Say, unreachable: dict[str, str]) -> None:
         self.work, self._partial, self._say, self._unreachable = work, partial, say, unreachable
         self._wheels: dict[str, Path] = {}
 
@@ -77,11 +77,11 @@ class Fetcher:
         """A wrong file is deleted, so that the next try does not resume it."""
         host = urlsplit(piece.origin).netloc
         if host in self._unreachable:
-            raise downloads.Unreachable(f"{host} cannot be reached")
+            raise downloads.Unreachable(self._unreachable[host])
         try:
             path = downloads.download(piece.origin, self._partial, self._say, piece.pin.size)
-        except downloads.Unreachable:
-            self._unreachable.add(host)
+        except downloads.Unreachable as error:
+            self._unreachable[host] = str(error)
             raise
         try:
             store.check(path, piece.pin)

@@ -9,6 +9,9 @@ from typing import Any
 from firmware_py.errors import BadWeights
 
 END_OF_TEXT = "<|endoftext|>"
+COUNT = 50257
+"""whisper.cpp knows the special tokens by their numbers, which follow these."""
+
 FILES = ("vocabulary.json", "vocabulary.txt", "vocab.json", "tokenizer.json")
 
 
@@ -32,7 +35,10 @@ def _strings(path: Path) -> list[str]:
     data: Any = json.loads(path.read_text(encoding="utf-8"))
     if path.name == "tokenizer.json":
         data = data["model"]["vocab"]
-    return list(data) if isinstance(data, list) else _by_number(dict(data), path)
+    words = list(data) if isinstance(data, list) else _by_number(dict(data), path)
+    if not all(isinstance(word, str) for word in words):
+        raise TypeError("a token is not a text")
+    return words
 
 
 def read(directory: Path) -> tuple[bytes, ...]:
@@ -54,4 +60,6 @@ def read(directory: Path) -> tuple[bytes, ...]:
         raise BadWeights(f"{path}: not a byte-level vocabulary ({type(error).__name__}: {error})") from error
     if not tokens or tokens[-1] != b"":
         tokens.append(END_OF_TEXT.encode())
+    if len(tokens) != COUNT:
+        raise BadWeights(f"{path}: {len(tokens)} tokens, expected {COUNT}: truncated or not Whisper's")
     return tuple(tokens)
