@@ -2,51 +2,53 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware_py.errors import BadInput, Unavailable
+from firmware_py.errors import BadInput
 from firmware_py.events import Pcm16
+from firmware_py.tts.cut import INPUTS
+from firmware_py.tts.parts import Feed, open_parts
 from firmware_py.tts.phonemes import Phonemes
 from firmware_py.tts.sentences import DEFAULT_LIMITS, Limits, Piece, split, whole
+from firmware_py.tts.sessions import Floats, Net, session_options
+from firmware_py.tts.split_voice import SplitVoice
 from firmware_py.tts.spoken import spoken
-from firmware_py.tts.voice import read_voice
+from firmware_py.tts.voice import Voice, read_voice
 
-WARM_TEXT = "Ready when you are."
+LOG = logging.getLogger(__name__)
+WARM_TEXT = "The quick brown fox jumps over the lazy dog."
 EDGE_FADE_MS = 4
 """Both ends of a piece are faded over this long, so that a join with silence never clicks."""
+HOP_SAMPLES = 256
+"""Samples of a decoder frame in every Piper voice (its spectrogram's hop)."""
 
 
-def session_options(num_threads: int) -> Any:
-    """onnxruntime's options for a voice on a machine that listens at the same time.
+class WholeVoice:
+    """Phoneme ids to sound in one run of the whole graph."""
 
-    Half the cores at least one (0), no spinning: a spinning pool burns the cores that the listener needs.
-    The memory pattern is off because every text has another shape.
-    """
-    import onnxruntime
+    def __init__(self, onnx: Path, num_threads: int) -> None:
+        self._net = Net(onnx, session_options(num_threads))
+        if set(self._net.inputs) != set(INPUTS):
+            raise BadInput(f"{onnx} is not a Piper voice: its inputs are {', '.join(self._net.inputs)}")
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = num_threads or max(1, (os.cpu_count() or 1) // 2)
-    options.inter_op_num_threads = 1
-    options.enable_mem_pattern = False
-    options.log_severity_level = 4
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    options.add_session_config_entry("session.set_denormal_as_zero", "1")
-    return options
+    def sound(self, *feed: NDArray[Any]) -> Iterator[Floats]:
+        yield self._net(*feed)[0].reshape(-1)
 
 
 class Piper:
     """A :class:`~firmware_py.ports.TextToSpeech` in the voice ``onnx`` with its JSON ``config``.
 
-    ``num_threads`` 0 is half the cores. Without ``sentence_splitting`` a text is said in one go (up to a hard
-    cap). The constructor loads and warms the voice. Raises Unavailable when a file or a library is missing,
-    BadInput when a file is not a Piper voice; both name the file.
+    ``num_threads`` 0 is half the cores. With ``streaming`` the first 0.2 s of a sentence are handed out while the
+    rest is decoded; a voice that cannot be cut for that is said sentence by sentence. Without
+    ``sentence_splitting`` a text is said in one go (up to a hard cap). The constructor loads and warms the
+    voice. Raises Unavailable when a file or a library is missing, BadInput when a file is not a Piper voice;
+    both name the file.
     """
 
     def __init__(
@@ -58,21 +60,20 @@ class Piper:
         sentence_splitting: bool = True,
         streaming: bool = True,
     ) -> None:
-        self._voice = read_voice(config)
-        self.rate_hz = self._voice.rate_hz
+        self._info = read_voice(config)
+        self.rate_hz = self._info.rate_hz
         self._split = split if sentence_splitting else whole
-        self._phonemes = Phonemes(self._voice)
-        self._session = load_session(onnx, num_threads)
-        self._inputs = {i.name for i in self._session.get_inputs()}
-        if not {"input", "input_lengths", "scales"} <= self._inputs:
-            raise BadInput(f"{onnx} is not a Piper voice: its inputs are {', '.join(sorted(self._inputs))}")
+        self._phonemes = Phonemes(self._info)
+        self._voice = self._open(onnx, num_threads, streaming)
         self.warm()
 
     def warm(self) -> None:
-        """One short sentence through everything, so that the first real one is not slower than the next."""
-        for _ in self.synthesize(WARM_TEXT):
+        """One sentence through everything, so that the first real one is not slower than the next."""
+        feed = self._feed(self._phonemes.ids(WARM_TEXT)[0])
+        if isinstance(self._voice, SplitVoice):
+            self._voice.calibrate(*feed)
+        for _ in self._voice.sound(*feed):
             pass
-        self._phonemes.forget()
 
     def synthesize(self, text: str, *, limits: Limits = DEFAULT_LIMITS) -> Iterator[Pcm16]:
         """Mono int16 chunks at :attr:`rate_hz`; none for a text without anything to say.
@@ -88,44 +89,51 @@ class Piper:
                     return
 
     def close(self) -> None:
-        """Nothing to do: the session goes with the object."""
+        """Nothing to do: the sessions go with the object."""
+
+    def _open(self, onnx: Path, num_threads: int, streaming: bool) -> SplitVoice | WholeVoice:
+        if streaming and onnx.is_file():
+            try:
+                parts = open_parts(onnx, self._feed(self._phonemes.ids(WARM_TEXT)[0]), num_threads)
+                return SplitVoice(parts, 1000 * HOP_SAMPLES / self.rate_hz)
+            except ValueError as error:
+                LOG.info("%s is said sentence by sentence: %s", onnx, error)
+        return WholeVoice(onnx, num_threads)
+
+    def _feed(self, ids: tuple[int, ...]) -> Feed:
+        return feed_of(ids, self._info)
 
     def _say(self, piece: Piece) -> Iterator[Pcm16]:
         sentences = self._phonemes.ids(piece.text)
         for ids in sentences:
-            yield self._to_pcm(self._infer(ids))
+            yield from to_pcm(self._voice.sound(*self._feed(ids)), self.rate_hz)
         if sentences and piece.pause_ms:
             yield np.zeros(self.rate_hz * piece.pause_ms // 1000, np.int16)
 
-    def _infer(self, ids: tuple[int, ...]) -> NDArray[np.float32]:
-        feed: dict[str, Any] = {
-            "input": np.array([ids], np.int64),
-            "input_lengths": np.array([len(ids)], np.int64),
-            "scales": np.array(self._voice.scales, np.float32),
-        }
-        if "sid" in self._inputs:
-            feed["sid"] = np.zeros(1, np.int64)
-        audio: NDArray[np.float32] = self._session.run(None, feed)[0].reshape(-1)
-        return audio
 
-    def _to_pcm(self, audio: NDArray[np.float32]) -> Pcm16:
-        audio = np.nan_to_num(audio, nan=0.0, posinf=1.0, neginf=-1.0)
-        fade = np.linspace(0.0, 1.0, self.rate_hz * EDGE_FADE_MS // 1000, dtype=np.float32)[: audio.size]
-        audio[: fade.size] *= fade
-        audio[audio.size - fade.size :] *= fade[::-1]
-        pcm: Pcm16 = np.clip(np.rint(audio * 32767.0), -32767, 32767).astype(np.int16)
-        return pcm
+def feed_of(ids: tuple[int, ...], voice: Voice) -> Feed:
+    """What a Piper graph is fed for one sentence: ids, their count, noise and length scales."""
+    return np.array([ids], np.int64), np.array([len(ids)], np.int64), np.array(voice.scales, np.float32)
 
 
-def load_session(onnx: Path, num_threads: int) -> Any:
-    """An onnxruntime session on the CPU. Raises Unavailable (missing) or BadInput (not a model), naming the file."""
-    import onnxruntime
+def to_pcm(sound: Iterable[Floats], rate_hz: int) -> Iterator[Pcm16]:
+    """float32 chunks as int16, both ends of the whole faded; not-a-number is silence, the rest is clipped."""
+    fade = np.linspace(0.0, 1.0, rate_hz * EDGE_FADE_MS // 1000, dtype=np.float32)
+    tail, is_first = np.zeros(0, np.float32), True
+    for chunk in sound:
+        held = np.concatenate([tail, chunk])
+        if is_first:
+            held[: fade.size] *= fade[: held.size]
+        is_first = False
+        ready = max(0, held.size - fade.size)
+        tail = held[ready:]
+        if ready:
+            yield _int16(held[:ready])
+    if tail.size:
+        yield _int16(tail * fade[::-1][-tail.size :])
 
-    if not onnx.is_file():
-        raise Unavailable(f"voice {onnx} is missing")
-    try:
-        return onnxruntime.InferenceSession(
-            str(onnx), sess_options=session_options(num_threads), providers=["CPUExecutionProvider"]
-        )
-    except Exception as error:  # onnxruntime raises classes of its own that share no base but Exception
-        raise BadInput(f"{onnx} is not an ONNX model that can be loaded ({str(error).splitlines()[0]})") from error
+
+def _int16(sound: Floats) -> Pcm16:
+    clean = np.nan_to_num(sound, nan=0.0, posinf=1.0, neginf=-1.0)
+    pcm: Pcm16 = np.clip(np.rint(clean * 32767.0), -32767, 32767).astype(np.int16)
+    return pcm
