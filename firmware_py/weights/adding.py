@@ -9,7 +9,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from firmware_py.errors import BadWeights, NotFound, Unavailable, UsageError
-from firmware_py.weights import downloads
 from firmware_py.weights.library import ADDED_FROM, FORMAT_OF, Library, Wanted, file_of
 from firmware_py.weights.manifest import Entry, is_name, is_url
 
@@ -135,6 +134,8 @@ def add_voice(books: Library, origin: str, say: Say) -> list[Path]:
 
 def _bring(origin: str, partial: Path, target: Path, say: Say) -> None:
     if is_url(origin):
+        from firmware_py.weights import downloads
+
         downloads.download(origin, partial, say).replace(target)
     elif Path(origin).is_file():
         shutil.copyfile(origin, target)

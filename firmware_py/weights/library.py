@@ -7,10 +7,14 @@ import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from firmware_py.errors import BadWeights, ConfigError, Unavailable
-from firmware_py.weights import manifest, sources, store
+from firmware_py.weights import manifest, store
 from firmware_py.weights.manifest import Entry, Pin, Source
+
+if TYPE_CHECKING:
+    from firmware_py.weights.sources import Fetcher
 
 Say = Callable[[str], None]
 
@@ -117,15 +121,17 @@ class Library:
         missing = [each for each in wanted if not self.has(each)]
         if not missing:
             return []
+        from firmware_py.weights.sources import Fetcher  # pip, zip and HTTP, which loading an engine does not need
+
         made: list[Path] = []
         with self.store.writing(say) as work:
-            fetcher = sources.Fetcher(work, self.store.incoming / "partial", say, self.unreachable)
+            fetcher = Fetcher(work, self.store.incoming / "partial", say, self.unreachable)
             for name in dict.fromkeys(each.entry.name for each in missing):
                 files = [each.name for each in missing if each.entry.name == name]
                 made += self._obtain(self.entry(name), files, fetcher, say)
         return made
 
-    def _obtain(self, entry: Entry, files: list[str], fetcher: sources.Fetcher, say: Say) -> list[Path]:
+    def _obtain(self, entry: Entry, files: list[str], fetcher: Fetcher, say: Say) -> list[Path]:
         """The first source that works; when none does, the reason of each, in order."""
         if not entry.sources:
             again = command_for(entry, files[0])
