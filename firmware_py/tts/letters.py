@@ -50,6 +50,7 @@ _ABBREVIATIONS: tuple[Rule, ...] = (
     rule(r"\bPh\.? ?D\b\.?", lambda m: _end(m, "P H D") if m.group().endswith(".") else "P H D"),
     rule(r"\b([AaPp])\.[Mm]\.", lambda m: _end(m, m.group(1).upper() + " M")),
     rule(r"\bCO2\b", "C O 2"),
+    rule(r"\bAT&T\b", "A T and T"),
     rule(r"\bvs\b\.?", "versus"),
     rule(r"\bw/o\b", "without"),
     rule(r"\bw/(?=\s)", "with"),

@@ -72,6 +72,7 @@ _IP = re.compile(
 )
 _MAC = re.compile(r"\b(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}\b")
 _PATH = re.compile(r"(?<![^\s(\"'])(?:~|\.{1,2})?/[\w.][^\s\"']{0,200}|(?<![^\s(\"'])\w{1,40}/\w{1,40}/[^\s\"']{1,200}")
+_PORT = re.compile(r":([0-9]{1,5})(?=[/?#]|$)")
 _SPOKEN_SIGNS = {
     ".": " dot ",
     "/": " slash ",
@@ -138,4 +139,4 @@ def _url(match: re.Match[str]) -> str:
         rest = re.split(r"[/?#]", rest)[0]
     if rest.startswith("www."):
         rest = "W W W." + rest[4:]
-    return _signs(rest) + tail
+    return _signs(_PORT.sub(lambda m: f": {digits(m.group(1))}", rest, count=1)) + tail
