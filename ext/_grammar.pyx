@@ -70,11 +70,11 @@ cdef class Vocabulary:
         self._keep(child, n_children, byte, first, ends, [i for _, i in order])
 
     def _keep(self, child, n_children, byte, first, ends, tokens):
-        # Tokens of a node stand at [first, end) of the sorted order; packed into rows they need one array.
         counts = np.asarray(ends, np.int64) - np.asarray(first, np.int64)
         rows = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
-        flat = np.concatenate([np.asarray(tokens, np.int32)[a:b] for a, b in zip(first, ends, strict=True) if b > a]
-                              or [np.zeros(0, np.int32)])
+        # The tokens of a node stand at first .. end of the sorted order; rows pack them in the order of the nodes.
+        taken = np.concatenate([np.zeros(0, np.int64), *(np.arange(a, b) for a, b in zip(first, ends) if b > a)])
+        flat = np.asarray(tokens, np.int32)[taken.astype(np.int64)]
         arrays = [np.asarray(a, np.int32) for a in (child, n_children)]
         arrays += [np.asarray(byte, np.uint8), rows, np.ascontiguousarray(flat, np.int32)]
         self._arrays = arrays

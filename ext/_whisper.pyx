@@ -133,10 +133,22 @@ cdef class Tables:
         self.silent, self.suppressed, self.text_first, self.text = &quiet[0], &never[0], &rows[0], &blob[0]
 
 
+cdef int ask(void *user) noexcept with gil:
+    """Whether the caller wants to stop; an exception of its own counts as a yes."""
+    try:
+        return 1 if (<object>user)() else 0
+    except BaseException:
+        return 1
+
+
 cdef class State:
-    """One listener over a model; several may share one. One call at a time, but ``cancel`` from any thread."""
+    """One listener over a model; several may share one. One call at a time, but ``cancel`` from any thread.
+
+    ``poll(f)`` has ``f()`` asked before every token; true stops the call.
+    """
     cdef Model model
     cdef rtva_decoder d
+    cdef object _poll
     cdef readonly int audio_ctx
 
     def __init__(self, Model model, int threads):
@@ -157,8 +169,13 @@ cdef class State:
         """Makes the call in progress, or the next, raise Stopped before its next token."""
         self.d.cancelled = 1
 
-    def resume(self):
-        """Forgets a cancellation."""
+    def poll(self, is_cancelled):
+        """Sets or, with None, takes away what is asked before every token. Forgets a cancellation."""
+        self._poll = is_cancelled
+        self.d.user = <void *>is_cancelled
+        self.d.poll = ask
+        if is_cancelled is None:
+            self.d.poll = NULL
         self.d.cancelled = 0
 
     @property

@@ -25,6 +25,8 @@ typedef struct rtva_decoder { /* a state that has listened, and what its key-val
     int threads, n_vocab, n_path, decodes;
     int32_t eot, path[RTVA_MOST_PATH];
     volatile int cancelled;
+    int (*poll)(void *user); /* asked before every decode; not 0: cancel */
+    void *user;
 } rtva_decoder;
 
 typedef struct rtva_search_limits {
@@ -82,6 +84,7 @@ static void rtva_decoder_forget(rtva_decoder *d) { d->n_path = 0; }
 /* Brings the cache to `path` and returns the logits after its last token; NULL on failure or cancellation. */
 static const float *rtva_decoder_at(rtva_decoder *d, const int32_t *path, int n) {
     int common = 0;
+    if (d->poll && d->poll(d->user)) d->cancelled = 1;
     if (d->cancelled) return NULL;
     while (common < n - 1 && common < d->n_path && d->path[common] == path[common]) common++;
     d->n_path = 0;

@@ -23,6 +23,8 @@ cdef extern from "rtva_search.h" nogil:
         int decodes
         int32_t eot
         int cancelled
+        int (*poll)(void *user) noexcept nogil
+        void *user
 
     ctypedef struct rtva_search_limits:
         float bonus

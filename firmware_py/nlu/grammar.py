@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,10 @@ class Grammar:
     say: NDArray[np.int32]
     words: tuple[str, ...]
     intents: tuple[str, ...]
+
+    def data(self) -> dict[str, Any]:
+        """What guided recognition takes: plain values and arrays."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
 
     @property
     def nbytes(self) -> int:
@@ -181,7 +186,9 @@ class Builder:
         assert numbers is not None
         count = (numbers.last - numbers.first) // numbers.step + 1
         if count > MAX_NUMBERS:
-            raise source.where.mistake(f"list {{{source.name}}}: {count} numbers; at most {MAX_NUMBERS} can be recognised")
+            raise source.where.mistake(
+                f"list {{{source.name}}}: {count} numbers; at most {MAX_NUMBERS} can be recognised"
+            )
         whole = range(numbers.first, numbers.last + 1, numbers.step)
         said = [w for n in whole for w in self.spelling.number(n)]
         if numbers.fractions:

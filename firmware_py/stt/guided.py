@@ -1,0 +1,122 @@
+"""Guided recognition: the likeliest sentence of the templates, and how sure it is.
+
+The grammar comes as plain arrays (``firmware_py.nlu.grammar``), so that this works in another process. One encode
+serves the guided and the open decoding; whether the guided one is believed is :mod:`.guided_door`'s decision.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from firmware_py import _whisper
+from firmware_py._grammar import Automaton, Vocabulary, fold
+from firmware_py.errors import Cancelled
+from firmware_py.stt.native import SILENT, Native
+
+BONUS_PER_BYTE = 0.4
+"""Nats a byte of text: what a longer reading is worth. 0.0 prefers short sentences (0.875 of 24 orders right at
+6 dB, 69 decodes), 0.4 was best of 0 to 0.8 (0.958 of 144, 21 decodes), 0.6 and more run ahead."""
+SLACK, WIDTH, MOST_EVALS, MOST_CHILDREN = 3.0, 12.0, 80, 12
+CACHE_BYTES = 16 << 20
+OPEN, CLOSE = -2, -3
+SURE_MARGIN = 12.0
+"""Margin in nats of a sentence without a rival within the search."""
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One sentence of the grammar: ``text`` in normal words, log probabilities of its tokens, end included.
+
+    ``best`` are those of the likeliest tokens in their places; ``score`` orders sentences.
+    """
+
+    text: str
+    score: float
+    logps: tuple[float, ...]
+    best: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found, likeliest first; ``evals`` are the decodes it took."""
+
+    sentences: tuple[Sentence, ...]
+    evals: int
+
+    @property
+    def margin(self) -> float:
+        """Nats between the first sentence and the next."""
+        if len(self.sentences) < 2:
+            return SURE_MARGIN if self.sentences else 0.0
+        return min(SURE_MARGIN, self.sentences[0].score - self.sentences[1].score)
+
+
+class Guide:
+    """A grammar bound to a model. ``grammar`` is ``Grammar.data()``: arrays, words and language."""
+
+    def __init__(self, native: Native, grammar: Mapping[str, Any]) -> None:
+        self._native = native
+        self._say, self._words = grammar["say"], grammar["words"]
+        self._automaton = Automaton(grammar["first"], grammar["symbol"], grammar["target"], grammar["final"])
+        self._folded = [_folded(text, grammar["language"]) for text in native.texts]
+        silent = np.array([text in SILENT for text in native.texts], np.uint8)
+        self._vocabulary = Vocabulary(self._folded)
+        self._tables = _whisper.Tables(self._folded, silent, native.suppressed())
+        self._automaton.mask(self._vocabulary, self._automaton.start)
+
+    def search(self, most_tokens: int) -> Found:
+        """The sentences that fit best what was last listened to. Raises Cancelled."""
+        self._automaton.trim(CACHE_BYTES)
+        limits = {
+            "bonus": BONUS_PER_BYTE,
+            "slack": SLACK,
+            "width": WIDTH,
+            "evals": MOST_EVALS,
+            "tokens": most_tokens,
+            "children": MOST_CHILDREN,
+        }
+        native = self._native
+        try:
+            found, evals = native.state.search(self._tables, self._automaton, self._vocabulary, native.prompt, limits)
+        except _whisper.Stopped:
+            raise Cancelled("draft abandoned") from None
+        sentences: dict[str, Sentence] = {}
+        for score, tokens, logps, best in found:
+            text = self.read(b"".join(self._folded[t] for t in tokens if t < len(self._folded)))
+            if text is not None and text not in sentences:
+                sentences[text] = Sentence(text, score, tuple(logps), tuple(best))
+        return Found(tuple(sentences.values()), evals)
+
+    def read(self, folded: bytes) -> str | None:
+        """A folded text as the templates' own words, None when it is no sentence of theirs."""
+        text = b" ".join(folded.split())
+        path = self._automaton.parse(text)
+        if path is None:
+            return None
+        said: list[str] = []
+        opened = 0
+        for state, at in path:
+            says = int(self._say[state])
+            if says >= 0:
+                said.append(self._words[says])
+            elif says == OPEN:
+                opened = at
+            elif says == CLOSE:
+                said.append(text[opened:at].decode(errors="replace").strip())
+        return " ".join(said)
+
+
+def _folded(text: bytes, language: str) -> bytes:
+    """A token's text as the automaton reads it; b"" for punctuation and for numbers with a point in them."""
+    if text in SILENT:
+        return b""
+    try:
+        folded = fold(text.decode(), language).encode()
+    except UnicodeDecodeError:
+        return text  # part of a character: read byte by byte
+    return re.sub(rb" +", b" ", folded) if folded.strip() or text == b"-" else b""
