@@ -75,6 +75,9 @@ class Transcript:
 
     ``confidence`` is the geometric mean of the token probabilities, 0..1 (0.0 when there is no text).
     ``guards`` names the guards that tripped (``loop``, ``annotation``, ``no_speech``, ``retry``).
+    ``is_guided``: the text is a sentence of the templates, in normal words, believed with ``score`` (0..1);
+    ``margin`` is by how many nats it beat the next sentence. A ``score`` without ``is_guided`` is that of the
+    sentence that was not believed.
     """
 
     text: str
@@ -82,6 +85,9 @@ class Transcript:
     language: str = "en"
     guards: tuple[str, ...] = ()
     is_final: bool = True
+    is_guided: bool = False
+    score: float = 0.0
+    margin: float = 0.0
 
 
 @dataclass(frozen=True)
