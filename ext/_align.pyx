@@ -26,6 +26,7 @@ cdef class PhoneCosts:
             raise ValueError("substitute must be (n, n) and drop (n,), n at most 256")
         if np.min(substitute) < 0 or np.min(drop) < 0:
             raise ValueError("costs must not be negative")
+        self._drop[0] = 0  # passing a junction is free
         self.c.n_phones = <int32_t>n
         self.c.substitute = &self._substitute[0, 0]
         self.c.drop = &self._drop[0]

@@ -4,7 +4,8 @@
  * - A graph's nodes stand in topological order: every predecessor of a node has a lower number. Node 0 is where a
  *   sentence starts, the last node where it ends. A node with phone 0 is a junction and consumes nothing.
  * - Column c of the n + 1 columns stands behind c heard phones. A heard phone is matched with a node (substitute, 0 for
- *   the same), a node is passed over (drop, times its weight; drop[0] is not used: junctions weigh 0), or the phone is additional (extra[c]).
+ *   the same), a node is passed over (drop, times its weight; drop[0] is 0, so junctions cost nothing), or the phone is
+ *   additional (extra[c]).
  * - A jump takes the sentence from a node and column to a node and a later column at a price: a stretch that was read
  *   by other means (a number, free words). Jumps are sorted by to_column; from_column < to_column.
  * - All costs are non-negative, so a cell above `limit` is on no way that ends below it and is not followed.
@@ -93,10 +94,9 @@ static inline float rtva_align_run(const rtva_align_graph *g, const rtva_align_c
                     from = u << 2 | RTVA_ALIGN_MATCH;
                 }
             }
-            if (from != -2) {
-                now[v] = best <= limit ? best : INFINITY;
+            now[v] = best <= limit ? best : INFINITY;
+            if (from != -2)
                 link[v] = from;
-            }
         }
     }
     return cells[(int64_t)n * nodes + nodes - 1];

@@ -23,6 +23,7 @@ REPAIR_THRESHOLD = 0.78
 _BELOW = 0.1
 """Repairs are looked for down to this much under the threshold, so that a rejected sentence has a score too."""
 _LEAST_FLOOR = 0.3
+_MOST_REPAIRED = 0.99
 
 
 class HassilUnderstanding:
@@ -87,7 +88,7 @@ class HassilUnderstanding:
                 best = (score, found)
         score, found = best
         if found and score >= self.repair_threshold:
-            return _understood(text, found, score)
+            return _understood(text, found, min(score, _MOST_REPAIRED))
         return Understood(text=text, score=score)
 
 

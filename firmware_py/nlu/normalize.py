@@ -32,6 +32,7 @@ _PIECE = re.compile(
     rf"|(?P<word>{_LETTER}{_TAIL}*|'s(?!{_LETTER}))"
     r"|(?P<symbol>[%°+&√÷×\-*/^])"
 )
+_HYPHEN = re.compile(r"(?<=[^\W\d_])-|-(?=[^\W\d_])")  # beside a letter it joins words; else it may be a minus
 _MAX_DIGITS = 15
 
 
@@ -131,6 +132,8 @@ def _fold(chunk: str, language: str) -> tuple[str, ...]:
     for character, words in _FRACTIONS.items():
         text = text.replace(character, words)
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    if "-" in text:
+        text = _HYPHEN.sub(" ", text) if text.count("-") < 2 else text.replace("-", " ")
     if not text.isascii():
         text = "".join(c if _is_kept(c) else " " for c in text)
     elif text.isalpha():
@@ -145,7 +148,23 @@ def _is_kept(character: str) -> bool:
 def tokenize(text: str, language: str = "en") -> list[Token]:
     """The normal words of ``text`` with the spans they came from. Never raises on any text."""
     tokens = [Token(word, m.start(), m.end()) for m in _CHUNK.finditer(text) for word in _fold(m.group(), language)]
-    return _between_numbers(tokens) if any(t.word in english.BETWEEN_NUMBERS for t in tokens) else tokens
+    said = {t.word for t in tokens}
+    if not said.isdisjoint(english.BETWEEN_NUMBERS):
+        tokens = _between_numbers(tokens)
+    if "cent" in said and "per" in said:
+        tokens = _joined(tokens, "per", "cent")
+    return tokens
+
+
+def _joined(tokens: list[Token], first: str, second: str) -> list[Token]:
+    """Writes two words as one wherever the second follows the first."""
+    out: list[Token] = []
+    for token in tokens:
+        if token.word == second and out and out[-1].word == first:
+            out[-1] = Token(first + second, out[-1].start, token.end)
+        else:
+            out.append(token)
+    return out
 
 
 def _between_numbers(tokens: list[Token]) -> list[Token]:

@@ -7,7 +7,7 @@ no sentence is listed, word borders may lie anywhere), and the cost per sound is
 
 from __future__ import annotations
 
-from collections import Counter
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 MAX_WORDS = 60
 MAX_PHONES = 300
-CANDIDATES = 12
+CANDIDATES = 48
 FLOOR = 0.6
 """Repairs that score less are not looked for, unless a lower floor is asked for."""
 FREE_WORD = 0.02
@@ -61,7 +61,7 @@ class Repair:
         vocabularies = [_vocabulary(graph, values) for graph in graphs]
         self._alphabet = Alphabet(set().union(*vocabularies), language)
         self._soundings: dict[int, Sounding] = {}
-        self._index = _Index([{p for w in words for p in self._pairs([w])} for words in vocabularies])
+        self._index = _Index([{p for w in words for p in self._runs([w])} for words in vocabularies])
 
     def find(self, words: Sequence[str], floor: float = FLOOR) -> Repaired | None:
         """The template that sounds most like ``words``; None when none scores ``floor`` (above 0) or more."""
@@ -72,15 +72,15 @@ class Repair:
             return None
         sentence = Sentence(words, self.values, self.language)
         best: Repaired | None = None
-        for index in self._index.nearest(self._pairs(words), CANDIDATES):
+        for index in self._index.nearest(self._runs(words), CANDIDATES):
             found = self._align(self._sounding(index), heard, sentence, best.score if best else floor)
             if found is not None and found.score >= (best.score + _BETTER if best else floor):
                 best = found
         return best
 
-    def _pairs(self, words: Iterable[str]) -> set[str]:
+    def _runs(self, words: Iterable[str]) -> set[str]:
         sound = "".join(self._alphabet.spell(w) for w in words)
-        return {sound[i : i + 2] for i in range(len(sound) - 1)} or {sound}
+        return {sound[i : i + n] for n in (2, 3) for i in range(len(sound) - n + 1)} or {sound}
 
     def _sounding(self, index: int) -> Sounding:
         if index not in self._soundings:
@@ -181,25 +181,28 @@ def _vocabulary(graph: Graph, values: Values) -> set[str]:
 
 
 class _Index:
-    """Which templates have which pairs of sounds."""
+    """Which templates have which runs of two and three sounds; a run that few have says more."""
 
-    def __init__(self, pairs: Sequence[set[str]]) -> None:
+    def __init__(self, runs: Sequence[set[str]]) -> None:
         found: dict[str, list[int]] = {}
-        for index, own in enumerate(pairs):
-            for pair in own:
-                found.setdefault(pair, []).append(index)
-        self._size = len(pairs)
-        self._by_pair = {pair: np.array(indices, np.int64) for pair, indices in found.items()}
-        self._own = np.array([max(1, len(own)) for own in pairs])
+        for index, own in enumerate(runs):
+            for run in own:
+                found.setdefault(run, []).append(index)
+        self._size = len(runs)
+        self._by_run = {run: np.array(indices, np.int64) for run, indices in found.items()}
+        self._worth = {run: math.log(1 + self._size / len(indices)) for run, indices in found.items()}
+        self._own = np.array([sum(self._worth[run] for run in own) or math.inf for own in runs])
 
-    def nearest(self, pairs: set[str], count: int) -> list[int]:
-        """The templates that share the most pairs, and those of which the most is shared; best first."""
-        hits = [self._by_pair[p] for p in pairs if p in self._by_pair]
+    def nearest(self, runs: set[str], count: int) -> list[int]:
+        """The templates that share the most, and those of which the most is shared; the best first."""
+        hits = [(self._by_run[r], self._worth[r]) for r in runs if r in self._by_run]
         if not hits:
             return []
-        shared = np.bincount(np.concatenate(hits), minlength=self._size)
-        order = Counter[int]()
-        for measure in (shared / len(pairs), shared / np.minimum(self._own, len(pairs))):
-            for index in np.argsort(-measure, kind="stable")[: count // 2]:
-                order[int(index)] = max(order[int(index)], int(measure[index] * 1000))
-        return [index for index, measure in order.most_common() if measure > 200]
+        worth = np.repeat([w for _, w in hits], [len(indices) for indices, _ in hits])
+        shared = np.bincount(np.concatenate([indices for indices, _ in hits]), worth, self._size)
+        heard = sum(w for _, w in hits)
+        near: dict[int, float] = {}
+        for measure in (shared / heard, shared / np.minimum(self._own, heard)):
+            for index in np.argsort(-measure, kind="stable")[: count // 2].tolist():
+                near[index] = max(near.get(index, 0.0), float(measure[index]))
+        return sorted(near, key=lambda index: -near[index])

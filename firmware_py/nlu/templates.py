@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,9 +50,10 @@ class NumberRange:
     def accept(self, number: float) -> int | float | None:
         """The slot's value for a number that was said, None when it is not in the range."""
         per_unit = {None: 1, "halves": 2, "tenths": 10}[self.fractions]
-        if number * per_unit != int(number * per_unit) or not self.first <= number <= self.last + (per_unit > 1):
+        whole = math.floor(number)
+        if round(number * per_unit, 9) != round(number * per_unit) or not self.first <= whole <= self.last:
             return None
-        if (int(number // 1) - self.first) % self.step:
+        if (whole - self.first) % self.step:
             return None
         value = number * self.multiplier if self.multiplier is not None else number
         return int(value) if value == int(value) and self.multiplier is None else value

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.composer import Composer
 
 MAX_BYTES = 16 << 20
 MAX_NODES = 1_000_000
@@ -22,6 +23,19 @@ class TemplateError(Exception):
     def __init__(self, what: str, line: int, path: Path | None = None) -> None:
         super().__init__(what)
         self.what, self.line, self.path = what, line, path
+
+
+if hasattr(yaml, "CSafeLoader"):
+
+    class _Loader(Composer, yaml.CSafeLoader):
+        """libyaml's parser under Python's composer: libyaml's own overflows the C stack on deep nesting."""
+
+        def __init__(self, stream: str) -> None:
+            yaml.CSafeLoader.__init__(self, stream)
+            Composer.__init__(self)
+
+else:
+    _Loader = yaml.SafeLoader  # type: ignore[misc,assignment]
 
 
 class Item:
@@ -127,9 +141,8 @@ def read(path: Path) -> Item:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise TemplateError(f"not UTF-8 text (byte {error.start})", 1, path) from None
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        node = yaml.compose(text, Loader=loader)
+        node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise TemplateError(f"not YAML: {error.problem or error.context}", mark.line + 1 if mark else 1, path) from None
