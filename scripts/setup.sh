@@ -64,4 +64,4 @@ if [ "$(cat .venv/.core 2>/dev/null || true)" != "$core" ]; then
     cp models/manifest.toml firmware_py/manifest.toml
     printf '%s\n' "$core" > .venv/.core
 fi
-[ "${1:-}" = --no-weights ] || .venv/bin/rtva models fetch --quiet
+[ "${1:-}" = --no-weights ] || .venv/bin/rtva models fetch
