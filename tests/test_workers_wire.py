@@ -23,7 +23,7 @@ from firmware_py.worker import wire
 from firmware_py.worker.arena import IN_BYTES, OUT_BYTES, Arena
 from firmware_py.worker.channel import MOST_BYTES, Channel, ChannelBroken, ChannelClosed
 
-PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_subnormal=False) | st.text()
 KEYS = st.text() | st.integers()
 VALUES = st.recursive(
     PLAIN | st.builds(Path, st.text(alphabet="abc/.", min_size=1)) | st.sampled_from([State.IDLE, Kind.PAUSE]),

@@ -15,7 +15,7 @@ from firmware_py.workers import Rules, SupervisedStt, SupervisedTts, in_worker
 
 ENGINES = {"stt": "fake_engines:EchoStt", "tts": "fake_engines:CountTts", "other": "fake_engines:EchoStt"}
 QUICK = Rules(deadlines=Deadlines(load_s=20.0, begin_s=0.5, work_s=0.5))
-PATIENT = Rules(deadlines=Deadlines(load_s=20.0, begin_s=20.0, work_s=20.0))
+PATIENT = Rules(deadlines=Deadlines(load_s=20.0, begin_s=60.0, work_s=60.0))
 """For what must end by itself: a deadline that strikes would hide that it does not."""
 
 
@@ -27,6 +27,7 @@ def fake(kind: str, rules: Rules = PATIENT, **arguments: Any) -> Iterator[Any]:
     try:
         with no_leaks():
             engine = in_worker(kind, "fake", arguments, rules)
+            eventually(lambda: engine.supervisor.snapshot()["standby"] is not None)  # so that another watch may begin
             try:
                 yield engine
             finally:
