@@ -32,7 +32,6 @@ def fake(kind: str, rules: Rules = PATIENT, **arguments: Any) -> Iterator[Any]:
                 yield engine
             finally:
                 engine.close()
-                del engine
     finally:
         del known["fake"]
         if not known:
