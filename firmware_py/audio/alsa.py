@@ -67,14 +67,15 @@ class AlsaMicrophone:
         """The next block, shape ``(n,)``; None after ``close``."""
         last_ns = self._clock.now_ns()
         while not self._is_closed.is_set():
+            # Never before the first read: that is what starts the stream.
+            is_ready = self.device.is_running() and self.device.wait()
             data = self._read_device()
-            if data:
-                block = self._convert(data)
-                if block.size:
-                    return block
-                continue
-            self.device.check_stall(last_ns)
-            self.device.wait()
+            if data and (block := self._convert(data)).size:
+                return block
+            if not data:
+                self.device.check_stall(last_ns)
+                if is_ready:
+                    self.device.pause()
         return None
 
     def close(self) -> None:
@@ -146,6 +147,7 @@ class AlsaSpeaker:
         period = max(1, buffer_size * asked_hz // rate_hz // PLAYBACK_PERIODS)
         self.device = AlsaDevice("playback", device, Wanted(asked_hz, 1, period, PLAYBACK_PERIODS))
         self.rate_hz = rate_hz
+        self.period_samples = max(1, self.device.period_frames * rate_hz // self.device.rate_hz)
         self._waking = waking or Waking()
         self._resampler = Resampler(rate_hz, self.device.rate_hz)
         self._last_ns: int | None = None

@@ -21,7 +21,7 @@ from firmware_py.errors import DeviceLost, Unavailable
 Direction = Literal["capture", "playback"]
 KEY = {"capture": "audio.input.device", "playback": "audio.output.device"}
 STALL_S = {"capture": 0.5, "playback": 3.0}
-"""A device that moves nothing for this long, or for three of its buffers, is lost. A microphone always delivers; sound
+"""A device that moves nothing for this long, or for three of its periods, is lost. A microphone always delivers; sound
 servers take what is played in gulps (2 s, PulseAudio's null sink)."""
 
 START_S = 3.0
@@ -79,7 +79,7 @@ class AlsaDevice:
 
     def write(self, data: bytes) -> None:
         """Blocks until every frame is accepted; after an underrun it goes on with the same frame."""
-        view, last_ns = memoryview(data), self._clock.now_ns()
+        view, last_ns, was_ready = memoryview(data), self._clock.now_ns(), False
         while view:
             try:
                 count = self._pcm.write(view)
@@ -91,15 +91,19 @@ class AlsaDevice:
                 continue
             self.xruns += count < 0
             self.check_stall(last_ns)
-            self.wait()
+            if count == 0 and was_ready:
+                self.pause()
+            was_ready = self.wait()
 
-    def wait(self) -> None:
-        """Waits for the device to be ready, at most for one period."""
-        period_ms = max(1, 1000 * self.period_frames // self.rate_hz)
-        events = self._poll.poll(period_ms)
-        # A plugin may call itself ready and be not: without this pause that is a busy loop.
-        if not events or self._is_ready(events):
-            self._clock.sleep(min(period_ms, 4) / 4000)
+    def wait(self) -> bool:
+        """Whether the device called itself ready for a period within the time of two."""
+        events = self._poll.poll(max(1, 2000 * self.period_frames // self.rate_hz))
+        # The plugin must be asked: it consumes its wake-up there.
+        return bool(events) and bool(self._pcm.polldescriptors_revents(events))
+
+    def pause(self) -> None:
+        """For a plugin that calls itself ready and is not: without a pause that is a busy loop."""
+        self._clock.sleep(self.period_frames / self.rate_hz / 4)
 
     def check_stall(self, since_ns: int) -> None:
         """Raises DeviceLost when nothing has moved since ``since_ns`` for too long."""
@@ -155,7 +159,7 @@ class AlsaDevice:
                 pcm.close()
                 raise Unavailable(f"ALSA {self.direction} device {self.name!r} speaks none of {', '.join(PREFERRED)}")
             sample_format = formats[0]
-        if (rate_hz, sample_format) != (info["rate"], info["format_name"]):
+        if (rate_hz, sample_format) != (wanted.rate_hz, info["format_name"]):
             pcm.close()
             period = wanted.period_frames * rate_hz // wanted.rate_hz
             pcm = self._open(Wanted(rate_hz, int(info["channels"]), period, wanted.periods), sample_format)
@@ -185,11 +189,7 @@ class AlsaDevice:
         return poll
 
     def _has_moved(self) -> None:
-        self.stall_s = max(STALL_S[self.direction], 3 * self.buffer_frames / self.rate_hz)
-
-    def _is_ready(self, events: list[tuple[int, int]]) -> bool:
-        """Lets a plugin consume its wake-up, as it must; a wake-up is no promise."""
-        return bool(self._pcm.polldescriptors_revents(events))
+        self.stall_s = max(STALL_S[self.direction], 3 * self.period_frames / self.rate_hz)
 
     def _lost(self, error: Exception) -> DeviceLost:
         return DeviceLost(f"ALSA {self.direction} device {self.name!r} is lost: {_reason(error)}")

@@ -16,6 +16,7 @@ from typing import Protocol
 import numpy as np
 
 from firmware_py.audio.clock import SECOND_NS
+from firmware_py.audio.playback import Playback
 from firmware_py.events import Pcm16
 
 QUEUE_S = 30.0
@@ -24,8 +25,13 @@ QUEUE_S = 30.0
 WAITING = 2
 """Playbacks that may wait behind the one that plays; the oldest is dropped beyond it."""
 
-PERIODS = 4
+PERIOD_SAMPLES = 512
 RAMP_S = 0.01
+"""A change of volume within this does not click."""
+
+AWAKE_S = 5.0
+AWAKE_PERIODS = 2
+"""Silence kept in a device that is held awake: what the first word then waits behind."""
 
 
 class _Speaker(Protocol):
@@ -37,120 +43,18 @@ class _Speaker(Protocol):
     def drain(self) -> None: ...
 
 
-class Playback:
-    """One answer on its way out.
-
-    ``first_ns``: its first period was accepted; ``heard_ns``: that, and the delay of the device's buffer;
-    ``done_ns``: its last sample was played, or it was stopped. None until then, on ``time.monotonic_ns``.
-    ``played`` and ``dropped`` count samples; ``error`` is what ended it early, if anything did.
-    """
-
-    def __init__(self, chunks: Iterator[Pcm16], on_first: Callable[[int], None] | None = None) -> None:
-        self.first_ns: int | None = None
-        self.heard_ns: int | None = None
-        self.done_ns: int | None = None
-        self.delay_s = 0.0
-        self.played = 0
-        self.dropped = 0
-        self.error: Exception | None = None
-        self._chunks, self._on_first = chunks, on_first
-        self._queue: deque[Pcm16] = deque()
-        self._queued = 0
-        self._change = threading.Condition()
-        self._is_fed = False
-        self._is_stopped = threading.Event()
-        self._is_done = threading.Event()
-
-    @property
-    def is_stopped(self) -> bool:
-        return self._is_stopped.is_set()
-
-    def wait(self, timeout_s: float | None = None) -> bool:
-        """True once it is over."""
-        return self._is_done.wait(timeout_s)
-
-    def stop(self) -> None:
-        """Silences it within one period; returns at once."""
-        self._is_stopped.set()
-        with self._change:
-            self._change.notify_all()
-
-    def feed(self, limit: int) -> None:
-        """Pulls the iterator dry, never more than ``limit`` samples ahead of the speaker."""
-        try:
-            for chunk in self._chunks:
-                if not self._put(chunk, limit):
-                    break
-        except Exception as error:
-            self.error = error
-        finally:
-            close = getattr(self._chunks, "close", None)
-            if close is not None:
-                close()
-            with self._change:
-                self._is_fed = True
-                self._change.notify_all()
-
-    def take(self, samples: int) -> Pcm16 | None:
-        """The next ``samples`` (fewer at the end); None when there are no more or it was stopped."""
-        with self._change:
-            self._change.wait_for(lambda: self._queued >= samples or self._is_fed or self.is_stopped)
-            if self.is_stopped or not self._queued:
-                return None
-            return self._pop(min(samples, self._queued))
-
-    def finish(self, at_ns: int) -> None:
-        with self._change:
-            self.dropped += self._queued
-            self._queue.clear()
-            self._queued = 0
-        self.done_ns = at_ns
-        self._is_done.set()
-
-    def began(self, at_ns: int, delay_s: float) -> None:
-        self.delay_s = delay_s
-        self.first_ns, self.heard_ns = at_ns, at_ns + int(delay_s * SECOND_NS)
-        if self._on_first is not None:
-            self._on_first(at_ns)
-
-    def _put(self, chunk: Pcm16, limit: int) -> bool:
-        with self._change:
-            self._change.wait_for(lambda: self._queued < limit or self.is_stopped)
-            if self.is_stopped:
-                self.dropped += chunk.size
-                return False
-            self._queue.append(chunk)
-            self._queued += chunk.size
-            self._change.notify_all()
-        return True
-
-    def _pop(self, samples: int) -> Pcm16:
-        parts, left = [], samples
-        while left:
-            first = self._queue.popleft()
-            if first.size > left:
-                self._queue.appendleft(first[left:])
-                first = first[:left]
-            parts.append(first)
-            left -= first.size
-        self._queued -= samples
-        self._change.notify_all()
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
 class Player:
     """Plays one answer at a time.
 
     ``volume`` 0..1 and ``is_muted`` take effect within a period, ramped. ``on_played(pcm, rate_hz)`` gets what was
     handed to the device, gain applied, in the play thread. ``on_error(error)`` is told of a speaker or a voice
-    that failed.
+    that failed. ``dropped`` counts playbacks that never began.
     """
 
     def __init__(
         self,
         speaker: _Speaker,
         *,
-        period_samples: int = 512,
         on_played: Callable[[Pcm16, int], None] | None = None,
         on_error: Callable[[Exception], None] | None = None,
     ) -> None:
@@ -158,10 +62,11 @@ class Player:
         self.is_muted = False
         self.dropped = 0
         self._speaker = speaker
-        self._period = period_samples
+        self._period = int(getattr(speaker, "period_samples", PERIOD_SAMPLES))
         self._on_played = on_played
         self._on_error = on_error
         self._gain = 1.0
+        self._awake_until_ns: int | None = None
         self._waiting: deque[Playback] = deque()
         self._current: Playback | None = None
         self._change = threading.Condition()
@@ -187,8 +92,7 @@ class Player:
         playback = Playback(chunks, on_first)
         with self._change:
             if self._is_closing:
-                playback.stop()
-                playback.finish(time.monotonic_ns())
+                self._drop(playback)
                 return playback
             if replace:
                 self._drop_all()
@@ -197,6 +101,16 @@ class Player:
             self._waiting.append(playback)
             self._change.notify_all()
         return playback
+
+    def wake(self, hold_s: float = AWAKE_S) -> None:
+        """An answer is coming: wakes the device now and holds it awake with silence, so that the answer need not.
+
+        Returns at once. Without it the device is woken by the answer itself, which costs that answer the time.
+        """
+        if getattr(self._speaker, "needs_waking", False):
+            with self._change:
+                self._awake_until_ns = time.monotonic_ns() + int(hold_s * SECOND_NS)
+                self._change.notify_all()
 
     def silence(self) -> None:
         """Stops what is playing and what waits."""
@@ -226,31 +140,55 @@ class Player:
         self.dropped += 1
         playback.stop()
         playback.finish(time.monotonic_ns())
+        playback.close()
 
     def _run(self) -> None:
-        while (playback := self._next()) is not None:
-            feeder = threading.Thread(
-                target=playback.feed, args=(int(QUEUE_S * self._speaker.rate_hz),), name="play-feed", daemon=True
-            )
-            feeder.start()
-            try:
-                self._perform(playback)
-            except Exception as error:
-                playback.error = error
-                playback.stop()
-            with self._change:
-                self._current = None
-            playback.finish(time.monotonic_ns())
-            if playback.error is not None and self._on_error is not None:
-                self._on_error(playback.error)
+        while not self._is_closing:
+            playback = self._next(self._keep_awake())
+            if playback is not None:
+                self._play(playback)
 
-    def _next(self) -> Playback | None:
+    def _next(self, timeout_s: float | None) -> Playback | None:
         with self._change:
-            self._change.wait_for(lambda: self._waiting or self._is_closing)
-            if self._is_closing:
+            self._change.wait_for(
+                lambda: self._waiting or self._is_closing or (timeout_s is None and self._awake_until_ns), timeout_s
+            )
+            if self._is_closing or not self._waiting:
                 return None
             self._current = self._waiting.popleft()
             return self._current
+
+    def _keep_awake(self) -> float | None:
+        """Feeds silence to a device that is to be awake; how long to wait until the next look, None for ever."""
+        until_ns = self._awake_until_ns
+        if until_ns is None:
+            return None
+        period_s = self._period / self._speaker.rate_hz
+        try:
+            if time.monotonic_ns() < until_ns:
+                if self._speaker.delay_s() < AWAKE_PERIODS * period_s:
+                    self._speaker.write(np.zeros(self._period, np.int16))
+                return period_s / 2
+            self._speaker.drain()
+        except Exception as error:
+            self._report(error)
+        self._awake_until_ns = None
+        return None
+
+    def _play(self, playback: Playback) -> None:
+        limit = int(QUEUE_S * self._speaker.rate_hz)
+        threading.Thread(target=playback.feed, args=(limit,), name="play-feed", daemon=True).start()
+        try:
+            self._perform(playback)
+        except Exception as error:
+            playback.error = error
+            playback.stop()
+        with self._change:
+            self._current = None
+            self._awake_until_ns = None
+        playback.finish(time.monotonic_ns())
+        if playback.error is not None:
+            self._report(playback.error)
 
     def _perform(self, playback: Playback) -> None:
         while (piece := playback.take(self._period)) is not None:
@@ -261,9 +199,10 @@ class Player:
             playback.played += piece.size
             if self._on_played is not None:
                 self._on_played(piece, self._speaker.rate_hz)
+        # The last buffer is waited for here, not in drain: that could not be stopped.
         period_s = self._period / self._speaker.rate_hz
-        while not playback.is_stopped and self._speaker.delay_s() > period_s:
-            playback._is_stopped.wait(period_s / 2)
+        while self._speaker.delay_s() > period_s and not playback.is_stopped_within(period_s / 2):
+            pass
         if playback.is_stopped:
             self._speaker.flush()
         else:
@@ -279,6 +218,10 @@ class Player:
         self._gain = wanted
         out: Pcm16 = np.rint(pcm * ramp).astype(np.int16)
         return out
+
+    def _report(self, error: Exception) -> None:
+        if self._on_error is not None:
+            self._on_error(error)
 
 
 class FastPlayer:
@@ -305,4 +248,5 @@ class FastPlayer:
             playback.played += chunk.size
             self._on_samples(chunk)
         playback.finish(end_ns + int(playback.delay_s * SECOND_NS) if playback.played else end_ns)
+        playback.close()
         return playback

@@ -8,6 +8,8 @@ from typing import Literal
 from firmware_py.audio.clock import MONOTONIC, SECOND_NS, Clock
 from firmware_py.events import Pcm16
 
+PERIODS = 4
+
 
 class VirtualSpeaker:
     """Plays into ``on_samples``, which gets each int16 block once it can no longer be flushed.
@@ -28,6 +30,7 @@ class VirtualSpeaker:
     ) -> None:
         self.rate_hz = rate_hz
         self.buffer_size = buffer_size
+        self.period_samples = max(1, buffer_size // PERIODS)
         self.underruns = 0
         self.played = 0
         self.flushed = 0
@@ -40,8 +43,8 @@ class VirtualSpeaker:
 
     def write(self, pcm: Pcm16) -> None:
         if self._is_paced:
-            for start in range(0, pcm.size, max(1, self.buffer_size // 4)):
-                self._accept(pcm[start : start + max(1, self.buffer_size // 4)])
+            for start in range(0, pcm.size, self.period_samples):
+                self._accept(pcm[start : start + self.period_samples])
         else:
             self._hear(pcm)
 

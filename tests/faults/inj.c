@@ -1,0 +1,271 @@
+/* Gives alsa-lib's `file` and `null` devices what hardware has and they lack: a clock, a buffer that overruns, limits on
+ * rate, channels and format, and faults. For LD_PRELOAD; everything else is the real alsa-lib.
+ *
+ * RTVA_HW      words: paced, rate=48000, channels=2, format=S32_LE, ppm=200 (the device's clock is that much fast)
+ * RTVA_FAULTS  N:NAME, separated by commas, keyed on the Nth read or write of the process, from 1:
+ *              EPIPE ESTRPIPE EIO once; ENODEV for ever; STALL delivers nothing for ever; ENODEV@open and EBUSY@open
+ *              refuse snd_pcm_open (without N)
+ * One PCM a direction; non-blocking callers only when paced. */
+#define _GNU_SOURCE
+#include <alsa/asoundlib.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+/* RTLD_NEXT is NULL here when the Python extension was opened RTLD_LOCAL, so alsa-lib is asked by name. */
+static void *library(void) {
+    static void *handle;
+    if (!handle) handle = dlopen("libasound.so.2", RTLD_NOW);
+    return handle;
+}
+#define REAL(type, name, args) \
+    static type(*real) args; \
+    if (!real) real = (type(*) args)dlsym(library(), name)
+
+typedef struct {
+    snd_pcm_t *pcm;
+    int is_capture, is_gone, is_stalled, timer;
+    snd_pcm_state_t state;
+    int64_t start_ns;
+    double rate_hz;
+    int64_t moved; /* frames read or written since the start */
+    int64_t buffer, period;
+} device;
+
+static device devices[2];
+static long calls;
+
+static const char *word(const char *name) {
+    const char *all = getenv("RTVA_HW");
+    size_t length = strlen(name);
+    for (const char *at = all; at && *at; at = strchr(at, ' ') ? strchr(at, ' ') + 1 : NULL)
+        if (!strncmp(at, name, length)) return at + length;
+    return NULL;
+}
+
+static int64_t now_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+/* The device of a handle that the program opened; NULL for one that a plugin opened beneath it, which goes through. */
+static device *find(snd_pcm_t *pcm) {
+    for (int i = 0; i < 2; i++)
+        if (devices[i].pcm == pcm) return &devices[i];
+    return NULL;
+}
+
+static device *paced(snd_pcm_t *pcm) { return word("paced") ? find(pcm) : NULL; }
+
+/* Frames the device's clock has made or played since the start. */
+static int64_t elapsed(const device *d) {
+    return d->start_ns ? (int64_t)((double)(now_ns() - d->start_ns) * d->rate_hz / 1e9) : 0;
+}
+
+/* Frames that can be read or written now; -EPIPE after an overrun or underrun. */
+static int64_t avail(device *d) {
+    if (d->state == SND_PCM_STATE_XRUN) return -EPIPE;
+    if (d->state == SND_PCM_STATE_DRAINING && elapsed(d) >= d->moved) d->state = SND_PCM_STATE_SETUP;
+    int64_t ahead = d->is_capture ? elapsed(d) - d->moved : d->buffer - d->moved + elapsed(d);
+    if (d->state == SND_PCM_STATE_RUNNING && ahead > d->buffer) {
+        d->state = SND_PCM_STATE_XRUN;
+        return -EPIPE;
+    }
+    return d->state == SND_PCM_STATE_RUNNING || !d->is_capture ? ahead : 0;
+}
+
+/* Wakes a poller when one period can be moved. */
+static void arm(device *d) {
+    struct itimerspec when = {0};
+    if (d->start_ns && !d->is_stalled) {
+        int64_t frames = d->is_capture ? d->moved + d->period : d->moved - d->buffer + d->period;
+        int64_t at = d->start_ns + (int64_t)((double)frames * 1e9 / d->rate_hz);
+        when.it_value.tv_sec = at / 1000000000;
+        when.it_value.tv_nsec = at % 1000000000;
+    }
+    timerfd_settime(d->timer, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+static int is(const char *at, const char *name) { return !strncmp(at, name, strlen(name)); }
+
+/* The error of this call, 0 for none. */
+static int fault(device *d) {
+    calls++;
+    for (const char *at = getenv("RTVA_FAULTS"); at && *at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
+        char *name;
+        if (strtol(at, &name, 10) != calls || *name++ != ':') continue;
+        if (is(name, "ENODEV")) d->is_gone = 1;
+        if (is(name, "STALL")) d->is_stalled = 1;
+        if (is(name, "ESTRPIPE")) return -ESTRPIPE;
+        if (is(name, "EIO")) return -EIO;
+        if (is(name, "EPIPE")) {
+            d->state = SND_PCM_STATE_XRUN;
+            return -EPIPE;
+        }
+    }
+    return d->is_gone ? -ENODEV : d->is_stalled ? -EAGAIN : 0;
+}
+
+int snd_pcm_open(snd_pcm_t **pcm, const char *name, snd_pcm_stream_t stream, int mode) {
+    REAL(int, "snd_pcm_open", (snd_pcm_t **, const char *, snd_pcm_stream_t, int));
+    const char *faults = getenv("RTVA_FAULTS");
+    if (faults && strstr(faults, "EBUSY@open")) return -EBUSY;
+    if (faults && strstr(faults, "ENODEV@open")) return -ENODEV;
+    int rc = real(pcm, name, stream, mode);
+    if (rc >= 0) {
+        device *d = &devices[stream == SND_PCM_STREAM_CAPTURE];
+        int timer = d->timer ? d->timer : timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+        *d = (device){.pcm = *pcm, .timer = timer, .is_capture = stream == SND_PCM_STREAM_CAPTURE};
+    }
+    return rc;
+}
+
+int snd_pcm_hw_params_any(snd_pcm_t *pcm, snd_pcm_hw_params_t *params) {
+    REAL(int, "snd_pcm_hw_params_any", (snd_pcm_t *, snd_pcm_hw_params_t *));
+    int rc = real(pcm, params);
+    if (!find(pcm)) return rc;
+    const char *rate = word("rate="), *channels = word("channels="), *format = word("format=");
+    if (rate) {
+        unsigned low = (unsigned)atoi(rate), high = low;
+        snd_pcm_hw_params_set_rate_minmax(pcm, params, &low, NULL, &high, NULL);
+    }
+    if (channels) snd_pcm_hw_params_set_channels(pcm, params, (unsigned)atoi(channels));
+    if (format) {
+        char name[16] = {0};
+        strncpy(name, format, strcspn(format, " ") < 15 ? strcspn(format, " ") : 15);
+        snd_pcm_hw_params_set_format(pcm, params, snd_pcm_format_value(name));
+    }
+    return rc;
+}
+
+int snd_pcm_hw_params(snd_pcm_t *pcm, snd_pcm_hw_params_t *params) {
+    REAL(int, "snd_pcm_hw_params", (snd_pcm_t *, snd_pcm_hw_params_t *));
+    int rc = real(pcm, params);
+    device *d = find(pcm);
+    if (!d) return rc;
+    unsigned rate = 0;
+    snd_pcm_uframes_t buffer = 0, period = 0;
+    snd_pcm_hw_params_get_rate(params, &rate, NULL);
+    snd_pcm_hw_params_get_buffer_size(params, &buffer);
+    snd_pcm_hw_params_get_period_size(params, &period, NULL);
+    const char *ppm = word("ppm=");
+    d->rate_hz = rate * (1.0 + (ppm ? atof(ppm) : 0.0) / 1e6);
+    d->buffer = (int64_t)buffer;
+    d->period = (int64_t)period;
+    d->state = SND_PCM_STATE_PREPARED;
+    d->start_ns = d->moved = 0;
+    return rc;
+}
+
+static snd_pcm_sframes_t move(device *d, snd_pcm_uframes_t frames) {
+    if (d->state == SND_PCM_STATE_PREPARED) {
+        d->start_ns = now_ns();
+        d->moved = 0;
+        d->state = SND_PCM_STATE_RUNNING;
+        if (!d->is_capture) return frames < (snd_pcm_uframes_t)d->buffer ? (snd_pcm_sframes_t)frames : d->buffer;
+    }
+    int64_t ready = avail(d);
+    if (ready < 0) return ready;
+    if (ready == 0) return -EAGAIN;
+    return ready < (int64_t)frames ? ready : (snd_pcm_sframes_t)frames;
+}
+
+static snd_pcm_sframes_t moved(device *d, snd_pcm_sframes_t count) {
+    if (count > 0) d->moved += count;
+    arm(d);
+    return count;
+}
+
+snd_pcm_sframes_t snd_pcm_readi(snd_pcm_t *pcm, void *buffer, snd_pcm_uframes_t frames) {
+    REAL(snd_pcm_sframes_t, "snd_pcm_readi", (snd_pcm_t *, void *, snd_pcm_uframes_t));
+    device *d = find(pcm);
+    if (!d) return real(pcm, buffer, frames);
+    int rc = fault(d);
+    if (rc) return rc;
+    if (!paced(pcm)) return real(pcm, buffer, frames);
+    snd_pcm_sframes_t count = move(d, frames);
+    return moved(d, count > 0 ? real(pcm, buffer, (snd_pcm_uframes_t)count) : count);
+}
+
+snd_pcm_sframes_t snd_pcm_writei(snd_pcm_t *pcm, const void *buffer, snd_pcm_uframes_t frames) {
+    REAL(snd_pcm_sframes_t, "snd_pcm_writei", (snd_pcm_t *, const void *, snd_pcm_uframes_t));
+    device *d = find(pcm);
+    if (!d) return real(pcm, buffer, frames);
+    int rc = fault(d);
+    if (rc) return rc;
+    if (!paced(pcm)) return real(pcm, buffer, frames);
+    snd_pcm_sframes_t count = move(d, frames);
+    return moved(d, count > 0 ? real(pcm, buffer, (snd_pcm_uframes_t)count) : count);
+}
+
+int snd_pcm_prepare(snd_pcm_t *pcm) {
+    REAL(int, "snd_pcm_prepare", (snd_pcm_t *));
+    device *d = find(pcm);
+    if (d) {
+        d->state = SND_PCM_STATE_PREPARED;
+        d->start_ns = d->moved = 0;
+    }
+    return real(pcm);
+}
+
+int snd_pcm_drop(snd_pcm_t *pcm) {
+    REAL(int, "snd_pcm_drop", (snd_pcm_t *));
+    device *d = find(pcm);
+    if (d && d->is_gone) return -ENODEV;
+    if (d) {
+        d->state = SND_PCM_STATE_SETUP;
+        d->start_ns = d->moved = 0;
+    }
+    return real(pcm);
+}
+
+int snd_pcm_drain(snd_pcm_t *pcm) {
+    REAL(int, "snd_pcm_drain", (snd_pcm_t *));
+    device *d = paced(pcm);
+    if (!d) return real(pcm);
+    if (d->is_gone) return -ENODEV;
+    if (d->state == SND_PCM_STATE_RUNNING) d->state = SND_PCM_STATE_DRAINING;
+    avail(d);
+    return d->state == SND_PCM_STATE_DRAINING ? -EAGAIN : 0;
+}
+
+snd_pcm_state_t snd_pcm_state(snd_pcm_t *pcm) {
+    REAL(snd_pcm_state_t, "snd_pcm_state", (snd_pcm_t *));
+    device *d = paced(pcm);
+    if (!d) return real(pcm);
+    avail(d);
+    return d->is_gone ? SND_PCM_STATE_DISCONNECTED : d->state;
+}
+
+snd_pcm_sframes_t snd_pcm_avail(snd_pcm_t *pcm) {
+    REAL(snd_pcm_sframes_t, "snd_pcm_avail", (snd_pcm_t *));
+    device *d = paced(pcm);
+    if (!d) return real(pcm);
+    return d->is_gone ? -ENODEV : avail(d);
+}
+
+int snd_pcm_poll_descriptors_count(snd_pcm_t *pcm) {
+    REAL(int, "snd_pcm_poll_descriptors_count", (snd_pcm_t *));
+    return paced(pcm) ? 1 : real(pcm);
+}
+
+int snd_pcm_poll_descriptors(snd_pcm_t *pcm, struct pollfd *fds, unsigned space) {
+    REAL(int, "snd_pcm_poll_descriptors", (snd_pcm_t *, struct pollfd *, unsigned));
+    if (!paced(pcm) || !space) return real(pcm, fds, space);
+    fds[0] = (struct pollfd){.fd = find(pcm)->timer, .events = POLLIN};
+    return 1;
+}
+
+int snd_pcm_poll_descriptors_revents(snd_pcm_t *pcm, struct pollfd *fds, unsigned count, unsigned short *revents) {
+    REAL(int, "snd_pcm_poll_descriptors_revents", (snd_pcm_t *, struct pollfd *, unsigned, unsigned short *));
+    if (!paced(pcm)) return real(pcm, fds, count, revents);
+    *revents = count && (fds[0].revents & POLLIN) ? (find(pcm)->is_capture ? POLLIN : POLLOUT) : 0;
+    return 0;
+}
