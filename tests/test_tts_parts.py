@@ -40,7 +40,7 @@ def voice(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def feed(voice: Path) -> Feed:
     info = read_voice(voice.with_name("joe.onnx.json"))
-    return feed_of(Phonemes(info).ids(SENTENCE)[0], info)
+    return feed_of(Phonemes(info).ids(SENTENCE), info)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from firmware_py.errors import Unavailable
 from firmware_py.tts.voice import Voice
 
 _LOCK = threading.Lock()
-_SPELLED = re.compile(r"\b([A-Z])((?: [A-Z])+)(?![\w'])")
+_SPELLED = re.compile(r"\b([A-Z])((?: [A-Z])+)(?!\w)")
 
 
 class Phonemes:
@@ -34,18 +34,16 @@ class Phonemes:
         self._to_ids = phonemes_to_ids
         with _LOCK:
             self._espeak: Any = EspeakPhonemizer()
-        self._cache: OrderedDict[str, tuple[tuple[int, ...], ...]] = OrderedDict()
+        self._cache: OrderedDict[str, tuple[int, ...]] = OrderedDict()
         self._cache_size = cache_size
 
-    def ids(self, text: str) -> tuple[tuple[int, ...], ...]:
-        """The ids of each sentence that espeak sees in ``text``, sentences without any sound left out."""
+    def ids(self, text: str) -> tuple[int, ...]:
+        """The ids of ``text``, of all the sentences that espeak sees in it; () when it has no sound."""
         cached = self._cache.get(text)
         if cached is not None:
             self._cache.move_to_end(text)
             return cached
-        found = tuple(self._sentence_ids(sentence) for sentence in self._phonemize(text))
-        result = tuple(ids for ids in found if ids)
-        self._cache[text] = result
+        result = self._cache[text] = self._to_graph(self._phonemize(text))
         while len(self._cache) > self._cache_size:
             self._cache.popitem(last=False)
         return result
@@ -59,11 +57,11 @@ class Phonemes:
             sentences: list[list[str]] = self._espeak.phonemize(self._voice.espeak_voice, for_espeak(text))
         return sentences
 
-    def _sentence_ids(self, phonemes: list[str]) -> tuple[int, ...]:
-        known = [p for p in phonemes if p in self._voice.phoneme_ids]
-        if not any(p.isalpha() for p in known):
-            return ()
-        return tuple(self._to_ids(known, self._voice.phoneme_ids))
+    def _to_graph(self, sentences: list[list[str]]) -> tuple[int, ...]:
+        known = [p for sentence in sentences for p in [*sentence, " "] if p in self._voice.phoneme_ids]
+        while known and known[-1] == " ":
+            known.pop()
+        return tuple(self._to_ids(known, self._voice.phoneme_ids)) if any(p.isalpha() for p in known) else ()
 
 
 def for_espeak(text: str) -> str:

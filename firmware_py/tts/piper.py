@@ -69,7 +69,7 @@ class Piper:
 
     def warm(self) -> None:
         """One sentence through everything, so that the first real one is not slower than the next."""
-        feed = self._feed(self._phonemes.ids(WARM_TEXT)[0])
+        feed = self._feed(self._phonemes.ids(WARM_TEXT))
         if isinstance(self._voice, SplitVoice):
             self._voice.calibrate(*feed)
         for _ in self._voice.sound(*feed):
@@ -94,7 +94,7 @@ class Piper:
     def _open(self, onnx: Path, num_threads: int, streaming: bool) -> SplitVoice | WholeVoice:
         if streaming and onnx.is_file():
             try:
-                parts = open_parts(onnx, self._feed(self._phonemes.ids(WARM_TEXT)[0]), num_threads)
+                parts = open_parts(onnx, self._feed(self._phonemes.ids(WARM_TEXT)), num_threads)
                 return SplitVoice(parts, 1000 * HOP_SAMPLES / self.rate_hz)
             except ValueError as error:
                 LOG.info("%s is said sentence by sentence: %s", onnx, error)
@@ -104,11 +104,9 @@ class Piper:
         return feed_of(ids, self._info)
 
     def _say(self, piece: Piece) -> Iterator[Pcm16]:
-        sentences = self._phonemes.ids(piece.text)
-        for ids in sentences:
-            yield from to_pcm(self._voice.sound(*self._feed(ids)), self.rate_hz)
-        if sentences and piece.pause_ms:
-            yield np.zeros(self.rate_hz * piece.pause_ms // 1000, np.int16)
+        ids = self._phonemes.ids(piece.text)
+        if ids:
+            yield from to_pcm(self._voice.sound(*self._feed(ids)), self.rate_hz, piece.pause_ms)
 
 
 def feed_of(ids: tuple[int, ...], voice: Voice) -> Feed:
@@ -116,21 +114,26 @@ def feed_of(ids: tuple[int, ...], voice: Voice) -> Feed:
     return np.array([ids], np.int64), np.array([len(ids)], np.int64), np.array(voice.scales, np.float32)
 
 
-def to_pcm(sound: Iterable[Floats], rate_hz: int) -> Iterator[Pcm16]:
-    """float32 chunks as int16, both ends of the whole faded; not-a-number is silence, the rest is clipped."""
+def to_pcm(sound: Iterable[Floats], rate_hz: int, pause_ms: int = 0) -> Iterator[Pcm16]:
+    """float32 chunks as int16, both ends of the whole faded, ``pause_ms`` of silence behind it.
+
+    Not-a-number is silence, the rest is clipped.
+    """
     fade = np.linspace(0.0, 1.0, rate_hz * EDGE_FADE_MS // 1000, dtype=np.float32)
-    tail, is_first = np.zeros(0, np.float32), True
+    tail, is_open = np.zeros(0, np.float32), False
     for chunk in sound:
-        held = np.concatenate([tail, chunk])
-        if is_first:
-            held[: fade.size] *= fade[: held.size]
-        is_first = False
-        ready = max(0, held.size - fade.size)
-        tail = held[ready:]
-        if ready:
-            yield _int16(held[:ready])
+        tail = np.concatenate([tail, chunk])
+        if not is_open and tail.size >= fade.size:
+            tail[: fade.size] *= fade
+            is_open = True
+        ready = tail.size - fade.size
+        if is_open and ready > 0:
+            yield _int16(tail[:ready])
+            tail = tail[ready:]
     if tail.size:
-        yield _int16(tail * fade[::-1][-tail.size :])
+        begin = np.ones(1, np.float32) if is_open else fade[: tail.size]
+        pause = np.zeros(rate_hz * pause_ms // 1000, np.int16)
+        yield np.concatenate([_int16(tail * begin * fade[::-1][-tail.size :]), pause])
 
 
 def _int16(sound: Floats) -> Pcm16:

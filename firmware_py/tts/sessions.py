@@ -20,8 +20,8 @@ SPEAKER = "sid"
 def session_options(num_threads: int = 0) -> Any:
     """Half the cores, at least one (0), and no spinning: a spinning pool burns the cores that the listener needs.
 
-    The memory pattern is off because every text has another shape; denormals are zero because the tail of a
-    decay is otherwise computed many times slower.
+    The memory pattern is off because every text has another shape. Denormals are left alone: flushing them
+    measured no faster (decoder, 0.98 to 1.02) and would change the arithmetic of the whole calling thread.
     """
     import onnxruntime
 
@@ -32,7 +32,6 @@ def session_options(num_threads: int = 0) -> Any:
     options.log_severity_level = 4
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    options.add_session_config_entry("session.set_denormal_as_zero", "1")
     return options
 
 
