@@ -36,7 +36,7 @@ def test_a_long_sentence_is_cut_at_its_clauses() -> None:
     text = (
         "one two three four five six seven eight, nine ten eleven twelve thirteen fourteen, fifteen sixteen seventeen"
     )
-    found = list(split(text, Limits(clause_words=10)))
+    found = list(split(text, Limits(clause_words=8)))
     assert [p.text.split()[-1] for p in found] == ["eight,", "fourteen,", "seventeen"]
     assert [p.pause_ms for p in found] == [CLAUSE_PAUSE_MS, CLAUSE_PAUSE_MS, 0]
 

@@ -41,7 +41,7 @@ SENTENCE_PAUSE_MS = 200
 CLAUSE_PAUSE_MS = 60
 _SENTENCE = re.compile(r"(?<=[.!?])[\"')\]]{0,3}\s+(?=\S)|\n+")
 _CLAUSE = re.compile(r"(?<=[,;:])\s+|\s+(?=-\s)")
-_ABBREVIATION = re.compile(r"(?:^|[\s(])(?:[A-Za-z]|[A-Z][a-z]{0,2}|vs|etc|e\.g|i\.e|approx|Prof|Capt|Sgt|Gen)\.$")
+_ABBREVIATION = re.compile(r"(?:^|[\s(])(?:Dr|Mrs?|Ms|St|Prof|Capt|Sgt|Gen|vs|approx|e\.g|i\.e)\.$")
 
 
 def split(text: str, limits: Limits = DEFAULT_LIMITS) -> Iterator[Piece]:
