@@ -72,10 +72,11 @@ cdef class PhoneGraph:
 
     def align(self, PhoneCosts costs not None, const uint8_t[::1] heard not None, const float[::1] extra not None,
               list jumps not None, float limit):
-        """``(cost, [(node, column, how, cost so far), ...], jumps)`` of the cheapest way, None when none is in ``limit``.
+        """``(cost, [(node, column, how, cost so far), ...], jumps)`` of the cheapest way, None if none is in ``limit``.
 
         ``jumps`` are ``(from node, from column, to node, to column, cost)``. ``how`` is 0 passed over, 1 matched,
-        2 additional, 3 + 4 * index for a jump, counted in the returned (sorted) jumps. Raises ValueError for what does not fit, MemoryError beyond MAX_CELLS.
+        2 additional, 3 + 4 * index for a jump, counted in the returned (sorted) jumps. Raises ValueError for what
+        does not fit, MemoryError beyond MAX_CELLS.
         """
         cdef int32_t n = <int32_t>heard.shape[0], nodes = self.c.n_nodes, i, length, most = n + nodes + 1
         cdef Py_ssize_t n_cells = (<Py_ssize_t>n + 1) * nodes

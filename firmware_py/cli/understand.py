@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from firmware_py.cli import common
-from firmware_py.errors import ConfigError
+from firmware_py.errors import BadInput
 from firmware_py.events import Understood
 
 
@@ -27,15 +28,12 @@ def run(args: argparse.Namespace) -> int:
     from firmware_py import backends
 
     nlp = common.load_config(args).nlp
-    understand = backends.load("understanding", "hassil")
+    understanding_of = partial(backends.load("understanding", "hassil"), repair_threshold=nlp.repair_threshold)
     own = tuple(nlp.intent_paths())
-    try:
-        understanding = understand(own, repair_threshold=nlp.repair_threshold)
-        if args.intents is not None:
-            given = args.intents
-            understanding = understand((*own, given), repair_threshold=nlp.repair_threshold)
-    except ConfigError as error:
-        raise common.bad_intents(error) if args.intents is not None else error from error
+    if own or args.intents is None:
+        understanding = understanding_of(own)
+    if args.intents is not None:
+        understanding = understanding_of((*own, args.intents), error=BadInput)
     for text in args.texts:
         show(understanding.understand(text), as_json=args.json)
     return 0

@@ -48,7 +48,7 @@ turn=t3n set=sEt iced=Yst ice=Ys be=bi he=hi she=Si we=wi me=mi so=so go=go no=n
 type=tYp science=sY@ns quiet=kwY@t diet=dY@t lion=lY@n iron=Y3n machine=m@Sin police=p@lis
 ocean=oS@n special=spES@l social=soS@l decision=dIsIZ@n beautiful=bjutIf@l view=vju few=fju new=nu
 percent=p3sEnt degrees=dIgriz celsius=sElsi@s second=sEk@nd seconds=sEk@nds hundred=hVndrId thousand=TWz@nd
-please=pliz because=bIkOz wednesday=wEnzde february=fEbruEri island=Yl@nd aisle=Yl
+please=pliz because=bIkOz wednesday=wEnzde february=fEbruEri aisle=Yl cpu=sipiju gpu=Jipiju usb=juEsbi ip=Ypi ok=oke
 """
 _WORDS = dict(pair.split("=") for pair in _LISTED.split())
 

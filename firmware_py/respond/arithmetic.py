@@ -43,7 +43,8 @@ def spoken(value: Number) -> str:
         exact = Decimal(value.numerator) / Decimal(value.denominator) if isinstance(value, Fraction) else value
         if abs(exact) >= MAX_SPOKEN:
             mantissa, _, exponent = f"{exact:.3e}".partition("e")
-            return f"about {_trim(mantissa)} times 10 to the power of {int(exponent)}"
+            times = "" if _trim(mantissa) == "1" else f"{_trim(mantissa)} times "
+            return f"about {times}10 to the power of {int(exponent)}"
         places = 2 if abs(exact) >= 1 else 6
         rounded = exact if _has_few_places(exact) else round(exact, places)
         is_exact = isinstance(value, Fraction) and Fraction(rounded) == value
