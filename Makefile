@@ -17,7 +17,7 @@ test: setup      ## the whole test suite
 
 check: setup     ## ruff, mypy --strict, cython-lint, the layer test
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
-	@.venv/bin/cython-lint ext/*.pyx ext/*.pxd && $(PY) -m pytest tests/test_layers.py
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" cython-lint ext/*.pyx ext/*.pxd && $(PY) -m pytest tests/test_layers.py
 
 stress:          ## the compiled core under ThreadSanitizer, AddressSanitizer and UBSan
 	@scripts/stress.sh

@@ -95,9 +95,8 @@ def main() -> None:
                     np.percentile(row[key], [5, 50, 95]).round().astype(int).tolist() for key in ("pause", "end")
                 )
                 false, one = float(np.mean(row["false pauses"])), float(np.mean(np.array(row["turns"]) == 1))
-                print(
-                    f"{snr_db!s:>5}{aggressiveness:6}{with_energy!s:>8}  {pause!s:<28}{end!s:<23}{false:12.2f}{one:10.0%}"
-                )
+                judged = f"{snr_db!s:>5}{aggressiveness:6}{with_energy!s:>8}  {pause!s:<28}{end!s:<23}"
+                print(f"{judged}{false:12.2f}{one:10.0%}")
                 figures.append([snr_db, aggressiveness, with_energy, pause, end, false, one])
     kitchen = load(FOLDER / "noise" / "kitchen-first-minute.flac").astype(np.float64)
     for gain in (0.3, 1.0, 3.0):

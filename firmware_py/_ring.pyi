@@ -1,8 +1,10 @@
-from typing import final
+from array import array
+from typing import TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
-from typing_extensions import Buffer
+
+Int16Buffer: TypeAlias = NDArray[np.int16] | memoryview | array[int]
 
 class RingClosed(ValueError):
     """A write to a ring that was closed."""
@@ -40,13 +42,13 @@ class Ring:
 
     @property
     def closed(self) -> bool: ...
-    def write(self, samples: Buffer | NDArray[np.int16]) -> None:
+    def write(self, samples: Int16Buffer | NDArray[np.int16]) -> None:
         """Append one-dimensional C-contiguous int16, any length; never blocks, and overwrites the oldest.
 
         TypeError for another dtype or shape; RingClosed after ``close``.
         """
 
-    def read_into(self, out: Buffer) -> int:
+    def read_into(self, out: Int16Buffer) -> int:
         """Copy up to ``len(out)`` unread samples and return how many. They are contiguous in time.
 
         The first one stands at ``consumed - n`` afterwards. Lapped samples are skipped and counted first.
