@@ -53,7 +53,18 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     assert not stop.value.code
     out = capsys.readouterr().out
-    for command in ("run", "ask", "transcribe", "recognize", "understand", "say", "demo", "profile", "models", "doctor"):
+    for command in (
+        "run",
+        "ask",
+        "transcribe",
+        "recognize",
+        "understand",
+        "say",
+        "demo",
+        "profile",
+        "models",
+        "doctor",
+    ):
         assert f"\n    {command}" in out
 
 
@@ -65,7 +76,11 @@ def bad_files(tmp_path: Path) -> dict[str, tuple[Path, int]]:
         "empty.wav": b"",
         "text.wav": b"this is not sound\n" * 50,
         "truncated.wav": whole[:30],
-        "lying.wav": whole[:4] + (10**8).to_bytes(4, "little") + whole[8:40] + (10**8).to_bytes(4, "little") + whole[44:],
+        "lying.wav": whole[:4]
+        + (10**8).to_bytes(4, "little")
+        + whole[8:40]
+        + (10**8).to_bytes(4, "little")
+        + whole[44:],
     }
     files = {}
     for name, content in contents.items():

@@ -127,7 +127,9 @@ def test_without_drafts_nothing_happens_before_the_endpoint() -> None:
     assert not recorder.calls
     trace = turns.handle(event(Kind.ENDPOINT, 1500, 1000))
     assert trace is not None and not trace.draft_hit and not trace.draft_ready
-    for earlier, later in zip(("endpoint", "stt_done", "nlu_done"), ("stt_done", "nlu_done", "reply_done"), strict=True):
+    for earlier, later in zip(
+        ("endpoint", "stt_done", "nlu_done"), ("stt_done", "nlu_done", "reply_done"), strict=True
+    ):
         assert trace.marks[earlier] <= trace.marks[later]
     assert trace.marks["play_first"] >= trace.marks["tts_first"] >= trace.marks["reply_done"]
     assert trace.marks["heard"] - trace.marks["play_first"] == pytest.approx(2048 / 22050 * 1e9, abs=2)

@@ -111,9 +111,7 @@ def test_the_users_templates_join_the_built_in_ones(rtva: Rtva, spoken: Callable
         'language: en\nintents:\n  lamp:\n    data:\n      - sentences: ["turn (on|off) the {room} lamp"]\n'
         "lists:\n  room:\n    values: [kitchen, living room]\n"
     )
-    lamp, time = turns(
-        rtva, spoken("Turn on the living room lamp."), spoken("What time is it?"), "--intents", intents
-    )
+    lamp, time = turns(rtva, spoken("Turn on the living room lamp."), spoken("What time is it?"), "--intents", intents)
     assert lamp["intent"] == "lamp" and lamp["slots"] == {"room": "living room"} and "living room" in lamp["reply"]
     assert time["intent"] == "time"
 

@@ -1,0 +1,118 @@
+"""The listen station: frames in, turn events out, positions exact."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from firmware_py._ring import Ring
+from firmware_py.events import FRAME_SAMPLES, Kind, Pcm16, TurnEvent
+from firmware_py.listen import Listener, ListenSettings
+from firmware_py.vad.webrtc import WebRtcVad
+
+RATE = 16_000
+
+
+@dataclass
+class LoudVad:
+    """Calls every frame speech whose level is above a tenth of full scale; records how often it was reset."""
+
+    resets: int = 0
+    frames: list[int] = field(default_factory=list)
+
+    def push(self, frame: Pcm16) -> int:
+        self.frames.append(frame.size)
+        return int(np.abs(frame).max() > 3276)
+
+    def reset(self) -> None:
+        self.resets += 1
+
+
+def listener(ring: Ring, vad: LoudVad, **settings: float) -> Listener:
+    return Listener(ring, vad, ListenSettings(**settings), lambda at: at * 62_500)  # type: ignore[arg-type]
+
+
+def sound(*parts: tuple[float, float]) -> Pcm16:
+    """Noise bursts: ``(seconds, amplitude)`` one after the other."""
+    rng = np.random.default_rng(3)
+    return np.concatenate([(rng.uniform(-1, 1, int(s * RATE)) * level * 32767).astype(np.int16) for s, level in parts])
+
+
+def feed(ring: Ring, station: Listener, pcm: Pcm16, block: int = 1024) -> list[TurnEvent]:
+    events = []
+    for start in range(0, pcm.size, block):
+        ring.write(np.ascontiguousarray(pcm[start : start + block]))
+        events += station.drain()
+    return events
+
+
+@pytest.mark.parametrize("block", [1, 7, 160, 1024, 4096])
+def test_the_block_size_changes_nothing(block: int) -> None:
+    pcm = sound((1.0, 0.001), (0.8, 0.5), (0.2, 0.001), (0.6, 0.5), (1.2, 0.001))
+    ring = Ring(1 << 17)
+    seen = [(e.kind, e.at, e.speech_start, e.speech_end) for e in feed(ring, listener(ring, LoudVad()), pcm, block)]
+    assert [kind for kind, *_ in seen] == [Kind.SPEECH, Kind.PAUSE, Kind.RESUME, Kind.PAUSE, Kind.ENDPOINT]
+    other = Ring(1 << 17)
+    whole = feed(other, listener(other, LoudVad()), pcm, 320)
+    assert seen == [(e.kind, e.at, e.speech_start, e.speech_end) for e in whole]
+
+
+def test_the_audio_of_an_event_is_what_was_captured() -> None:
+    pcm = sound((1.0, 0.001), (0.8, 0.5), (1.2, 0.001))
+    ring = Ring(1 << 17)
+    events = feed(ring, listener(ring, LoudVad()), pcm)
+    for event in events:
+        if event.kind in (Kind.PAUSE, Kind.ENDPOINT):
+            assert np.array_equal(event.audio, pcm[event.start : event.at])
+        assert event.decided_ns == event.at * 62_500
+    start = events[0].speech_start / RATE
+    assert start == pytest.approx(1.0, abs=0.02)
+    assert events[0].start == events[0].speech_start - int(0.3 * RATE)
+
+
+def test_a_hole_in_the_stream_starts_the_detector_anew() -> None:
+    ring, vad = Ring(1 << 14), LoudVad()
+    station = listener(ring, vad)
+    ring.write(sound((0.2, 0.5)))
+    station.drain()
+    ring.write(sound((3.0, 0.001)))
+    station.drain()
+    assert ring.overrun > 0 and vad.resets >= 1 and not station.in_speech
+
+
+def test_the_cost_of_a_turn_is_counted() -> None:
+    ring = Ring(1 << 17)
+    station = listener(ring, LoudVad())
+    feed(ring, station, sound((0.5, 0.5)))
+    audio_ms, vad_ms = station.cost.per_period_ms(1024)
+    assert audio_ms > 0 and vad_ms > 0 and station.cost.frames > 0
+
+
+def test_the_thread_ends_when_the_ring_is_closed() -> None:
+    ring, events = Ring(1 << 17), []
+    station = listener(ring, LoudVad())
+    thread = threading.Thread(target=station.run, args=(events.append,))
+    thread.start()
+    ring.write(sound((0.5, 0.001), (0.8, 0.5)))
+    ring.write(sound((1.2, 0.001)))
+    while ring.available() >= FRAME_SAMPLES:
+        threading.Event().wait(0.01)
+    ring.close()
+    thread.join(5.0)
+    assert not thread.is_alive() and [e.kind for e in events][-1] is Kind.ENDPOINT
+
+
+@pytest.mark.parametrize("aggressiveness", [0, 1, 2, 3])
+def test_webrtc_hears_no_speech_in_silence(aggressiveness: int) -> None:
+    vad = WebRtcVad(aggressiveness)
+    assert {vad.push(np.zeros(FRAME_SAMPLES, np.int16)) for _ in range(50)} == {0}
+    vad.reset()
+
+
+@pytest.mark.parametrize("aggressiveness", [-1, 4])
+def test_webrtc_refuses_other_levels(aggressiveness: int) -> None:
+    with pytest.raises(ValueError, match="0 to 3"):
+        WebRtcVad(aggressiveness)
