@@ -128,7 +128,7 @@ class _Closing(Iterator[Pcm16]):
 
     def __init__(self, first: Pcm16, rest: Iterator[Pcm16]) -> None:
         self._rest = rest
-        self._chunks = itertools.chain([first], rest)
+        self._chunks: Iterator[Pcm16] = itertools.chain([first], rest)
 
     def __next__(self) -> Pcm16:
         return next(self._chunks)
