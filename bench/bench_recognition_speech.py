@@ -1,3 +1,4 @@
+# ruff: noqa: SIM905
 """Speech that is not an order, for the open door: sentences of other kinds and near misses, in several voices.
 
 ``sentences()`` gives them, the same ones every time; ``make(folder)`` speaks them with espeak-ng and, where its
@@ -54,7 +55,7 @@ _ASKS = "brew|can I get|can I have|I want|get me|give me|I'd like|make me|may I 
 _OTHER_THINGS = (
     "a sandwich with ham and cheese|the bill please|a glass of water|a table for two|some information about the trains|"
     "a new pair of shoes|an appointment for monday|my money back|a cup of green tea|a bottle of red wine|"
-    "the number of a taxi|a ride to the airport|another week of holiday|the recipe for this cake|two tickets for tonight|"
+    "the number of a taxi|a ride to the airport|another week of holiday|the recipe for this cake|two tickets to it|"
     "a small bag for these apples|a large pizza with mushrooms|a medium shirt in blue|an orange juice without ice|"
     "a hot chocolate with cream|a lemonade with a straw|a word with you about tomorrow|a chocolate muffin|"
     "a bowl of tomato soup|a better explanation than that|something to eat before we go|the manager on the phone|"
@@ -62,7 +63,9 @@ _OTHER_THINGS = (
     "the large box from the shelf|a piece of apple pie|some time to think about it|the light in the kitchen fixed|"
     "a dark jacket for the winter|twenty dollars from the machine|eight screws and a hammer|a new battery for my watch"
 ).split("|")
-_STARTS = "yesterday|I think that|in the end|to be honest|as far as I know|on the other hand|last summer|well".split("|")
+_STARTS = "yesterday|I think that|in the end|to be honest|as far as I know|on the other hand|last summer|well".split(
+    "|"
+)
 _QUESTIONS = (
     "why did you not tell me about the meeting|do you know where the nearest bank is|have you ever been to japan|"
     "how long does it take to learn a language|which of these books did you like best|could you speak a little louder|"
@@ -71,7 +74,7 @@ _QUESTIONS = (
 ).split("|")
 _COFFEE_TALK = (
     "I never drink coffee in the evening|the coffee here is too expensive|she spilled milk on the carpet|"
-    "my doctor told me to eat less sugar|the espresso machine is broken again|they opened a coffee shop around the corner|"
+    "my doctor told me to eat less sugar|the espresso machine is broken again|there is a coffee shop around the corner|"
     "is there any milk left in the fridge|he always puts too much sugar in his tea|"
     "do you know who invented the cappuccino|the beans come from a small farm in brazil|"
     "we ran out of cream this morning|please clean the coffee machine|how much is a latte|"
@@ -79,18 +82,31 @@ _COFFEE_TALK = (
 ).split("|")
 
 
+_WRONG_VALUES = (
+    "a small coffee with oat milk|a large latte with honey|an extra large cappuccino|a ten ounce mocha|"
+    "a quadruple shot espresso|a blonde roast coffee|a decaf latte|a medium flat white|a large hot chocolate|"
+    "a small green tea with milk|a twelve ounce lemonade|a dark roast macchiato|a double shot of whiskey|"
+    "a large coffee with caramel syrup|a small espresso with lemon|a medium roast chicken|a tall latte|"
+    "an iced tea with sugar|a sixteen ounce orange juice|a large cola with ice|a small soup with cream|"
+    "a cappuccino with coconut milk|two large lattes|a venti americano|a single shot of tequila|"
+    "a thirty ounce coffee|a latte with vanilla|an americano with rum|a mocha without sugar|a coffee to go"
+).split("|")
+
+
 def sentences() -> list[tuple[str, str]]:
-    """``(text, kind)``, at least 1,000, no text twice; kinds: statement, question, command, near, coffee."""
+    """``(text, kind)``, at least 1,000, no text twice; kinds: statement, question, command, coffee, near, value."""
     rng = random.Random(5)
     found = [(f"{s} {v}", "statement") for s, v in itertools.product(_SUBJECTS, _VERBS)]
     found = rng.sample(found, 340)
     found += [(f"{a} {s} {v}", "statement") for a, s, v in _few(rng, 140, _STARTS, _SUBJECTS, _VERBS)]
     found += [(text, "command") for text in _COMMANDS]
-    found += [(f"could you please {c}", "command") for c in _COMMANDS if c.split()[0] not in ("what", "how", "who", "is")]
+    asked = [c for c in _COMMANDS if c.split()[0] not in ("what", "how", "who", "is")]
+    found += [(f"could you please {c}", "command") for c in asked]
     found += [(f"{start} {q}", "question") for start in ("", "excuse me", "so", "and") for q in _QUESTIONS]
     found += [(text, "coffee") for text in _COFFEE_TALK]
     found += [(f"{s} said that {c}", "coffee") for s, c in _few(rng, 60, _SUBJECTS, _COFFEE_TALK)]
     found += [(f"{ask} {thing}", "near") for ask, thing in itertools.product(_ASKS, _OTHER_THINGS)]
+    found += [(f"{ask} {thing}", "value") for ask, thing in _few(rng, 120, _ASKS, _WRONG_VALUES)]
     return list(dict.fromkeys((" ".join(text.split()), kind) for text, kind in found))
 
 

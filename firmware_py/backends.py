@@ -18,6 +18,7 @@ BACKENDS: dict[str, dict[str, str]] = {
     },
     "stt": {"whisper_cpp": "firmware_py.stt.whisper_cpp:WhisperCpp"},
     "tts": {"piper": "firmware_py.tts.piper:Piper"},
+    "grammar": {"hassil": "firmware_py.nlu.grammar:guidance"},
     "understanding": {"hassil": "firmware_py.nlu.hassil:HassilUnderstanding"},
     "history": {"turns": "firmware_py.nlu.context:ContextManager"},
     "responder": {"skills": "firmware_py.respond.responder:Responder"},

@@ -75,6 +75,16 @@ class VoicePipeline:
         return cast(Understanding, self._part("understanding", self._make_understanding))
 
     @property
+    def is_guided(self) -> bool:
+        """Whether recognition tries the sentences of the templates first; False with a library that cannot."""
+        return bool(getattr(self.stt, "is_guided", False))
+
+    def understand_with(self, understanding: Understanding) -> None:
+        """Takes another understanding; recognition is loaded anew to be guided by it."""
+        self._close_part("stt")
+        self._parts["understanding"] = understanding
+
+    @property
     def responder(self) -> Responder:
         """Intent to reply."""
         return cast(Responder, self._part("responder", self._make_responder))
@@ -87,6 +97,12 @@ class VoicePipeline:
     def new_conversation(self) -> None:
         """Forgets history and cached replies."""
         self._close_part("responder")
+
+    def renew(self, config: Config) -> None:
+        """Takes another configuration for understanding and replies; the engines stay as they are."""
+        self.config = config
+        for part in ("understanding", "responder"):
+            self._close_part(part)
 
     @property
     def drafts(self) -> bool:
@@ -150,8 +166,18 @@ class VoicePipeline:
             "model": weights.path,
             "threads": stt.optimization.num_workers,
             "language": None if language == "auto" else language,
+            "guidance": self._guidance(language) if stt.guided else None,
         }
         return self._make_engine("stt", "whisper_cpp", arguments)
+
+    def _guidance(self, language: str) -> dict[str, Any] | None:
+        """The sentences that recognition is guided by, None when there are no templates in its language."""
+        codes = getattr(self.understanding, "languages", ())
+        code = language if language in codes or language != "auto" else next(iter(codes), language)
+        if code not in codes:
+            return None
+        grammar = in_process("grammar", "hassil", {"understanding": self.understanding, "language": code})
+        return {"grammar": grammar, "operating_point": self.config.stt.guided_threshold}
 
     def _make_tts(self) -> Any:
         tts = self.config.tts

@@ -15,7 +15,7 @@ from firmware_py.errors import ConfigError
 from firmware_py.settings.document import MAX_BYTES
 from firmware_py.settings.knobs import knobs
 
-STT_KEYS = "model, language, streaming, partial_results, guided, optimization"
+STT_KEYS = "model, language, streaming, partial_results, guided, guided_threshold, optimization"
 MISTAKES = {
     "stt:\n  modle: tiny": f":2: stt.modle: unknown key; did you mean model? allowed here: {STT_KEYS}",
     "stt: {device: cpu}": ":1: stt.device: unknown key; did you mean stt.optimization.device? allowed here: model",

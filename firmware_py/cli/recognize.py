@@ -23,6 +23,7 @@ def register(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from firmware_py import backends
     from firmware_py.audio.recording import load
+    from firmware_py.events import Understood
     from firmware_py.pipeline import VoicePipeline
 
     config = common.load_config(args)
@@ -33,20 +34,26 @@ def run(args: argparse.Namespace) -> int:
     except ConfigError as error:
         raise common.bad_intents(error) from error
     with VoicePipeline(config) as pipeline:
+        pipeline.understand_with(understanding)
         warm_recognition(pipeline)
         common.note(pipeline.notes)
+        is_guided = pipeline.is_guided
 
         def work(file: Path) -> None:
             transcript = pipeline.stt.transcribe(load(file))
             understood = understanding.understand(transcript.text)
+            if not transcript.is_guided and is_guided:
+                understood = Understood(transcript.text, score=transcript.score)
+            is_known = understood.intent is not None
             show(
                 args,
                 {
                     "file": str(file),
-                    "transcript": understood.text if understood.intent else transcript.text,
+                    "transcript": transcript.text if transcript.is_guided or not is_known else understood.text,
                     "intent": understood.intent,
                     "slots": dict(understood.slots),
-                    "score": round(understood.score, 4),
+                    "score": round(transcript.score if is_guided else understood.score, 4),
+                    "margin": round(transcript.margin, 3),
                 },
             )
 

@@ -22,7 +22,8 @@ def run(args: argparse.Namespace) -> int:
     from firmware_py.audio.recording import load
     from firmware_py.pipeline import VoicePipeline
 
-    with VoicePipeline(common.load_config(args)) as pipeline:
+    config = common.load_config(args).with_values({"stt.guided": False})
+    with VoicePipeline(config) as pipeline:
         warm_recognition(pipeline)
         common.note(pipeline.notes)
 

@@ -8,16 +8,18 @@ templates do not enumerate themselves. The result is plain arrays: it can be sen
 
 from __future__ import annotations
 
+import base64
+import zlib
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware_py.nlu.grammar_spelling import Spelling
 from firmware_py._grammar import fold
+from firmware_py.nlu.grammar_spelling import Spelling
 from firmware_py.nlu.graph import Graph, Slot
 from firmware_py.nlu.hassil import HassilUnderstanding
 from firmware_py.nlu.templates import ListDef
@@ -36,7 +38,7 @@ class Grammar:
     """Templates as an automaton: rows of edges, state 0 the start, ``final`` the end.
 
     ``say[state]`` is an index into ``words`` (what passing that state says, in normal words), -1 for nothing,
-    OPEN and CLOSE around open text. ``fold_language`` is what recognised text must be folded with.
+    OPEN and CLOSE around open text. Recognised text is folded with ``language``.
     """
 
     language: str
@@ -49,8 +51,9 @@ class Grammar:
     intents: tuple[str, ...]
 
     def data(self) -> dict[str, Any]:
-        """What guided recognition takes: plain values and arrays."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
+        """What guided recognition takes, fit for JSON: arrays as base64 of their compressed bytes."""
+        packed = {name: pack(getattr(self, name)) for name in ("first", "symbol", "target", "say")}
+        return {"language": self.language, "final": self.final, "words": list(self.words), **packed}
 
     @property
     def nbytes(self) -> int:
@@ -72,6 +75,11 @@ def compile_understanding(
             for graph in engine._matcher.graphs:
                 builder.add(graph, engine._matcher.values)
     return builder.finish(code, understanding.intents)
+
+
+def pack(values: NDArray[Any]) -> str:
+    """An array as text; :mod:`firmware_py.stt.guided` unpacks it."""
+    return base64.b64encode(zlib.compress(np.ascontiguousarray(values).tobytes(), 1)).decode()
 
 
 class _Arcs:
@@ -106,6 +114,11 @@ class _Arcs:
             self.arcs[inner] += [(word, inner), (word, end)]
 
 
+def guidance(understanding: HassilUnderstanding, language: str) -> dict[str, Any]:
+    """``Grammar.data()`` of what ``understanding`` knows in ``language``."""
+    return compile_understanding(understanding, language=language).data()
+
+
 class Builder:
     """Grows the automaton graph by graph."""
 
@@ -121,7 +134,7 @@ class Builder:
     def add(self, graph: Graph, values: Values) -> None:
         """Adds the sentences of one template. Raises TemplateError, with its line, when that grows too large."""
         plain = all(isinstance(label, str) for arcs in graph.arcs for label, _ in arcs)
-        arcs = graph.arcs if plain else self._fill(graph, values)
+        arcs: Sequence[Sequence[tuple[Any, int]]] = graph.arcs if plain else self._fill(graph, values)
         states = [self._new() for _ in arcs]
         self._edge(0, EPSILON, states[0])
         for state in graph.final:
@@ -131,7 +144,6 @@ class Builder:
                 if label is None:
                     self._open_text(states[state], states[to])
                 else:
-                    assert isinstance(label, str)
                     self._word(label, label, states[state], states[to])
                     for said, written, end in self.spelling.rewrites(arcs, label, to):
                         self._word(said, written, states[state], states[end])

@@ -22,11 +22,10 @@ HINTS: dict[str, dict[str, tuple[str, ...]]] = {
 """Words that recognisers write another way although they were said so: final consonants that fast speech drops,
 and abbreviated units."""
 
-_READER_WORDS = (
-    "a and added away by cube cubed difference divided fifth from half hundred less minus multiplied negative of over "
-    "percent plus point power product quarter quarters raised root square squared sum take tenth the third thirds times to "
-    "with between"
-).split()
+_READER_TEXT = """a and added away by cube cubed difference divided fifth from half hundred less minus multiplied
+negative of over percent plus point power product quarter quarters raised root square squared sum take tenth the third
+thirds times to with between"""
+_READER_WORDS = _READER_TEXT.split()
 
 Arcs = Sequence[Sequence[tuple[object, int]]]
 

@@ -18,8 +18,8 @@ from firmware_py.errors import Cancelled, Unavailable
 SILENT = frozenset({b",", b".", b"?", b"!", b"..."})
 """Tokens that may stand anywhere between words and read as nothing."""
 
-_NON_SPEECH = frozenset('" # ( ) * + / : ; < = > @ [ \\ ] ^ _ ` { | } ~ 「 」 『 』 << >> <<< >>> -- ---'.split())
-_NON_SPEECH |= frozenset("-( -[ (' (\" (( )) ((( ))) [[ ]] {{ }} ♪♪ ♪♪♪ ♩ ♪ ♫ ♬ ♭ ♮ ♯".split())
+_NON_SPEECH = frozenset('" # ( ) * + / : ; < = > @ [ \\ ] ^ _ ` { | } ~ 「 」 『 』 << >> <<< >>> -- ---'.split())  # noqa: SIM905
+_NON_SPEECH |= frozenset("-( -[ (' (\" (( )) ((( ))) [[ ]] {{ }} ♪♪ ♪♪♪ ♩ ♪ ♫ ♬ ♭ ♮ ♯".split())  # noqa: SIM905
 _NON_SPEECH_SPACED = frozenset({" -", " '"})
 """Tokens that are never speech (openai/whisper, ``tokenizer.non_speech_tokens``), with or without a space."""
 
@@ -74,12 +74,9 @@ class Native:
 
     def suppressed(self) -> NDArray[np.uint8]:
         """Per token: 1 never, 2 not at the beginning (a space alone)."""
-        marks = [
-            1
-            if text.decode(errors="replace").strip() in _NON_SPEECH or text.decode(errors="replace") in _NON_SPEECH_SPACED
-            else 2 * (not text.strip())
-            for text in self.texts
-        ]
+        shown = [text.decode(errors="replace") for text in self.texts]
+        never = [text.strip() in _NON_SPEECH or text in _NON_SPEECH_SPACED for text in shown]
+        marks = [1 if n else 2 * (not text.strip()) for n, text in zip(never, shown, strict=True)]
         return np.array(marks, np.uint8)
 
     def listen(

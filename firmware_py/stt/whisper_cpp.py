@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,24 +20,20 @@ from numpy.typing import NDArray
 from firmware_py.errors import Unavailable
 from firmware_py.events import RATE_HZ, Transcript
 from firmware_py.stt import guards, guided_door, trim
-from firmware_py.stt.native import Native
+from firmware_py.stt.native import Decoded, Native
 from firmware_py.stt.pywhisper import PyWhisper
 
 if TYPE_CHECKING:
     from firmware_py.stt.guided import Guide
 
-MIN_CONFIDENCE = 0.35
+IsCancelled = Callable[[], bool] | None
+
+MIN_CONFIDENCE = 0.42
+"""Geometric mean of the token probabilities. A minute of kitchen noise in windows of 2 to 6 s at three gains
+gave sentences of up to 0.39; 142 of 144 recorded orders lie above 0.44."""
 MIN_CONFIDENCE_INVENTED = 0.85
 SHORTEST_S = 1.0
 """whisper.cpp returns nothing for less than 100 ms and invents words under a second: padded with silence."""
-
-
-@dataclass(frozen=True)
-class Guidance:
-    """The templates as ``Grammar.data()`` and the least ``score`` (0..1) at which a sentence of theirs is believed."""
-
-    grammar: Mapping[str, Any]
-    operating_point: float = guided_door.OPERATING_POINT
 
 
 class WhisperCpp:
@@ -45,8 +41,10 @@ class WhisperCpp:
 
     ``model`` is a ggml file that has been verified (a broken one ends in a C++ exception, so its hash is
     checked before it comes here). ``threads`` 0 means all cores, and more than there are is cut to them;
-    ``language`` None lets a multilingual model detect it. ``guidance`` is dropped, and ``note`` says so, when the
-    library is one that our binding does not know. Raises Unavailable when the library or the file is missing.
+    ``language`` None lets a multilingual model detect it. ``guidance`` holds ``grammar`` (``Grammar.data()``) and
+    perhaps ``operating_point``, the least ``score`` (0..1) at which a sentence of the templates is believed; it is
+    dropped, and ``note`` says so, when the library is one that our binding does not know. Raises Unavailable when
+    the library or the file is missing.
     """
 
     def __init__(
@@ -57,19 +55,21 @@ class WhisperCpp:
         language: str | None = "en",
         use_gpu: bool = False,
         full_context: bool = False,
-        guidance: Guidance | None = None,
+        guidance: Mapping[str, Any] | None = None,
     ) -> None:
         if not model.is_file():
             raise Unavailable(f"no weights at {model}; 'rtva models fetch' brings them")
         self._full_context = full_context
         self.note: str | None = None
         self._guide: Guide | None = None
-        self._point = guidance.operating_point if guidance else guided_door.OPERATING_POINT
-        self._engine: Native | PyWhisper | None = self._load(model, min(threads or _cores(), _cores()), language, use_gpu)
+        self._point = float((guidance or {}).get("operating_point", guided_door.OPERATING_POINT))
+        self._engine: Native | PyWhisper | None = self._load(
+            model, min(threads or _cores(), _cores()), language, use_gpu
+        )
         if guidance is not None and isinstance(self._engine, Native):
             from firmware_py.stt.guided import Guide
 
-            self._guide = Guide(self._engine, guidance.grammar)
+            self._guide = Guide(self._engine, guidance["grammar"])
 
     def _load(self, model: Path, threads: int, language: str | None, use_gpu: bool) -> Native | PyWhisper:
         try:
@@ -77,6 +77,11 @@ class WhisperCpp:
         except Unavailable as problem:
             self.note = f"open recognition only: {problem}"
             return PyWhisper(model, threads=threads, language=language, use_gpu=use_gpu)
+
+    @property
+    def is_guided(self) -> bool:
+        """Whether sentences of templates are tried first."""
+        return self._guide is not None
 
     def warm(self) -> None:
         """One decode of noise-free nothing, so that the first utterance does not pay for first use."""
@@ -109,44 +114,49 @@ class WhisperCpp:
         self._guide = None
         self._engine = None
 
-    def _guided(self, speech: NDArray[np.float32], guide: Guide, is_cancelled: Callable[[], bool] | None) -> Transcript:
+    def _guided(self, speech: NDArray[np.float32], guide: Guide, is_cancelled: IsCancelled) -> Transcript:
         """The sentence of the templates if it is believed, else the open text of the same encode.
 
         Where it is doubtful either way, both are asked again at the full context.
         """
         seconds = max(SHORTEST_S, speech.size / RATE_HZ)
-        context = guards.FULL_CONTEXT if self._full_context else guards.audio_context(seconds)
-        cap = guards.token_cap(seconds)
+        cap, context = guards.token_cap(seconds), self._context(seconds)
         engine = self._listen(speech, context, is_cancelled)
-        found = guide.search(cap)
-        verdict = guided_door.judge(found, None, seconds)
-        if not verdict.is_clear(self._point):
-            verdict = guided_door.judge(found, engine.open(cap), seconds)
+        found, heard = guide.search(cap), None
+        verdict = guided_door.judge(found, None)
+        if not verdict.is_sure:
+            heard = engine.open(cap)
+            verdict = guided_door.judge(found, heard)
         tripped: tuple[str, ...] = ()
         if verdict.is_thin(self._point) and context < guards.FULL_CONTEXT:
-            tripped = ("retry",)
-            engine = self._listen(speech, guards.FULL_CONTEXT, is_cancelled)
-            found = guide.search(cap)
-            verdict = guided_door.judge(found, engine.open(cap), seconds)
+            tripped, context = ("retry",), guards.FULL_CONTEXT
+            engine = self._listen(speech, context, is_cancelled)
+            found, heard = guide.search(cap), engine.open(cap)
+            verdict = guided_door.judge(found, heard)
         if verdict.score < self._point:
-            heard = self._utterance(speech, is_cancelled)
-            return Transcript(heard.text, heard.confidence, engine.language, heard.guards, score=verdict.score)
+            part = self._utterance(speech, is_cancelled, heard or engine.open(cap), context)
+            return replace(part, language=engine.language, guards=(*tripped, *part.guards), score=verdict.score)
         return Transcript(
             found.sentences[0].text,
             verdict.confidence,
             engine.language,
             tripped,
+            is_guided=True,
             score=verdict.score,
             margin=verdict.margin,
-            is_guided=True,
         )
 
-    def _utterance(self, speech: NDArray[np.float32], is_cancelled: Callable[[], bool] | None) -> Transcript:
+    def _context(self, seconds: float) -> int:
+        return guards.FULL_CONTEXT if self._full_context else guards.audio_context(seconds)
+
+    def _utterance(
+        self, speech: NDArray[np.float32], is_cancelled: IsCancelled, heard: Decoded | None = None, context: int = 0
+    ) -> Transcript:
+        """The open text of one window; ``heard`` is what was decoded of it already, with ``context``."""
         seconds = max(SHORTEST_S, speech.size / RATE_HZ)
-        cap = guards.token_cap(seconds)
-        context = guards.FULL_CONTEXT if self._full_context else guards.audio_context(seconds)
+        cap, context = guards.token_cap(seconds), context or self._context(seconds)
         tripped: list[str] = []
-        decoded = self._listen(speech, context, is_cancelled).open(cap)
+        decoded = heard or self._listen(speech, context, is_cancelled).open(cap)
         text, looped = guards.cut_loop(decoded.text)
         if (looped or len(decoded.tokens) >= cap) and context < guards.FULL_CONTEXT:
             tripped += ["loop", "retry"]
@@ -166,9 +176,7 @@ class WhisperCpp:
         least = MIN_CONFIDENCE_INVENTED if guards.is_invented(text) else MIN_CONFIDENCE
         return confidence < least
 
-    def _listen(
-        self, speech: NDArray[np.float32], context: int, is_cancelled: Callable[[], bool] | None
-    ) -> Native | PyWhisper:
+    def _listen(self, speech: NDArray[np.float32], context: int, is_cancelled: IsCancelled) -> Native | PyWhisper:
         if self._engine is None:
             raise Unavailable("speech recognition is closed")
         shortest = int(SHORTEST_S * RATE_HZ)
