@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_py.tts.schedule import FIRST_FRAMES, LOAD, MAX_FRAMES, Pace
+from firmware_py.tts.schedule import FIRST_FRAMES, GROWTH, LOAD, MAX_FRAMES, Pace
 
 FRAME_MS = 1000 * 256 / 22050
 
 
 def chunks(pace: Pace, total: int) -> tuple[list[int], float]:
     """The chunk sizes for a piece, and the smallest amount of sound (ms) that was left when one became ready."""
-    sizes, now_ms, played_from_ms, least_ms = [pace.first(total)], 0.0, None, float("inf")
+    sizes, least_ms = [pace.first(total)], float("inf")
     now_ms = pace.fixed_ms + pace.per_frame_ms * sizes[0]
     played_from_ms = now_ms
     while sum(sizes) < total:
@@ -39,7 +39,7 @@ def test_a_machine_that_can_keep_up_never_starves(fixed_ms: float, per_frame_ms:
 def test_a_fast_machine_starts_small_and_grows(total: int) -> None:
     sizes, _ = chunks(Pace(4.0, 0.4, FRAME_MS), total)
     assert sizes[0] <= FIRST_FRAMES + FIRST_FRAMES // 2
-    assert all(b <= max(2 * a, FIRST_FRAMES) + FIRST_FRAMES // 2 for a, b in itertools.pairwise(sizes))
+    assert all(b <= max(GROWTH * a, FIRST_FRAMES) + FIRST_FRAMES // 2 for a, b in itertools.pairwise(sizes))
     assert max(sizes) <= MAX_FRAMES + FIRST_FRAMES // 2
 
 

@@ -12,8 +12,11 @@ from dataclasses import dataclass
 FIRST_FRAMES = 16
 """186 ms of sound at 22.05 kHz: decoding less saves little, the context around it costs more."""
 MAX_FRAMES = 160
+GROWTH = 4
 LOAD = 0.7
 """Share of the playing time that decoding may take; the rest is for the listener and for bad luck."""
+CALM_LOAD = 0.4
+"""Share that a chunk longer than the one before may take: few chunks cost less, but bad luck grows with them."""
 
 
 @dataclass(frozen=True)
@@ -38,15 +41,18 @@ class Pace:
         return self._fit(max(FIRST_FRAMES, math.ceil(self.fixed_ms / spare_ms)), total)
 
     def following(self, previous: int, ahead_ms: float, left: int) -> int:
-        """Frames of the next chunk, at most twice the ``previous``, when ``ahead_ms`` of sound wait to be played.
+        """Frames of the next chunk when ``ahead_ms`` of sound wait to be played; 0 when none are ``left``.
 
         Without any sound ahead the player has paused (a draft waits for its commit) or starved already: then
-        half of the previous chunk is taken to be ahead. 0 when none are left.
+        half of the previous chunk is taken to be ahead.
         """
         ahead_ms = max(ahead_ms, previous * self.frame_ms / 2)
-        spare = (LOAD * ahead_ms - self.fixed_ms) / self.per_frame_ms if self.per_frame_ms else math.inf
-        wanted = min(2 * previous, MAX_FRAMES, spare)
-        return self._fit(max(FIRST_FRAMES, int(wanted)), left)
+        longer = min(GROWTH * previous, MAX_FRAMES, self._within(CALM_LOAD * ahead_ms))
+        as_long = min(previous, self._within(LOAD * ahead_ms))
+        return self._fit(max(FIRST_FRAMES, int(longer), int(as_long)), left)
+
+    def _within(self, ms: float) -> float:
+        return (ms - self.fixed_ms) / self.per_frame_ms if self.per_frame_ms else math.inf
 
     @staticmethod
     def _fit(frames: int, left: int) -> int:
