@@ -9,7 +9,7 @@ from libc.stdlib cimport free, malloc
 from rtva_align cimport *
 
 MAX_CELLS = 1 << 24
-"""Columns times nodes that one alignment may take: 128 MiB while it runs."""
+"""Columns times nodes that one alignment may take: 64 MiB while it runs."""
 
 
 cdef class PhoneCosts:
@@ -78,7 +78,7 @@ cdef class PhoneGraph:
         2 additional, 3 + 4 * index for a jump, counted in the returned (sorted) jumps. Raises ValueError for what
         does not fit, MemoryError beyond MAX_CELLS.
         """
-        cdef int32_t n = <int32_t>heard.shape[0], nodes = self.c.n_nodes, i, length, most = n + nodes + 1
+        cdef int32_t n = <int32_t>heard.shape[0], nodes = self.c.n_nodes, i, length = 0, most = n + nodes + 1
         cdef Py_ssize_t n_cells = (<Py_ssize_t>n + 1) * nodes
         if extra.shape[0] != n or self._highest >= costs.c.n_phones:
             raise ValueError("extra must be as long as heard, and every phone must have its costs")
@@ -89,7 +89,6 @@ cdef class PhoneGraph:
             raise MemoryError("the alignment is too large")
         jumps = sorted(jumps, key=_to_column)
         cdef float *cells = <float *>malloc(n_cells * sizeof(float))
-        cdef int32_t *back = <int32_t *>malloc(n_cells * sizeof(int32_t))
         cdef rtva_align_jump *js = <rtva_align_jump *>malloc((len(jumps) + 1) * sizeof(rtva_align_jump))
         cdef rtva_align_step *steps = <rtva_align_step *>malloc(most * sizeof(rtva_align_step))
         cdef const uint8_t *phones = &heard[0] if n else NULL
@@ -97,20 +96,20 @@ cdef class PhoneGraph:
         cdef int32_t n_jumps = <int32_t>len(jumps)
         cdef float cost
         try:
-            if not cells or not back or not js or not steps:
+            if not cells or not js or not steps:
                 raise MemoryError()
             for i in range(n_jumps):
                 js[i] = _jump(jumps[i], nodes, n)
             with nogil:
-                cost = rtva_align_run(&self.c, &costs.c, phones, extras, n, js, n_jumps, limit, cells, back)
-                length = rtva_align_trace(&self.c, n, js, cells, back, steps, most) if isfinite(cost) else 0
+                cost = rtva_align_run(&self.c, &costs.c, phones, extras, n, js, n_jumps, limit, cells)
+                if isfinite(cost):
+                    length = rtva_align_trace(&self.c, &costs.c, phones, extras, n, js, n_jumps, cells, steps, most)
             if not length:
                 return None
             return cost, [(steps[i].node, steps[i].column, steps[i].how, steps[i].cost)
                           for i in range(length - 1, -1, -1)], jumps
         finally:
             free(cells)
-            free(back)
             free(js)
             free(steps)
 

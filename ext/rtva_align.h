@@ -9,7 +9,7 @@
  * - A jump takes the sentence from a node and column to a node and a later column at a price: a stretch that was read
  *   by other means (a number, free words). Jumps are sorted by to_column; from_column < to_column.
  * - All costs are non-negative, so a cell above `limit` is on no way that ends below it and is not followed.
- * - No allocation. Time is (n + 1) * (nodes + predecessors). The caller brings `cells` and `back`, (n + 1) * nodes each.
+ * - No allocation. Time is (n + 1) * (nodes + predecessors). The caller brings `cells`, (n + 1) * nodes.
  */
 #ifndef RTVA_ALIGN_H
 #define RTVA_ALIGN_H
@@ -44,87 +44,99 @@ typedef struct rtva_align_step {
     float cost;  /* from the start to here */
 } rtva_align_step;
 
+static inline float rtva_align__least(float a, float b)
+{
+    return a < b ? a : b;
+}
+
 /* The cost of the cheapest way, INFINITY when there is none within `limit`. */
 static inline float rtva_align_run(const rtva_align_graph *g, const rtva_align_costs *k, const uint8_t *heard,
                                    const float *extra, int32_t n, const rtva_align_jump *jumps, int32_t n_jumps,
-                                   float limit, float *cells, int32_t *back)
+                                   float limit, float *cells)
 {
     const int32_t nodes = g->n_nodes;
     int32_t next_jump = 0;
     for (int32_t c = 0; c <= n; c++) {
         float *now = cells + (int64_t)c * nodes;
         const float *before = c ? now - nodes : now; /* column 0 has none: nothing is matched there */
-        int32_t *link = back + (int64_t)c * nodes;
         const float *substitute = k->substitute + (c ? heard[c - 1] * k->n_phones : 0);
         const float more = c ? extra[c - 1] : INFINITY;
+        int alive = 0;
         for (int32_t v = 0; v < nodes; v++)
             now[v] = INFINITY;
-        if (c == 0) {
+        if (c == 0)
             now[0] = 0.0f;
-            link[0] = -1;
-        }
         for (; next_jump < n_jumps && jumps[next_jump].to_column == c; next_jump++) {
             const rtva_align_jump *j = &jumps[next_jump];
-            const float cost = cells[(int64_t)j->from_column * nodes + j->from_node] + j->cost;
-            if (cost < now[j->to_node]) {
-                now[j->to_node] = cost;
-                link[j->to_node] = next_jump << 2 | RTVA_ALIGN_JUMP;
-            }
+            const float from = cells[(int64_t)j->from_column * nodes + j->from_node];
+            now[j->to_node] = rtva_align__least(now[j->to_node], from + j->cost);
         }
         for (int32_t v = 0; v < nodes; v++) {
             const uint8_t phone = g->phone[v];
-            float best = now[v];
-            int32_t from = -2; /* as it stands: a jump, or the start */
-            if (before[v] + more < best) {
-                best = before[v] + more;
-                from = v << 2 | RTVA_ALIGN_EXTRA;
-            }
+            const float pass = g->weight[v] * k->drop[phone];
+            const float match = phone && c ? g->weight[v] * substitute[phone] : INFINITY;
+            float best = rtva_align__least(now[v], before[v] + more);
             for (int32_t i = g->first[v], end = g->first[v + 1]; i < end; i++) {
                 const int32_t u = g->pred[i];
-                if (now[u] > limit && before[u] > limit)
-                    continue; /* most of a graph is far from what was heard */
-                const float passed = now[u] + g->weight[v] * k->drop[phone];
-                const float matched = phone && c ? before[u] + g->weight[v] * substitute[phone] : INFINITY;
-                if (passed < best) {
-                    best = passed;
-                    from = u << 2 | RTVA_ALIGN_PASS;
-                }
-                if (matched < best) {
-                    best = matched;
-                    from = u << 2 | RTVA_ALIGN_MATCH;
-                }
+                best = rtva_align__least(best, rtva_align__least(now[u] + pass, before[u] + match));
             }
             now[v] = best <= limit ? best : INFINITY;
-            if (from != -2)
-                link[v] = from;
+            alive |= best <= limit;
         }
+        if (!alive && next_jump == n_jumps)
+            return INFINITY;
     }
     return cells[(int64_t)n * nodes + nodes - 1];
 }
 
-/* Writes the way to the last node of the last column into `steps`, end first; returns its length, at most `most`. */
-static inline int32_t rtva_align_trace(const rtva_align_graph *g, int32_t n, const rtva_align_jump *jumps,
-                                       const float *cells, const int32_t *back, rtva_align_step *steps, int32_t most)
+/* Writes the way to the last node of the last column into `steps`, end first; returns its length, at most `most`.
+ * The way is found again from the cells: at each the cheapest of what leads there. */
+static inline int32_t rtva_align_trace(const rtva_align_graph *g, const rtva_align_costs *k, const uint8_t *heard,
+                                       const float *extra, int32_t n, const rtva_align_jump *jumps, int32_t n_jumps,
+                                       const float *cells, rtva_align_step *steps, int32_t most)
 {
-    int32_t v = g->n_nodes - 1, c = n, length = 0;
+    const int32_t nodes = g->n_nodes;
+    int32_t v = nodes - 1, c = n, length = 0;
     while (length < most) {
-        const int64_t at = (int64_t)c * g->n_nodes + v;
-        const int32_t link = back[at];
-        rtva_align_step *step = &steps[length++];
-        step->node = v;
-        step->column = c;
-        step->cost = cells[at];
-        step->how = link < 0 ? RTVA_ALIGN_PASS : link & 3;
-        if (link < 0)
-            break;
-        if ((link & 3) == RTVA_ALIGN_JUMP) {
-            step->how |= (link >> 2) << 2;
-            v = jumps[link >> 2].from_node;
-            c = jumps[link >> 2].from_column;
-        } else {
-            v = link >> 2;
-            c -= (link & 3) != RTVA_ALIGN_PASS;
+        const float *now = cells + (int64_t)c * nodes, *before = c ? now - nodes : now;
+        const uint8_t phone = g->phone[v];
+        const float pass = g->weight[v] * k->drop[phone];
+        const float match = phone && c ? g->weight[v] * k->substitute[heard[c - 1] * k->n_phones + phone] : INFINITY;
+        float best = c ? before[v] + extra[c - 1] : INFINITY;
+        int32_t how = RTVA_ALIGN_EXTRA, next = v, column = c - 1;
+        for (int32_t i = g->first[v]; i < g->first[v + 1]; i++) {
+            const int32_t u = g->pred[i];
+            if (now[u] + pass < best) {
+                best = now[u] + pass;
+                how = RTVA_ALIGN_PASS;
+                next = u;
+                column = c;
+            }
+            if (before[u] + match < best) {
+                best = before[u] + match;
+                how = RTVA_ALIGN_MATCH;
+                next = u;
+                column = c - 1;
+            }
         }
+        for (int32_t i = 0; i < n_jumps; i++) {
+            const rtva_align_jump *j = &jumps[i];
+            if (j->to_node != v || j->to_column != c)
+                continue;
+            const float from = cells[(int64_t)j->from_column * nodes + j->from_node] + j->cost;
+            if (from < best) {
+                best = from;
+                how = RTVA_ALIGN_JUMP | i << 2;
+                next = j->from_node;
+                column = j->from_column;
+            }
+        }
+        const int is_start = v == 0 && c == 0;
+        steps[length++] = (rtva_align_step){v, c, is_start ? RTVA_ALIGN_PASS : how, now[v]};
+        if (is_start || isinf(best))
+            break;
+        v = next;
+        c = column;
     }
     return length;
 }

@@ -30,7 +30,7 @@ cdef extern from "rtva_align.h" nogil:
         float cost
 
     float rtva_align_run(const rtva_align_graph *g, const rtva_align_costs *k, const uint8_t *heard, const float *extra,
-                         int32_t n, const rtva_align_jump *jumps, int32_t n_jumps, float limit, float *cells,
-                         int32_t *back)
-    int32_t rtva_align_trace(const rtva_align_graph *g, int32_t n, const rtva_align_jump *jumps, const float *cells,
-                             const int32_t *back, rtva_align_step *steps, int32_t most)
+                         int32_t n, const rtva_align_jump *jumps, int32_t n_jumps, float limit, float *cells)
+    int32_t rtva_align_trace(const rtva_align_graph *g, const rtva_align_costs *k, const uint8_t *heard,
+                             const float *extra, int32_t n, const rtva_align_jump *jumps, int32_t n_jumps,
+                             const float *cells, rtva_align_step *steps, int32_t most)

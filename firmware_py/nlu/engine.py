@@ -75,7 +75,7 @@ class Engine:
         best: tuple[float, Found | None] = (0.0, None)
         cores = list(self._cores(reading.tokens))
         for tokens in (cores[0], cores[-1]) if len(cores) > 1 else cores:
-            found = self._repair.find([t.word for t in tokens], floor)
+            found = self._repair.find([t.word for t in tokens], max(floor, best[0]))
             if found is not None and found.score > best[0]:
                 best = (found.score, self._found(found.graph, found.fills, reading, tokens))
         return best

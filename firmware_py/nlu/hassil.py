@@ -81,9 +81,10 @@ class HassilUnderstanding:
                 return _understood(text, found, 1.0)
         if self.repair_threshold >= 1:
             return Understood(text=text)
+        floor = max(_LEAST_FLOOR, self.repair_threshold - _BELOW)
         best: tuple[float, dict[str, Any]] = (0.0, {})
         for engine, reading in zip(self._engines, readings, strict=True):
-            score, found = engine.repair(reading, max(_LEAST_FLOOR, self.repair_threshold - _BELOW))
+            score, found = engine.repair(reading, max(floor, best[0]))
             if found is not None and score > best[0]:
                 best = (score, found)
         score, found = best

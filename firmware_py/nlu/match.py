@@ -48,20 +48,21 @@ class Matcher:
 
     def __init__(self, graphs: Sequence[Graph], values: Values, language: str) -> None:
         self.graphs, self.values, self.language = graphs, values, language
-        needed = [_needed(graph) for graph in graphs]
-        counts = Counter(word for words in needed for word in words)
+        self._needed = [_needed(graph) for graph in graphs]
+        counts = Counter(word for words in self._needed for word in words)
         self._by_word: dict[str, list[int]] = {}
         self._always: list[int] = []
-        for index, words in enumerate(needed):
+        for index, words in enumerate(self._needed):
             key = min(words, key=lambda w: (counts[w], -len(w), w)) if words else None
             (self._always if key is None else self._by_word.setdefault(key, [])).append(index)
 
     def find(self, words: Sequence[str]) -> Match | None:
         """The best match, or None: fewest wildcard words first, then the template that was read first."""
         sentence = Sentence(words, self.values, self.language)
-        candidates = set(self._always)
-        for word in set(words):
-            candidates.update(self._by_word.get(word, ()))
+        said = frozenset(words)
+        candidates = list(self._always)
+        for word in said:
+            candidates += [i for i in self._by_word.get(word, ()) if self._needed[i] <= said]
         best: Match | None = None
         for index in sorted(candidates):
             match = _Walk(self.graphs[index], sentence).match()
@@ -78,14 +79,21 @@ class Sentence:
     def __init__(self, words: Sequence[str], values: Values, language: str) -> None:
         self.words, self.language = list(words), language
         self._values = values
-        self._spans: dict[tuple[str, Any, int], list[tuple[int, Any, Value | None]]] = {}
+        self._spans: dict[tuple[int, int], list[tuple[int, Any, Value | None]]] = {}
+        self._takes: dict[int, list[tuple[int, int, Any, Value | None]]] = {}
 
     def spans(self, source: ListDef, start: int) -> list[tuple[int, Any, Value | None]]:
         """``(end, value, list value)`` for every stretch from ``start`` that ``source`` takes, longest first."""
-        key = (source.name, id(source), start)
+        key = (id(source), start)
         if key not in self._spans:
             self._spans[key] = self._find(source, start)
         return self._spans[key]
+
+    def takes(self, source: ListDef) -> list[tuple[int, int, Any, Value | None]]:
+        """``(start, end, value, list value)`` of all stretches that ``source`` takes anywhere."""
+        if id(source) not in self._takes:
+            self._takes[id(source)] = [(at, *span) for at in range(len(self.words)) for span in self.spans(source, at)]
+        return self._takes[id(source)]
 
     def _find(self, source: ListDef, start: int) -> list[tuple[int, Any, Value | None]]:
         if source.reads is not None:

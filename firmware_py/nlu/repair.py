@@ -28,6 +28,9 @@ MAX_PHONES = 300
 CANDIDATES = 48
 FLOOR = 0.6
 """Repairs that score less are not looked for, unless a lower floor is asked for."""
+_LEAST_SHARED, _LEAST_OF_BEST = 0.25, 0.4
+"""Templates that share less of their sound's runs (absolutely, and of what the best shares) are not aligned: of 450
+misheard sentences that a repair would accept, 3 share less."""
 FREE_WORD = 0.02
 """The price of a word in a wildcard: among equal readings the one with fewer free words wins."""
 
@@ -51,6 +54,7 @@ class Heard:
     phones: bytes
     extra: np.ndarray[tuple[int], np.dtype[np.float32]]
     borders: list[int]
+    total: float  # of extra
 
 
 class Repair:
@@ -97,7 +101,7 @@ class Repair:
             weights += [self._alphabet.extra_weight(word)] * len(spelled)
             borders.append(len(numbers))
         extra = self._alphabet.drops[numbers] * np.array(weights, np.float32)
-        return Heard(bytes(numbers), extra, borders)
+        return Heard(bytes(numbers), extra, borders, float(extra.sum()))
 
     def _align(self, sounding: Sounding, heard: Heard, sentence: Sentence, floor: float) -> Repaired | None:
         block = sounding.graph.block
@@ -105,14 +109,14 @@ class Repair:
             return None
         jumps, takes = _jumps(sounding, heard, sentence)
         # score = 1 - cost / size, and the size is hardly above what was heard plus the cost
-        limit = 1.1 * float(heard.extra.sum()) * (1 - floor) / floor
+        limit = 1.1 * heard.total * (1 - floor) / floor
         found = sounding.phones.align(self._alphabet.costs, heard.phones, heard.extra, jumps, limit)
         if found is None:
             return None
         cost, steps, jumps = found
         reading = _Reading(sounding, heard, takes)
         reading.follow(steps, jumps)
-        size = max(reading.said, float(heard.extra.sum()) - reading.free)
+        size = max(reading.said, heard.total - reading.free)
         if size <= 0 or not fits_context(sounding.graph, reading.fills):
             return None
         return Repaired(sounding.graph, tuple(reading.fills), max(0.0, 1 - cost / size), reading.worst)
@@ -123,12 +127,11 @@ def _jumps(sounding: Sounding, heard: Heard, sentence: Sentence) -> tuple[list[J
     takes: dict[Jump, Fill] = {}
     for slot, start, end in sounding.open_slots:
         is_free = slot.source.is_wildcard and slot.source.reads is None
-        for at in range(len(sentence.words)):
-            for to, value, chosen in sentence.spans(slot.source, at):
-                if heard.borders[at] < heard.borders[to]:
-                    price = FREE_WORD * (to - at) if is_free else 0.0
-                    jump = (start, heard.borders[at], end, heard.borders[to], price)
-                    takes.setdefault(jump, Fill(slot.name, value, at, to, slot.source, chosen))
+        for at, to, value, chosen in sentence.takes(slot.source):
+            if heard.borders[at] < heard.borders[to]:
+                price = FREE_WORD * (to - at) if is_free else 0.0
+                jump = (start, heard.borders[at], end, heard.borders[to], price)
+                takes.setdefault(jump, Fill(slot.name, value, at, to, slot.source, chosen))
     return list(takes), takes
 
 
@@ -203,6 +206,8 @@ class _Index:
         heard = sum(w for _, w in hits)
         near: dict[int, float] = {}
         for measure in (shared / heard, shared / np.minimum(self._own, heard)):
-            for index in np.argsort(-measure, kind="stable")[: count // 2].tolist():
+            best = np.argpartition(-measure, count // 2)[: count // 2] if count // 2 < self._size else range(self._size)
+            for index in map(int, best):
                 near[index] = max(near.get(index, 0.0), float(measure[index]))
-        return sorted(near, key=lambda index: -near[index])
+        least = max(_LEAST_SHARED, _LEAST_OF_BEST * max(near.values()))
+        return sorted((i for i, measure in near.items() if measure >= least), key=lambda i: (-near[i], i))
