@@ -45,6 +45,9 @@ def begin_conversation(pipeline: VoicePipeline, loudspeaker: Loudspeaker, *, act
 RING_SAMPLES = 1 << 19
 """32.8 s at 16 kHz: longer than the longest utterance with its pre-roll."""
 
+CAPTURE_PRIORITY = 10
+"""Of SCHED_RR, which the capture thread asks for: before every ordinary thread, behind the kernel's own."""
+
 _log = logging.getLogger("rtva")
 
 
@@ -127,7 +130,8 @@ class Appliance:
         self.pipeline = pipeline
         self.observers = observers or Observers()
         self.ring = Ring(RING_SAMPLES)
-        self.capture = Capture(microphone, self.ring)
+        self.capture = Capture(microphone, self.ring, realtime=CAPTURE_PRIORITY)
+        self._is_ring_locked = self.ring.lock_memory()
         self.queue = TurnQueue()
         self.player = Player(speaker)
         self.controls = begin_conversation(pipeline, self.player, act=True)
@@ -170,6 +174,12 @@ class Appliance:
                 thread.join(5.0)
         self._microphone.close()
         self._speaker.close()
+
+    @property
+    def degradations(self) -> list[str]:
+        """What capture was refused, in words. It works on without, but a busy machine may cost samples."""
+        memory = None if self._is_ring_locked else "the ring may be swapped out: not allowed (systemd LimitMEMLOCK)"
+        return [note for note in (self.capture.realtime_note, memory) if note]
 
     def is_quiet(self) -> bool:
         """Whether nothing is open: no speech, no waiting event, no turn in progress, every frame looked at."""
