@@ -141,7 +141,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE")
     args = parser.parse_args()
     print(
-        "| own templates | load s | matching p50 / p99 ms | misheard p50 / p99 ms | other p50 / p99 ms | hassil p50 / p99 |"
+        "| own templates | load s | matching p50 / p99 ms | misheard p50 / p99 | other p50 / p99 | hassil p50 / p99 |"
     )
     print("|---|---|---|---|---|---|")
     rows = []

@@ -295,7 +295,7 @@ class Nlp(Section):
         allowed="a list of paths, or null",
     )
     repair_threshold: float = knob(
-        0.75, "How like a template a misheard sentence must be to be taken for it; 1 turns repair off.", ge=0, le=1
+        0.78, "How like a template a misheard sentence must be to be taken for it; 1 turns repair off.", ge=0, le=1
     )
     context_manager: ContextManager = ContextManager()
 
