@@ -34,7 +34,7 @@ BACKENDS: dict[str, dict[str, str]] = {
 }
 
 LIBRARIES: dict[str, tuple[str, ...]] = {
-    "firmware_py.stt.whisper_cpp": ("_pywhispercpp", "pywhispercpp.model"),
+    "firmware_py.stt.whisper_cpp": ("_pywhispercpp", "firmware_py._whisper", "firmware_py.stt.guided"),
     "firmware_py.tts.piper": ("onnxruntime", "piper.phoneme_ids", "piper.phonemize_espeak"),
 }
 """Adapter module -> what it imports late: a stand-by worker imports it ahead."""

@@ -28,7 +28,9 @@ class EchoStt:
     ``once``: a file that is made when the fault strikes; while it exists, nothing goes wrong any more.
     """
 
-    def __init__(self, *, fault: str = "", once: Path | None = None, load_fault: str = "", load_s: float = 0.0) -> None:
+    def __init__(
+        self, *, fault: str = "", once: Path | None = None, load_fault: str = "", load_s: float = 0.0, note: str = ""
+    ) -> None:
         self.calls = 0
         self._fault, self._once = fault, once
         time.sleep(load_s)

@@ -118,6 +118,13 @@ def test_the_stand_by_is_what_the_configuration_says_and_takes_over(standby: str
         assert engine.pid() == waiting
 
 
+def test_arguments_may_be_longer_than_a_message_and_must_be_able_to_cross() -> None:
+    with stt(note="x" * 5_000_000) as engine:
+        assert engine.transcribe(SPEECH).text == HEARD
+    with no_leaks(), pytest.raises(TypeError, match="cannot cross"), stt(note=object()):
+        pass
+
+
 def test_a_crash_while_loading_is_an_error_of_the_constructor() -> None:
     with no_leaks(), pytest.raises(WorkerFailed, match=r"cannot be started.*SIGSEGV"), stt(load_fault="segfault"):
         pass

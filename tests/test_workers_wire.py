@@ -211,6 +211,18 @@ def test_arguments_that_lie_elsewhere_are_refused(place: list[Any]) -> None:
     arena.close()
 
 
+def test_other_bytes_lie_there_too_and_not_elsewhere() -> None:
+    service, worker = both_ends()
+    for data in (b"", b"x", os.urandom(IN_BYTES + 5)):
+        service.begin()
+        assert worker.get_bytes(service.put_bytes(data)) == data
+        assert worker.get(service.put(np.arange(9, dtype=np.int16))).tolist() == list(range(9))
+    for place in ([0, 4], [OUT_BYTES, 1 << 40], [OUT_BYTES, -1]):
+        with pytest.raises(ValueError):
+            worker.get_bytes(place)
+    service.close(), worker.close()
+
+
 def test_chunks_come_back_and_a_place_outside_is_refused() -> None:
     service, worker = both_ends()
     chunk = np.arange(1000, dtype=np.int16)

@@ -58,11 +58,26 @@ class Arena:
         np.frombuffer(self._map, dtype, samples.size, start)[:] = samples.reshape(-1)
         return [dtype.name, start, samples.size]
 
+    def put_bytes(self, data: bytes) -> list[int]:
+        """Copies anything else in, too long for a message, and says where it lies."""
+        start, end = self._put_at, self._put_at + len(data)
+        self._grow(end)
+        self._put_at = -(-end // ALIGN) * ALIGN
+        self._map[start:end] = data
+        return [start, len(data)]
+
+    def get_bytes(self, place: Any) -> bytes:
+        """What :meth:`put_bytes` was given. ValueError if it cannot lie there."""
+        start, size = int(place[0]), int(place[1])
+        self._follow()
+        if start < OUT_BYTES or size < 0 or start + size > len(self._map):
+            raise ValueError(f"{size} bytes at {start} do not lie in the shared memory")
+        return self._map[start : start + size]
+
     def get(self, place: Any) -> NDArray[Any]:
         """An argument, read-only and in place: it is valid until the call is answered. ValueError if it lies."""
         dtype, start, size = DTYPES[place[0]], int(place[1]), int(place[2])
-        if os.fstat(self.fd).st_size > len(self._map):
-            self._map = mmap.mmap(self.fd, os.fstat(self.fd).st_size)
+        self._follow()
         if start < OUT_BYTES or size < 0 or start + size * dtype.itemsize > len(self._map):
             raise ValueError(f"samples at {start} do not lie in the shared memory")
         view: NDArray[Any] = np.frombuffer(self._map, dtype, size, start)
@@ -91,6 +106,10 @@ class Arena:
             self.fd = -1
         with contextlib.suppress(BufferError):
             self._map.close()
+
+    def _follow(self) -> None:
+        if os.fstat(self.fd).st_size > len(self._map):
+            self._map = mmap.mmap(self.fd, os.fstat(self.fd).st_size)
 
     def _grow(self, size: int) -> None:
         if size <= len(self._map):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -32,9 +33,10 @@ class Job:
         libraries = list(backends.LIBRARIES.get(spec.partition(":")[0], ()))
         return {"is": "prepare", "kind": self.kind, "name": self.name, "spec": spec, "libraries": libraries}
 
-    def load(self) -> dict[str, Any]:
-        """The message that makes it load the weights. TypeError for an argument that cannot cross."""
-        return {"is": "load", "arguments": wire.encode(dict(self.arguments))}
+    def encoded(self) -> bytes:
+        """The arguments. They may be far longer than a message: a grammar is among them. TypeError for one that
+        cannot cross."""
+        return json.dumps(wire.encode(dict(self.arguments)), separators=(",", ":")).encode()
 
     def __str__(self) -> str:
         return f"{self.kind} engine {self.name}"

@@ -14,7 +14,9 @@ Nobody waits for this process for ever, so it may do what it likes to itself: cr
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import json
 import os
 import queue
 import threading
@@ -86,11 +88,12 @@ class Server:
         backends.BACKENDS.setdefault(kind, {})[name] = message["spec"]
         try:
             self._class = backends.load(kind, name)
-            for library in message["libraries"]:
-                importlib.import_module(library)
         except Exception as error:
             self._report(None, error)
             return
+        for library in message["libraries"]:
+            with contextlib.suppress(Exception):  # the engine itself knows better how to say what is missing
+                importlib.import_module(library)
         self._channel.send({"is": "imported"})
 
     def _load(self, message: dict[str, Any]) -> None:
@@ -98,7 +101,7 @@ class Server:
             return
         started = time.perf_counter_ns()
         try:
-            self._engine = self._class(**wire.decode(message["arguments"]))
+            self._engine = self._class(**wire.decode(json.loads(self._arena.get_bytes(message["arguments"]))))
             answer = describe(self._engine)
         except BaseException as error:
             self._report(None, error)

@@ -38,6 +38,7 @@ class Supervisor:
     def __init__(self, job: Job, rules: Rules) -> None:
         self.job = job
         self.rules = rules
+        self._arguments = job.encoded()
         self.counts = {"requests": 0, "retries": 0, "cancelled": 0, "started": 0, "crashed": 0, "killed": 0}
         self.last_failure = ""
         self._changed = threading.Condition()  # guards all below
@@ -224,7 +225,8 @@ class Supervisor:
     def _load(self, worker: Worker) -> None:
         worker.stage = Stage.LOADING
         worker.due_at = time.monotonic() + self.rules.deadlines.load()
-        self._tell(worker, self.job.load())
+        worker.arena.begin()
+        self._tell(worker, {"is": "load", "arguments": worker.arena.put_bytes(self._arguments)})
 
     def _tell(self, worker: Worker, message: dict[str, Any]) -> None:
         try:
