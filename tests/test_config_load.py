@@ -69,14 +69,14 @@ def test_relative_paths_are_taken_from_the_files_folder(elsewhere: Path) -> None
     file = write(
         elsewhere / "etc" / "c.yaml",
         "stt: {model: ./models/own.bin}\ntts: {voice: v/joe.onnx}\n"
-        "nlp: {intents: [my, /abs]}\nstatus: {serial: /dev/tty0}",
+        "nlp: {intents: [my, /abs]}\nstatus: {serial: {device: /dev/tty0}}",
     )
     loaded = config.load(Path("etc/c.yaml"))
     assert file.exists()
     assert loaded.stt.model == str(elsewhere / "etc" / "models" / "own.bin")
     assert loaded.tts.voice == str(elsewhere / "etc" / "v" / "joe.onnx")
     assert loaded.nlp.intent_paths() == (elsewhere / "etc" / "my", Path("/abs"))
-    assert loaded.status.serial == Path("/dev/tty0")
+    assert loaded.status.serial.device == Path("/dev/tty0")
     assert loaded.with_values({"vad.aggressiveness": 3}).stt.model == loaded.stt.model
 
 

@@ -48,12 +48,12 @@ def test_a_bad_configuration_is_a_finding(tmp_path: Path, capsys: pytest.Capture
 
 def test_a_key_that_nothing_reads_yet_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "c.yaml"
-    file.write_text("status: {gpio: 17}")
+    file.write_text("wake: {enabled: true}")
     main(["doctor", "--config", str(file), "--json"])
     found = {f["name"]: f for f in json.loads(capsys.readouterr().out)["checks"]}
     assert (found["unused keys"]["status"], found["unused keys"]["message"]) == (
         "warn",
-        "set, but not used yet: status.gpio",
+        "set, but not used yet: wake.enabled",
     )
 
 

@@ -1,6 +1,7 @@
 """``rtva say TEXT [--out F] [--cache]``: text to speech.
 
-Without ``--out`` nothing is written; with ``--play`` it is heard. Output is WAV whatever its name.
+Without ``--out`` nothing is written; with ``--play`` it is heard, with ``--aloud`` the running service says it.
+Output is WAV whatever its name.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from firmware_py.cli import common
+from firmware_py.cli import common, control
 from firmware_py.errors import BadInput, UsageError
 from firmware_py.events import Pcm16
 from firmware_py.ports import TextToSpeech
@@ -46,6 +47,7 @@ def register(subparsers: Any) -> None:
     parser.add_argument("text", metavar="TEXT", help="what to say")
     parser.add_argument("--out", metavar="F", help="write a WAV file, a FIFO or /dev/stdout")
     parser.add_argument("--play", action="store_true", help="play it on the default ALSA device")
+    parser.add_argument("--aloud", action="store_true", help="have the running service say it")
     parser.add_argument("--cache", action="store_true", help="use and fill the cache of rendered speech")
     parser.add_argument("--voice", metavar="V", help="name of a fetched voice, or the path of an .onnx voice")
     common.add_config(parser)
@@ -58,6 +60,9 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("say: TEXT is empty (see 'rtva say --help')")
     if args.json and args.out in STDOUT_NAMES:
         raise UsageError("say: --json and --out both to stdout (give --out a file)")
+    if args.aloud:
+        control.ask("say", args.text, control.find(args))
+        return 0
     from firmware_py.pipeline import VoicePipeline
 
     config = common.load_config(args)

@@ -322,7 +322,6 @@ class Workers(Section):
     )
     standby: Literal["cold", "warm"] = knob(
         "cold", "What stands by for a failed engine: libraries imported (cold), or weights loaded too (warm).",
-        planned=True,
     )  # fmt: skip
     deadline_scale: float = knob(1.0, "Stretches the deadlines of the engines on a slow machine.", gt=0, le=1000)
 

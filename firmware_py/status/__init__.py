@@ -1,1 +1,1 @@
-"""Faces that show the state: serial, GPIO, systemd."""
+"""The faces of the appliance: systemd, serial line, GPIO, control socket. They listen; the walk waits for none."""

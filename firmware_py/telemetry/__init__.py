@@ -1,1 +1,1 @@
-"""Metrics and traces."""
+"""What the service measures of itself: latencies, rates, the machine, alerts, metrics for Prometheus, the journal."""

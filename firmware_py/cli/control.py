@@ -1,0 +1,130 @@
+"""``rtva mute|unmute|volume|stop|reload|events``: commands to the running service, through its control socket."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from firmware_py.cli import common
+from firmware_py.errors import RtvaError, Unavailable
+
+SERVICE_SOCKET = Path("/run/rtva/control.sock")
+REPLY_S = 30.0
+
+COMMANDS = {
+    "mute": "close the microphone",
+    "unmute": "open it again",
+    "stop": "end what is being spoken",
+    "reload": "read the configuration again",
+}
+
+
+class Refused(RtvaError):
+    """What the service answered, with its own exit code."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def register(subparsers: Any) -> None:
+    for name, text in COMMANDS.items():
+        parser = subparsers.add_parser(name, help=text, description=f"Asks the running service to {text}.")
+        add_socket(parser)
+        common.add_json(parser)
+        parser.set_defaults(run=run, command=name, argument="")
+    volume = subparsers.add_parser("volume", help="loudness of the voice", description="Says or sets the volume.")
+    volume.add_argument("argument", metavar="N", nargs="?", default="", help="0 to 100, or +N, or -N after --")
+    events = subparsers.add_parser("events", help="every change, one JSON object a line", description=__doc__)
+    for parser in (volume, events):
+        add_socket(parser)
+        common.add_json(parser)
+    volume.set_defaults(run=run, command="volume")
+    events.set_defaults(run=follow_events)
+
+
+def add_socket(parser: argparse.ArgumentParser) -> None:
+    """``--socket F``, and ``--config F`` for a configuration that names another one."""
+    parser.add_argument("--socket", type=Path, metavar="F", help="control socket of the service")
+    common.add_config(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    answer = ask(args.command, args.argument, find(args))
+    if args.json:
+        common.emit(answer)
+        return 0
+    for key, value in answer.items():
+        if key != "ok":
+            print(f"{key.replace('_', ' ')}: {', '.join(value) or 'nothing' if isinstance(value, list) else value}")
+    return 0
+
+
+def follow_events(args: argparse.Namespace) -> int:
+    with talk(find(args)) as conversation:
+        conversation.ask("events")
+        for notice in conversation.lines():
+            common.emit(notice)
+    return 0
+
+
+def find(args: argparse.Namespace) -> Path:
+    """The socket that is meant: named, configured, the service's, the user session's. Raises Unavailable."""
+    named = getattr(args, "socket", None) or common.load_config(args).status.socket
+    session = Path(os.environ.get("XDG_RUNTIME_DIR") or "/nonexistent") / "rtva" / SERVICE_SOCKET.name
+    places = [named] if named else [SERVICE_SOCKET, session]
+    for path in places:
+        if path.exists():
+            return path
+    raise Unavailable(f"no rtva is running here (no socket {' or '.join(map(str, places))})")
+
+
+class Conversation:
+    """Lines to and from the service."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._lines = connection.makefile("rb")
+
+    def ask(self, command: str, argument: str = "") -> dict[str, Any]:
+        """One command and its answer. Raises Refused with what the service said."""
+        self._connection.settimeout(REPLY_S)
+        request = {"command": command, "argument": argument}
+        self._connection.sendall(json.dumps(request).encode() + b"\n")
+        answer = next(self.lines(), None)
+        if answer is None:
+            raise Unavailable("the service hung up; too many clients, or it is stopping")
+        if not answer.get("ok"):
+            raise Refused(str(answer.get("error")), int(answer.get("exit_code", 70)))
+        self._connection.settimeout(None)
+        return answer
+
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """Objects until the service hangs up."""
+        for line in self._lines:
+            yield json.loads(line)
+
+
+@contextlib.contextmanager
+def talk(path: Path) -> Iterator[Conversation]:
+    """A conversation with the service at ``path``. Raises Unavailable."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        try:
+            connection.connect(str(path))
+            yield Conversation(connection)
+        except PermissionError as error:
+            raise Unavailable(f"{path}: not allowed; join the group that owns it (usermod -aG rtva NAME)") from error
+        except (ConnectionError, TimeoutError, FileNotFoundError) as error:
+            raise Unavailable(f"{path}: the service does not answer ({error})") from error
+
+
+def ask(command: str, argument: str, path: Path) -> dict[str, Any]:
+    """One command to the service at ``path``."""
+    with talk(path) as conversation:
+        return conversation.ask(command, argument)

@@ -1,0 +1,85 @@
+"""``rtva status``: what the running service is doing; ``--follow`` keeps looking."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from firmware_py.cli import common, control
+
+LOOK_S = 0.25
+BAR_CELLS = 30
+QUIETEST_DB = -90.0
+COLUMNS = ("answer", "gap", "audio", "vad", "stt", "nlu", "respond", "reply", "tts")
+
+
+def register(subparsers: Any) -> None:
+    parser = subparsers.add_parser("status", help="the running service", description=__doc__)
+    parser.add_argument("--follow", action="store_true", help="a live view, until it is interrupted")
+    control.add_socket(parser)
+    common.add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    with control.talk(control.find(args)) as conversation:
+        while True:
+            status = conversation.ask("status")
+            if args.json:
+                common.emit(status)
+            elif args.follow and sys.stdout.isatty():
+                print("\x1b[H\x1b[J" + "\n".join(view(status)), flush=True)
+            else:
+                print("\n".join(view(status)), flush=True)
+            if not args.follow:
+                return 0
+            time.sleep(LOOK_S if sys.stdout.isatty() or args.json else 1.0)
+
+
+def view(status: dict[str, Any]) -> Iterator[str]:
+    """The status as a person reads it."""
+    counts, totals = status["counts"], status["totals"]
+    yield f"rtva {status['version']}: {status['state']} for {status['since_s']:.0f} s"
+    silent = ", silent" if status["is_silent"] else ""
+    yield f"microphone {status['microphone'] or 'not open yet'}, volume {status['volume']} %{silent}"
+    if status["level_db"] is not None:
+        yield f"level  {bar(status['level_db'])} {status['level_db']:6.1f} dB, floor {status['floor_db']:.1f} dB"
+    yield f"alerts: {', '.join(f'{name} ({value:g})' for name, value in status['alerts'].items()) or 'none'}"
+    if counts:
+        yield (
+            f"turns {counts['turns']} (ever {totals.get('turns', 0)}), waiting {counts['waiting']}, "
+            f"shed {counts['shed']}, lost samples {counts['lost_samples']}"
+        )
+    for name, state in status["faces"].get("state", {}).items():
+        if state != "on":
+            yield f"{name}: {state}"
+    yield from _workers(status["workers"])
+    yield from _latencies(status["latency_ms"])
+    for turn in status["turns"]:
+        answer = f"{turn['answer_ms']:.0f} ms" if turn["answer_ms"] is not None else "no answer"
+        yield f"  {turn['transcript']!r} -> {turn['intent'] or 'not understood'}: {turn['reply']!r} ({answer})"
+
+
+def bar(level_db: float) -> str:
+    """A level between ``QUIETEST_DB`` and 0 dB below full scale."""
+    cells = round(BAR_CELLS * min(max(1 - level_db / QUIETEST_DB, 0.0), 1.0))
+    return "#" * cells + "." * (BAR_CELLS - cells)
+
+
+def _workers(workers: list[dict[str, Any]]) -> Iterator[str]:
+    for worker in workers:
+        size = worker["rss_bytes"] / 1e6
+        failed = f", {worker['crashed']} crashed, {worker['killed']} killed"
+        yield f"{worker['kind']} {worker['name']}: {worker['state']}, {size:.0f} MB{failed}"
+
+
+def _latencies(latency_ms: dict[str, dict[str, float]]) -> Iterator[str]:
+    if not latency_ms:
+        return
+    yield f"{'stage, ms':<10}{'mean':>9}{'p50':>9}{'p95':>9}{'p99':>9}"
+    for name in sorted(latency_ms, key=lambda n: (COLUMNS.index(n) if n in COLUMNS else len(COLUMNS), n)):
+        spread = latency_ms[name]
+        yield f"{name:<10}" + "".join(f"{spread[key]:>9.1f}" for key in ("mean", "p50", "p95", "p99"))

@@ -1,0 +1,130 @@
+"""The appliance as its faces command it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from firmware_py import __version__
+from firmware_py.app import Appliance
+from firmware_py.errors import Unavailable
+from firmware_py.service.gate import MicrophoneGate
+from firmware_py.service.memory import Remembered
+from firmware_py.status.board import Board
+
+WHY = {"user": "muted", "switch": "the mute switch is on", "button": "the talk button is not held"}
+
+
+@dataclass
+class Reports:
+    """Where ``status`` gets the parts that are not the board's; each returns plain values at once."""
+
+    metrics: Callable[[], dict[str, Any]] = field(default=dict)
+    workers: Callable[[], list[dict[str, Any]]] = field(default=list)
+    faces: Callable[[], dict[str, Any]] = field(default=dict)
+    totals: Callable[[], dict[str, int]] = field(default=dict)
+    reload: Callable[[], dict[str, Any]] = field(default=dict)
+
+
+class ServiceControls:
+    """Fills the faces' Controls. Exists before the appliance does: until :meth:`attach` there is no voice to use."""
+
+    def __init__(self, board: Board, gate: MicrophoneGate, reports: Reports, remembered: Remembered) -> None:
+        self.reports = reports
+        self.board, self._gate, self._remembered = board, gate, remembered
+        self._appliance: Appliance | None = None
+        self._lock = threading.Lock()
+        self._percent = 100 if remembered.percent is None else remembered.percent
+        if remembered.is_muted:
+            gate.shut("user", WHY["user"])
+
+    def attach(self, appliance: Appliance) -> None:
+        """The walk is there: it gets the remembered volume, and its changes are published from now on."""
+        speaker = appliance.controls
+        if self._remembered.percent is not None:
+            speaker.set_percent(self._remembered.percent)
+        speaker.set_muted(self._remembered.is_silent)
+        speaker.on_change = lambda: self.board.hub.publish(
+            "volume", percent=speaker.percent, is_silent=speaker.is_muted
+        )
+        self._appliance = appliance
+
+    def status(self) -> dict[str, Any]:
+        board, appliance = self.board, self._appliance
+        return {
+            "state": board.state.value,
+            "since_s": round(board.since_s(), 1),
+            "microphone": board.ear.value if board.ear else None,
+            "volume": self.volume(),
+            "is_silent": appliance.controls.is_muted if appliance else self._remembered.is_silent,
+            "alerts": board.alerts,
+            "level_db": round(appliance.listener.level_db, 1) if appliance else None,
+            "floor_db": round(appliance.listener.floor_db, 1) if appliance else None,
+            "counts": self._counts(),
+            "totals": self.reports.totals(),
+            "latency_ms": self.reports.metrics(),
+            "workers": self.reports.workers(),
+            "faces": self.reports.faces(),
+            "turns": list(board.turns),
+            "version": __version__,
+        }
+
+    def version(self) -> str:
+        return __version__
+
+    def say(self, text: str) -> None:
+        self._ready().say(text)
+
+    def mute(self, muted_by: str = "user") -> None:
+        with self._lock:
+            self._gate.shut(muted_by, WHY[muted_by])
+        if muted_by == "user":
+            self.board.hub.publish("muted", is_muted=True)
+
+    def unmute(self, muted_by: str = "user") -> None:
+        """Raises Unavailable when the microphone stays closed for another reason than ``muted_by``'s."""
+        with self._lock:
+            self._gate.open(muted_by)
+        if muted_by == "user":
+            self.board.hub.publish("muted", is_muted=False)
+            if self._gate.is_shut:
+                raise Unavailable(f"the microphone stays closed: {self._gate.why_shut}")
+
+    def volume(self, percent: int | None = None, by: int | None = None) -> int:
+        if percent is None and by is None:
+            return self._appliance.controls.percent if self._appliance else self._percent
+        speaker = self._ready().controls
+        speaker.set_percent(speaker.percent + by if by is not None else percent or 0)
+        return speaker.percent
+
+    def stop(self) -> None:
+        self._ready().controls.silence()
+
+    def reload(self) -> dict[str, Any]:
+        return self.reports.reload()
+
+    def levels(self) -> tuple[float, float]:
+        """Level and noise floor of the microphone, dB below full scale."""
+        listener = self._appliance.listener if self._appliance else None
+        return (listener.level_db, listener.floor_db) if listener else (-120.0, -120.0)
+
+    def _ready(self) -> Appliance:
+        if self._appliance is None:
+            raise Unavailable("still starting")
+        return self._appliance
+
+    def _counts(self) -> dict[str, int]:
+        appliance = self._appliance
+        if appliance is None:
+            return {}
+        return {
+            "turns": appliance.turns,
+            "waiting": appliance.queue.waiting(),
+            "shed": appliance.queue.shed,
+            "lost_samples": self._gate.lost - self._gate.absent,
+            "overrun_samples": appliance.ring.overrun,
+            "drafts_discarded": appliance.taker.drafts_discarded,
+            "microphone_opened": self._gate.reopened,
+        }

@@ -1,0 +1,82 @@
+"""The configured faces, opened; one that cannot be is said and left out, for no face is worth a silent appliance."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from firmware_py.config import Config
+from firmware_py.errors import RtvaError, Unavailable
+from firmware_py.service.controls import ServiceControls
+from firmware_py.service.restarts import runtime_directory
+from firmware_py.status.gpio import GpioFace, GpioPins
+from firmware_py.status.gpio_lines import GpiodLines
+from firmware_py.status.hub import Hub
+from firmware_py.status.serial_line import SerialLine, SerialSettings
+from firmware_py.status.socket import ControlSocket
+
+SOCKET_NAME = "control.sock"
+
+_log = logging.getLogger("rtva")
+
+
+class Face(Protocol):
+    def close(self) -> None: ...
+
+
+def socket_path(config: Config) -> Path | None:
+    """Where the control socket is: configured, or in the runtime directory; None where there is none."""
+    directory = runtime_directory()
+    return config.status.socket or (directory / SOCKET_NAME if directory else None)
+
+
+class Faces:
+    """Opens what the configuration names; ``close`` in the opposite order."""
+
+    def __init__(self, config: Config, controls: ServiceControls, hub: Hub) -> None:
+        self._open: dict[str, Any] = {}
+        self._problems: dict[str, str] = {}
+        self._hub = hub
+        path, serial, gpio = socket_path(config), config.status.serial, config.status.gpio
+        if path is not None:
+            self._try("socket", lambda: ControlSocket(path, controls, hub), must=True)
+        if serial.device is not None:
+            settings = SerialSettings(serial.device, serial.baud, serial.heartbeat_s, serial.levels_ms)
+            self._try("serial", lambda: SerialLine(settings, controls, hub, controls.levels))
+        if gpio.chip is not None:
+            self._try("gpio", lambda: _gpio(config, controls, hub))
+
+    def report(self) -> dict[str, Any]:
+        """For ``status``: each face as ``on`` or what is wrong, and the changes that it was too slow for."""
+        dropped = self._hub.dropped()
+        states = dict.fromkeys(self._open, "on") | self._problems
+        return {"state": states, "dropped": {name: count for name, count in dropped.items() if count}}
+
+    def close(self) -> None:
+        while self._open:
+            self._open.popitem()[1].close()
+
+    def _try(self, name: str, make: Callable[[], Face], must: bool = False) -> None:
+        try:
+            self._open[name] = make()
+        except RtvaError as error:
+            if must:
+                self.close()
+                raise
+            self._problems[name] = str(error)
+            _log.error("%s: %s", name, error)
+
+
+def _gpio(config: Config, controls: ServiceControls, hub: Hub) -> GpioFace:
+    gpio = config.status.gpio
+    chip = gpio.chip
+    assert chip is not None
+    pins = GpioPins(gpio.led, (gpio.red, gpio.green, gpio.blue), gpio.mute_led, gpio.amplifier, gpio.talk, gpio.mute)
+    wiring = pins.wiring(gpio.leds_active_low, gpio.inputs_active_low)
+    try:
+        import gpiod  # noqa: F401
+    except ImportError as error:
+        raise Unavailable(f"GPIO needs the gpiod library ({error}); pip install 'rtva[gpio]'") from error
+    return GpioFace(lambda: GpiodLines(chip, wiring), pins, controls, hub)

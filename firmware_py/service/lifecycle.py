@@ -1,0 +1,206 @@
+"""One run of the service: start to READY, watch, reload, stop.
+
+The faces come up first and go down last, so that a board without a microphone or with weights missing says so.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from firmware_py import app, models
+from firmware_py.app import Appliance, Observers
+from firmware_py.config import Config
+from firmware_py.errors import RtvaError, Unavailable
+from firmware_py.events import State
+from firmware_py.pipeline import VoicePipeline, in_process
+from firmware_py.ports import Microphone
+from firmware_py.service.controls import Reports, ServiceControls
+from firmware_py.service.faces import Faces
+from firmware_py.service.gate import MicrophoneGate
+from firmware_py.service.measures import Exporters, Measures, thresholds
+from firmware_py.service.memory import Memory, recall
+from firmware_py.service.reload import Reloader
+from firmware_py.service.restarts import GOOD_AFTER_S, Restarts, runtime_directory
+from firmware_py.service.selftest import self_test
+from firmware_py.service.watch import Vitals, Watch
+from firmware_py.state.database import Database
+from firmware_py.status.board import Board, Ear
+from firmware_py.status.hub import Hub
+from firmware_py.status.notify import Notifier
+from firmware_py.workers import Deadlines, Rules, WorkerPool
+
+MICROPHONE_S = 10.0
+"""Without ``is_patient``, a microphone that delivers nothing for so long is an error."""
+EXTEND_S = 30.0
+STATE_FILE = "state.db"
+
+_log = logging.getLogger("rtva")
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """``read_config`` gives the configuration, again at a reload; ``is_patient`` waits for a microphone for ever."""
+
+    read_config: Callable[[], Config]
+    is_patient: bool = False
+
+
+class Service:
+    """``run`` returns once ``stop`` was called, and raises what ended it otherwise."""
+
+    def __init__(self, options: RunOptions, notifier: Notifier | None = None) -> None:
+        self.options = options
+        self.hub = Hub()
+        self.board = Board(self.hub)
+        self.notifier = notifier or Notifier()
+        self.gate = MicrophoneGate(self._open_microphone, on_change=self.board.set_ear)
+        self.controls: ServiceControls | None = None
+        self._pipeline: VoicePipeline | None = None
+        self._stopping = threading.Event()
+        self._reload_asked = threading.Event()
+        self._restarts = Restarts(runtime_directory())
+
+    def stop(self) -> None:
+        """Safe in a signal handler."""
+        self._stopping.set()
+
+    def ask_reload(self) -> None:
+        """Safe in a signal handler; a bad file is logged."""
+        self._reload_asked.set()
+
+    def run(self) -> None:
+        config = self.options.read_config()
+        self._wait_after_failures()
+        self._restarts.begin()
+        try:
+            with ExitStack() as parts:
+                self._run(config, parts)
+        finally:
+            self.notifier.close()
+        self._restarts.succeed()
+
+    def _run(self, config: Config, parts: ExitStack) -> None:
+        database = Database(models.home() / STATE_FILE)
+        controls = ServiceControls(self.board, self.gate, Reports(), recall(database))
+        self.controls = controls
+        parts.callback(Memory(database, self.hub).close)
+        measures = Measures(self.board, config)
+        parts.callback(measures.close)
+        faces = Faces(config, controls, self.hub)
+        parts.callback(faces.close)
+        parts.callback(self._say_goodbye)
+        pipeline, workers = self._load(config, parts)
+        appliance = self._make_appliance(pipeline, parts)
+        controls.attach(appliance)
+        reloader = Reloader(config, self.options.read_config, appliance, lambda new: _set_thresholds(measures, new))
+        controls.reports = Reports(measures.report, workers, faces.report, database.counters, reloader.reload)
+        parts.callback(Exporters(config, measures, appliance, controls).close)
+        self._start(appliance, parts)
+        watch = Watch(
+            Vitals(appliance, self.gate, self.board),
+            self.board,
+            self.notifier,
+            [lambda: measures.each_second(appliance.queue.waiting())],
+        )
+        watch.start()
+        parts.callback(watch.stop)
+        parts.callback(self._say_goodbye)
+        self.board.set_phase(State.IDLE)
+        self.notifier.ready()
+        _log.info("ready")
+        self._stay(appliance, reloader)
+
+    def _wait_after_failures(self) -> None:
+        wait_s = self._restarts.wait_s()
+        if wait_s:
+            _log.warning("%d starts failed in a row: waiting %.2f s", self._restarts.failures, wait_s)
+            self.notifier.extend(wait_s + EXTEND_S)
+            self.notifier.status(f"waiting {wait_s:g} s after {self._restarts.failures} failed starts")
+            self._stopping.wait(wait_s)
+
+    def _load(self, config: Config, parts: ExitStack) -> tuple[VoicePipeline, Callable[[], list[dict[str, Any]]]]:
+        """The engines, loaded and tried."""
+        self.notifier.status("loading the engines")
+        make, report = in_process, list
+        if config.workers.mode == "process":
+            rules = Rules(config.workers.standby, Deadlines(scale=config.workers.deadline_scale))
+            pool = parts.enter_context(WorkerPool(rules))
+            make, report = pool.make, pool.snapshot  # type: ignore[assignment]
+        pipeline = parts.enter_context(VoicePipeline(config, make_engine=make))
+        self._pipeline = pipeline
+        pipeline.initialize_components()
+        for note in pipeline.notes:
+            _log.warning("%s", note)
+        took_ms = self_test(pipeline.stt, pipeline.tts)
+        _log.info("self-test passed", extra={"facts": {"took_ms": round(took_ms)}})
+        return pipeline, report
+
+    def _make_appliance(self, pipeline: VoicePipeline, parts: ExitStack) -> Appliance:
+        speaker = app.open_speaker(pipeline)
+        parts.callback(speaker.close)
+        observers = Observers(
+            on_state=self.board.set_walk,
+            on_turn=self.board.add_turn,
+            on_failure=lambda error: self.hub.publish("failure", error=str(error)),
+        )
+        return Appliance(pipeline, self.gate, speaker, observers)
+
+    def _open_microphone(self) -> Microphone:
+        assert self._pipeline is not None
+        return app.open_microphone(self._pipeline)
+
+    def _start(self, appliance: Appliance, parts: ExitStack) -> None:
+        """Starts the walk and returns once sound arrives, or the microphone is certainly shut on purpose."""
+        self.notifier.status("waiting for the microphone")
+        appliance.start()
+        parts.callback(appliance.stop)
+        parts.callback(self.gate.close)
+        waited = time.monotonic() + MICROPHONE_S
+        while not self._stopping.wait(0.05):
+            _raise_failure(appliance)
+            if (self.board.ear is Ear.OPEN and appliance.capture.frames_in) or self.board.ear is Ear.CLOSED:
+                return
+            if not self.options.is_patient and (self.board.ear is Ear.LOST or time.monotonic() > waited):
+                raise Unavailable(self.gate.why_lost or "the microphone delivers nothing")
+            self.notifier.extend(EXTEND_S)
+            if self.board.ear is Ear.LOST:
+                self.notifier.status(f"no microphone: {self.gate.why_lost}")
+
+    def _stay(self, appliance: Appliance, reloader: Reloader) -> None:
+        good_at = time.monotonic() + GOOD_AFTER_S
+        while not self._stopping.wait(0.25):
+            _raise_failure(appliance)
+            if self._reload_asked.is_set():
+                self._reload_asked.clear()
+                self._reload(reloader)
+            if good_at and time.monotonic() > good_at:
+                self._restarts.succeed()
+                good_at = 0.0
+
+    def _reload(self, reloader: Reloader) -> None:
+        try:
+            reloader.reload()
+        except RtvaError as error:
+            _log.error("nothing was changed: %s", error)
+
+    def _say_goodbye(self) -> None:
+        self.notifier.stopping()
+        self.board.set_phase(State.STOPPING)
+
+
+def _set_thresholds(measures: Measures, config: Config) -> None:
+    measures.alerts.thresholds = thresholds(config)
+
+
+def _raise_failure(appliance: Appliance) -> None:
+    """What ended a thread of the walk ends the service: systemd starts it anew."""
+    if appliance.failure is not None:
+        raise appliance.failure
+    if appliance.capture.error is not None:
+        raise appliance.capture.error

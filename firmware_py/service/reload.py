@@ -1,0 +1,69 @@
+"""A changed configuration: judged whole, then applied as far as it can be live; the rest is named."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from firmware_py.app import Appliance
+from firmware_py.config import Config, describe
+
+LIVE = ("audio.output.volume", "nlp.", "response_generation.", "alerts.")
+"""Keys, or sections with a dot behind them, that take effect without a restart."""
+
+_log = logging.getLogger("rtva")
+
+
+def changed(old: Config, new: Config) -> list[str]:
+    """The keys whose values differ."""
+    return [key for key in describe() if old.value(key) != new.value(key)]
+
+
+def is_live(key: str) -> bool:
+    return any(key == name or (name.endswith(".") and key.startswith(name)) for name in LIVE)
+
+
+class Reloader:
+    """``read`` gives the configuration anew and raises ConfigError for a bad one: then nothing changes at all."""
+
+    def __init__(
+        self, config: Config, read: Callable[[], Config], appliance: Appliance, on_alerts: Callable[[Config], None]
+    ) -> None:
+        self.config = config
+        self._read, self._appliance, self._on_alerts = read, appliance, on_alerts
+
+    def reload(self) -> dict[str, Any]:
+        """What was applied and what needs a restart. Raises ConfigError."""
+        new = self._read()
+        keys = changed(self.config, new)
+        live = [key for key in keys if is_live(key)]
+        if live:
+            self._check_templates(new, live)
+            self.config = self.config.with_values({key: new.value(key) for key in live})
+            self._apply(live)
+        rest = [key for key in keys if not is_live(key)]
+        _log.info("configuration read again", extra={"facts": {"applied": live, "needs_restart": rest}})
+        return {"applied": live, "needs_restart": rest}
+
+    def _check_templates(self, new: Config, live: list[str]) -> None:
+        """Templates with a mistake are refused before anything changes: building the station reads them."""
+        if any(key.startswith("nlp.") for key in live):
+            from firmware_py.pipeline import VoicePipeline
+
+            with VoicePipeline(new) as trial:
+                _ = trial.understanding
+
+    def _apply(self, live: list[str]) -> None:
+        if any(key.startswith("alerts.") for key in live):
+            self._on_alerts(self.config)
+        if "audio.output.volume" in live:
+            self._appliance.controls.set_percent(self.config.audio.output.volume)
+        if any(key.startswith(("nlp.", "response_generation.")) for key in live):
+            self._appliance.between_turns(self._renew_stations)
+
+    def _renew_stations(self) -> None:
+        """In the turn thread: a conversation begins anew with the new templates and the new cache."""
+        pipeline = self._appliance.pipeline
+        pipeline.renew(self.config)
+        self._appliance.taker.stations = pipeline.stations

@@ -1,0 +1,160 @@
+"""The state file: SQLite with a write-ahead log and ``synchronous=FULL``, so a change that returned is on the disk.
+
+It is written when something changes and at no other time. A file that cannot be read is kept aside and a new one
+begun; a disk that cannot be written to costs durability, never the service.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from firmware_py.state.migrations import TooNew, migrate
+
+MEMORY = ":memory:"
+CHECKPOINT_PAGES = 64
+"""The log is folded into the file after this many pages (256 KiB): a small file, read quickly after a power cut."""
+
+_log = logging.getLogger("rtva.state")
+
+
+class Database:
+    """Settings (small JSON values by name) and counters. Thread-safe; each method is one transaction.
+
+    ``problem`` says in words why nothing is kept over a restart, "" while all is well. Raises nothing.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.problem = ""
+        self._lock = threading.Lock()
+        self._db = self._open()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """A setting."""
+        with self._lock:
+            row = self._db.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
+        return json.loads(row[0]) if row else default
+
+    def settings(self) -> dict[str, Any]:
+        with self._lock:
+            return {name: json.loads(value) for name, value in self._db.execute("SELECT name, value FROM settings")}
+
+    def counters(self) -> dict[str, int]:
+        with self._lock:
+            return {str(name): int(value) for name, value in self._db.execute("SELECT name, value FROM counters")}
+
+    def change(self, settings: Mapping[str, Any] | None = None, add: Mapping[str, int] | None = None) -> bool:
+        """Sets settings and adds to counters, all or none of it; True once it is on the disk.
+
+        A failure is logged and becomes :attr:`problem`; the next change that succeeds clears it.
+        """
+        try:
+            with self._transaction() as db:
+                for name, value in (settings or {}).items():
+                    db.execute("REPLACE INTO settings VALUES (?, ?)", (name, json.dumps(value)))
+                for name, value in (add or {}).items():
+                    db.execute(
+                        "INSERT INTO counters VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + ?",
+                        (name, value, value),
+                    )
+        except sqlite3.Error as error:
+            self._complain(f"the state file {self.path} cannot be written: {error}")
+            return False
+        if self.problem and self._is_on_disk():
+            self.problem = ""
+        return self._is_on_disk()
+
+    def close(self) -> None:
+        """May be called twice."""
+        with self._lock, contextlib.suppress(sqlite3.Error):
+            self._db.close()
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def _open(self) -> sqlite3.Connection:
+        if self.path is None:
+            return _connect(MEMORY)
+        try:
+            return self._open_file(self.path)
+        except (sqlite3.DatabaseError, TooNew) as error:
+            if _is_environment(error):
+                return self._without_file(error)
+            self._set_aside(error)
+        except OSError as error:
+            return self._without_file(error)
+        try:
+            return self._open_file(self.path)
+        except (sqlite3.Error, OSError) as error:
+            return self._without_file(error)
+
+    def _open_file(self, path: Path) -> sqlite3.Connection:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        db = _connect(str(path))
+        try:
+            found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if found != "ok":
+                raise sqlite3.DatabaseError(found)
+            return db
+        except BaseException:
+            db.close()
+            raise
+
+    def _set_aside(self, error: Exception) -> None:
+        assert self.path is not None
+        aside = next(p for n in range(1, 1000) if not (p := self.path.with_name(f"{self.path.name}.bad-{n}")).exists())
+        _log.error("the state file %s is not usable (%s): kept as %s, and a new one begun", self.path, error, aside)
+        for suffix in ("", "-wal", "-shm"):
+            with contextlib.suppress(OSError):
+                Path(f"{self.path}{suffix}").rename(f"{aside}{suffix}")
+
+    def _without_file(self, error: Exception) -> sqlite3.Connection:
+        self._complain(f"the state file {self.path} cannot be opened ({error}): nothing is kept over a restart")
+        return _connect(MEMORY)
+
+    def _is_on_disk(self) -> bool:
+        with self._lock:
+            row = self._db.execute("PRAGMA database_list").fetchone()
+        return bool(row[2])
+
+    def _complain(self, problem: str) -> None:
+        if problem != self.problem:
+            self.problem = problem
+            _log.error("%s", problem)
+
+
+def _connect(name: str) -> sqlite3.Connection:
+    db = sqlite3.connect(name, isolation_level=None, check_same_thread=False, timeout=5.0)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        migrate(db)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _is_environment(error: Exception) -> bool:
+    """Whether the disk is at fault and not the file: full, read-only, not to be opened, locked by another."""
+    if not isinstance(error, sqlite3.OperationalError):
+        return False
+    words = str(error)
+    return any(word in words for word in ("readonly", "unable to open", "disk is full", "disk I/O", "locked"))

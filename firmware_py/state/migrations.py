@@ -1,0 +1,38 @@
+"""The schema of the state file, one step a version. A step that has been released is never changed; add another."""
+
+from __future__ import annotations
+
+import sqlite3
+
+STEPS: tuple[tuple[str, ...], ...] = (
+    (
+        "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL CHECK (typeof(value) = 'integer'))"
+        " WITHOUT ROWID",
+    ),
+)
+"""``STEPS[n]`` leads from version n to n + 1, as SQL without transactions."""
+
+VERSION = len(STEPS)
+
+
+class TooNew(Exception):
+    """The file was written by a newer rtva."""
+
+
+def migrate(db: sqlite3.Connection) -> int:
+    """Brings the file to :data:`VERSION` in one transaction a step; returns the version it had. Raises TooNew."""
+    found = int(db.execute("PRAGMA user_version").fetchone()[0])
+    if found > VERSION:
+        raise TooNew(f"version {found} of the state file is newer than this rtva's {VERSION}")
+    for version in range(found, VERSION):
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in STEPS[version]:
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version = {version + 1}")
+            db.execute("COMMIT")
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
+    return found

@@ -1,0 +1,157 @@
+"""The one place that knows what the appliance is doing: facts come in, the state they amount to goes out."""
+
+from __future__ import annotations
+
+import enum
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from firmware_py.events import State, TurnTrace
+from firmware_py.status.hub import Hub
+
+TURNS_KEPT = 10
+ERROR_SHOWN_S = 5.0
+"""A failed turn is shown this long, unless something else happens first."""
+
+
+class Ear(enum.Enum):
+    """The capture device. ``CLOSED``: shut on purpose, and it is certain that no sample flows; ``LOST``: gone."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    LOST = "lost"
+
+
+BUSY = (State.THINKING, State.SPEAKING)
+
+
+class Board:
+    """Thread-safe; every method returns at once.
+
+    ``walk`` is the turn's own state, ``phase`` STARTING, IDLE (running) or STOPPING. :attr:`state` combines them
+    with the capture device and the alerts; a change of it is published as ``state``.
+    """
+
+    def __init__(self, hub: Hub, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
+        self.hub = hub
+        self.turns: deque[dict[str, Any]] = deque(maxlen=TURNS_KEPT)
+        self._clock_ns = clock_ns
+        self._lock = threading.RLock()
+        self._phase, self._walk = State.STARTING, State.IDLE
+        self._ear: Ear | None = None
+        self._error_ns = 0
+        self._alerts: dict[str, float] = {}
+        self._shown = State.STARTING
+        self._since_ns = clock_ns()
+
+    @property
+    def state(self) -> State:
+        return self._shown
+
+    @property
+    def ear(self) -> Ear | None:
+        """None until anything is known of the capture device."""
+        return self._ear
+
+    @property
+    def alerts(self) -> dict[str, float]:
+        """The alerts that are on, with the value that raised each."""
+        with self._lock:
+            return dict(self._alerts)
+
+    def since_s(self) -> float:
+        """Seconds that the state has been what it is."""
+        return (self._clock_ns() - self._since_ns) / 1e9
+
+    def set_phase(self, phase: State) -> None:
+        with self._lock:
+            self._phase = phase
+            self._show()
+
+    def set_walk(self, walk: State) -> None:
+        """What the turn thread reports."""
+        with self._lock:
+            self._walk = walk
+            if walk is State.ERROR:
+                self._error_ns = self._clock_ns()
+            self._show()
+
+    def set_ear(self, ear: Ear, reason: str = "") -> None:
+        """``CLOSED`` only once no sample flows any more."""
+        with self._lock:
+            if ear is not self._ear:
+                self._ear = ear
+                self.hub.publish("ear", ear=ear.value, reason=reason)
+            self._show()
+
+    def set_alert(self, name: str, value: float | None) -> None:
+        """Raises an alert with the value that did it, or with None lowers it."""
+        with self._lock:
+            if (value is not None) == (name in self._alerts):
+                return
+            if value is None:
+                del self._alerts[name]
+            else:
+                self._alerts[name] = value
+            self.hub.publish("alert", name=name, is_on=value is not None, value=value)
+            self._show()
+
+    def add_turn(self, trace: TurnTrace) -> None:
+        """A turn that is over."""
+        turn = summary(trace)
+        with self._lock:
+            self.turns.append(turn)
+        self.hub.publish("turn", **turn)
+
+    def tick(self) -> None:
+        """Lets an error fade; to be called about once a second."""
+        with self._lock:
+            if self._walk is State.ERROR and self._clock_ns() - self._error_ns > ERROR_SHOWN_S * 1e9:
+                self._walk = State.IDLE
+                self._show()
+
+    def _show(self) -> None:
+        state = self._combined()
+        if state is not self._shown:
+            previous, self._shown = self._shown, state
+            self._since_ns = self._clock_ns()
+            self.hub.publish("state", state=state.value, previous=previous.value)
+
+    def _combined(self) -> State:
+        if self._phase is State.STOPPING:
+            return State.STOPPING
+        if self._walk in BUSY:
+            return self._walk
+        if self._ear is Ear.LOST:
+            return State.NO_MICROPHONE
+        if self._phase is State.STARTING:
+            return State.STARTING
+        if self._ear is Ear.CLOSED:
+            return State.MUTED
+        if self._walk is State.IDLE and self._alerts:
+            return State.DEGRADED
+        return self._walk
+
+
+def summary(trace: TurnTrace) -> dict[str, Any]:
+    """A turn as plain values, for faces and statistics."""
+    gap, answer = trace.response_gap_ms, trace.answer_latency_ms
+    return {
+        "transcript": trace.transcript,
+        "intent": trace.intent,
+        "slots": _plain(trace.slots),
+        "score": round(trace.score, 3),
+        "reply": trace.reply,
+        "answer_ms": None if answer is None else round(answer, 1),
+        "gap_ms": None if gap is None else round(gap, 1),
+        "stages_ms": {name: round(ms, 2) for name, ms in trace.stages_ms.items()},
+        "draft_hit": trace.draft_hit,
+        "error": trace.error,
+    }
+
+
+def _plain(slots: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v if isinstance(v, (str, int, float, bool, type(None))) else str(v) for k, v in slots.items()}

@@ -1,0 +1,106 @@
+"""What a person, a button or a microcontroller may ask of the running appliance; every face speaks through this."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from firmware_py.errors import BadInput
+
+SAY_MOST = 1000
+"""Characters of one ``say``."""
+
+
+class Controls(Protocol):
+    """The appliance as its faces see it; every method returns at once. ``muted_by`` is who asked ("user", "switch")."""
+
+    def status(self) -> dict[str, Any]: ...
+    def version(self) -> str: ...
+    def say(self, text: str) -> None: ...
+    def mute(self, muted_by: str = "user") -> None: ...
+    def unmute(self, muted_by: str = "user") -> None: ...
+    def volume(self, percent: int | None = None, by: int | None = None) -> int: ...
+    def stop(self) -> None: ...
+    def reload(self) -> dict[str, Any]: ...
+
+
+Handler = Callable[[Controls, str], Mapping[str, Any]]
+
+
+def perform(controls: Controls, name: str, argument: str = "") -> dict[str, Any]:
+    """Does one command and returns its answer. Raises BadInput for an unknown or malformed one, and what it raises."""
+    handler = COMMANDS.get(name)
+    if handler is None:
+        raise BadInput(f"no command {name[:32]!r}; there are: {', '.join(COMMANDS)}")
+    return dict(handler(controls, argument.strip()))
+
+
+def _nothing(argument: str) -> None:
+    if argument:
+        raise BadInput("this command takes no argument")
+
+
+def _status(controls: Controls, argument: str) -> Mapping[str, Any]:
+    _nothing(argument)
+    return controls.status()
+
+
+def _version(controls: Controls, argument: str) -> Mapping[str, Any]:
+    _nothing(argument)
+    return {"version": controls.version()}
+
+
+def _say(controls: Controls, argument: str) -> Mapping[str, Any]:
+    if not argument:
+        raise BadInput("say what?")
+    if len(argument) > SAY_MOST:
+        raise BadInput(f"more than {SAY_MOST} characters")
+    controls.say(argument)
+    return {}
+
+
+def _mute(controls: Controls, argument: str) -> Mapping[str, Any]:
+    _nothing(argument)
+    controls.mute()
+    return {}
+
+
+def _unmute(controls: Controls, argument: str) -> Mapping[str, Any]:
+    _nothing(argument)
+    controls.unmute()
+    return {}
+
+
+def _volume(controls: Controls, argument: str) -> Mapping[str, Any]:
+    """``""`` asks, ``40`` sets, ``+10`` and ``-10`` change; percent."""
+    if not argument:
+        return {"percent": controls.volume()}
+    digits = argument[1:] if argument[0] in "+-" else argument
+    if not (digits.isascii() and digits.isdigit() and int(digits[:4]) <= 100):
+        raise BadInput(f"volume {argument[:16]!r}: allowed: 0 to 100, or +N or -N")
+    if argument[0] in "+-":
+        return {"percent": controls.volume(by=int(argument))}
+    return {"percent": controls.volume(int(argument))}
+
+
+def _stop(controls: Controls, argument: str) -> Mapping[str, Any]:
+    _nothing(argument)
+    controls.stop()
+    return {}
+
+
+def _reload(controls: Controls, argument: str) -> Mapping[str, Any]:
+    _nothing(argument)
+    return controls.reload()
+
+
+COMMANDS: dict[str, Handler] = {
+    "status": _status,
+    "say": _say,
+    "mute": _mute,
+    "unmute": _unmute,
+    "volume": _volume,
+    "stop": _stop,
+    "reload": _reload,
+    "version": _version,
+}

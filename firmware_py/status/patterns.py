@@ -1,0 +1,46 @@
+"""What a light shows for each state: a rhythm for one LED, a colour and the same rhythm for three."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from firmware_py.events import State
+
+Colour = tuple[bool, bool, bool]
+RED, GREEN, BLUE = (True, False, False), (False, True, False), (False, False, True)
+YELLOW, CYAN, MAGENTA, WHITE = (True, True, False), (False, True, True), (True, False, True), (True, True, True)
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """``rhythm_ms``: on, off, on, off ... over again; a single number is a steady light, an empty rhythm darkness."""
+
+    colour: Colour
+    rhythm_ms: tuple[int, ...] = ()
+
+    def at(self, ms: int) -> tuple[bool, int | None]:
+        """Whether it is lit ``ms`` after it began, and in how many ms that changes (None: never)."""
+        if len(self.rhythm_ms) < 2:
+            return bool(self.rhythm_ms), None
+        ms %= sum(self.rhythm_ms)
+        for index, length in enumerate(self.rhythm_ms):
+            if ms < length:
+                return index % 2 == 0, length - ms
+            ms -= length
+        raise AssertionError("the rhythm is longer than its sum")
+
+
+STEADY = (1,)
+
+PATTERNS: dict[State, Pattern] = {
+    State.STARTING: Pattern(WHITE, (500, 500)),
+    State.IDLE: Pattern(GREEN, (40, 3960)),
+    State.LISTENING: Pattern(GREEN, STEADY),
+    State.THINKING: Pattern(BLUE, (100, 100)),
+    State.SPEAKING: Pattern(CYAN, (400, 100)),
+    State.MUTED: Pattern(RED, STEADY),
+    State.NO_MICROPHONE: Pattern(RED, (100, 100, 100, 700)),
+    State.ERROR: Pattern(RED, (100, 100, 100, 100, 100, 500)),
+    State.DEGRADED: Pattern(YELLOW, (200, 1800)),
+    State.STOPPING: Pattern(WHITE, (100, 900)),
+}
