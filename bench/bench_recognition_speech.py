@@ -13,7 +13,7 @@ import random
 import shutil
 import subprocess
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ import soundfile
 import soxr
 
 RATE_HZ = 16_000
+Speak = Callable[[str, float, float], tuple[np.ndarray, int]]
 ESPEAK_VOICES = (
     "en-us", "en-us+f2", "en-us+m3", "en-us+f4", "en-gb", "en-gb+f3", "en-gb+m7", "en-gb-scotland", "en-gb-x-rp",
     "en-gb-x-gbclan", "en-029", "en-gb-x-gbcwmd", "en-us+croak", "en-gb+f5",
@@ -114,10 +115,10 @@ def _few(rng: random.Random, count: int, *parts: tuple[str, ...] | list[str]) ->
     return rng.sample(list(itertools.product(*parts)), count)
 
 
-def make(folder: Path, piper: object | None = None, *, piper_share: float = 0.25) -> list[dict[str, str]]:
+def make(folder: Path, speak: Speak | None = None, *, piper_share: float = 0.25) -> list[dict[str, str]]:
     """Speaks every sentence that is not in ``folder`` yet; returns the index.
 
-    ``piper`` is a loaded ``firmware_py.tts.piper.Piper``-like callable ``(text, length, noise) -> int16, rate``.
+    ``speak`` (:func:`piper`) says a ``piper_share`` of them, espeak-ng the rest.
     """
     if shutil.which("espeak-ng") is None:
         raise SystemExit("espeak-ng is not installed (apt-get install espeak-ng)")
@@ -125,19 +126,34 @@ def make(folder: Path, piper: object | None = None, *, piper_share: float = 0.25
     rng = random.Random(7)
     index = []
     for number, (text, kind) in enumerate(sentences()):
-        by_piper = rng.random() < piper_share and piper is not None
+        by_piper = rng.random() < piper_share and speak is not None
         voice = "piper" if by_piper else ESPEAK_VOICES[number % len(ESPEAK_VOICES)]
         speed, pitch = rng.choice((140, 160, 175, 190)), rng.choice((35, 50, 65))
         name = f"{number:04d}.wav"
         if not (folder / name).exists():
             if by_piper:
-                audio, rate = piper(text, rng.choice(PIPER_LENGTHS), rng.choice(PIPER_NOISES))  # type: ignore[operator]
+                audio, rate = speak(text, rng.choice(PIPER_LENGTHS), rng.choice(PIPER_NOISES))
             else:
                 audio, rate = espeak(text, voice, speed, pitch)
             write(folder / name, audio, rate)
         index.append({"name": name, "text": text, "kind": kind, "voice": voice})
     (folder / "index.json").write_text(json.dumps(index, indent=1))
     return index
+
+
+def piper(voice: Path) -> Speak:
+    """Speaks with a Piper voice: text, length scale, noise scale to int16 samples and their rate."""
+    from piper import PiperVoice, SynthesisConfig
+
+    loaded = PiperVoice.load(str(voice))
+
+    def speak(text: str, length: float, noise: float) -> tuple[np.ndarray, int]:
+        settings = SynthesisConfig(length_scale=length, noise_scale=noise)
+        return np.concatenate(
+            [c.audio_int16_array for c in loaded.synthesize(text, settings)]
+        ), loaded.config.sample_rate
+
+    return speak
 
 
 def espeak(text: str, voice: str, speed: int = 165, pitch: int = 50) -> tuple[np.ndarray, int]:

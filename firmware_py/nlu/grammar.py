@@ -19,16 +19,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firmware_py._grammar import fold
+from firmware_py.errors import ConfigError
 from firmware_py.nlu.grammar_spelling import Spelling
 from firmware_py.nlu.graph import Graph, Slot
 from firmware_py.nlu.hassil import HassilUnderstanding
-from firmware_py.nlu.templates import ListDef
+from firmware_py.nlu.templates import ListDef, NumberRange
 from firmware_py.nlu.values import Values
+from firmware_py.nlu.yaml_nodes import TemplateError
 
 ANY, EPSILON = 256, 257
 """Symbols of ``rtva_grammar.h``: any byte but a space, and nothing."""
 MAX_STATES = 2_000_000
 MAX_NUMBERS = 20_000
+"""A longer range is any number words and digits; understanding then says whether the number is in it."""
+DIGITS = "0-9"
 OPEN, CLOSE = -2, -3
 _SPACE = 32
 
@@ -66,15 +70,22 @@ def compile_understanding(
 ) -> Grammar:
     """The automaton of everything that ``understanding`` matches to the letter in ``language`` (its first).
 
-    ``hints`` are the user's own: normal words -> other ways a recogniser may write them.
+    ``hints`` are the user's own: normal words -> other ways a recogniser may write them. Raises ConfigError, with
+    file and line, for templates that grow too large.
     """
     code = language or understanding.languages[0]
     builder = Builder(Spelling(code, hints or {}))
-    for engine in understanding._engines:
-        if engine.language == code:
-            for graph in engine._matcher.graphs:
+    try:
+        for engine in understanding._engines:
+            for graph in engine._matcher.graphs if engine.language == code else ():
                 builder.add(graph, engine._matcher.values)
+    except TemplateError as mistake:
+        raise ConfigError(f"{mistake.path}:{mistake.line}: {mistake.what}") from None
     return builder.finish(code, understanding.intents)
+
+
+def _count(numbers: NumberRange) -> int:
+    return (numbers.last - numbers.first) // numbers.step + 1
 
 
 def pack(values: NDArray[Any]) -> str:
@@ -110,7 +121,7 @@ class _Arcs:
         """One or more of ``words``, in any order."""
         inner = self.state()
         for word in words:
-            self.arcs[start].append((word, inner))
+            self.arcs[start] += [(word, inner), (word, end)]
             self.arcs[inner] += [(word, inner), (word, end)]
 
 
@@ -142,7 +153,9 @@ class Builder:
         for state, leaving in enumerate(arcs):
             for label, to in leaving:
                 if label is None:
-                    self._open_text(states[state], states[to])
+                    self._open_text(states[state], states[to], (ANY,))
+                elif label == DIGITS:
+                    self._open_text(states[state], states[to], range(ord("0"), ord("9") + 1))
                 else:
                     self._word(label, label, states[state], states[to])
                     for said, written, end in self.spelling.rewrites(arcs, label, to):
@@ -182,8 +195,8 @@ class Builder:
         return out.arcs
 
     def _slot(self, out: _Arcs, source: ListDef, values: Values, start: int, end: int) -> None:
-        if source.reads is not None:
-            out.loop(start, end, self.spelling.reader_words)
+        if source.reads is not None or (source.numbers and _count(source.numbers) > MAX_NUMBERS):
+            out.loop(start, end, (*self.spelling.reader_words, DIGITS))
         elif source.is_wildcard:
             out.arcs[start].append((None, end))
         elif source.numbers is None:
@@ -196,11 +209,6 @@ class Builder:
     def _range(self, source: ListDef) -> list[list[str]]:
         numbers = source.numbers
         assert numbers is not None
-        count = (numbers.last - numbers.first) // numbers.step + 1
-        if count > MAX_NUMBERS:
-            raise source.where.mistake(
-                f"list {{{source.name}}}: {count} numbers; at most {MAX_NUMBERS} can be recognised"
-            )
         whole = range(numbers.first, numbers.last + 1, numbers.step)
         said = [w for n in whole for w in self.spelling.number(n)]
         if numbers.fractions:
@@ -231,13 +239,16 @@ class Builder:
         self._target.extend(range(base + 1, base + len(letters)))
         self._target.append(end)
 
-    def _open_text(self, start: int, end: int) -> None:
+    def _open_text(self, start: int, end: int, symbols: Sequence[int]) -> None:
+        """Words of any of ``symbols``; for digits one word."""
         entry, gap, letter, leave = self._new(), self._new(), self._new(), self._new()
         self._say[entry], self._say[leave] = OPEN, CLOSE
         self._edge(start, EPSILON, entry)
         self._edge(entry, _SPACE, gap)
-        self._edge(gap, ANY, letter)
-        self._edge(letter, ANY, letter)
-        self._edge(letter, _SPACE, gap)
+        for symbol in symbols:
+            self._edge(gap, symbol, letter)
+            self._edge(letter, symbol, letter)
+        if len(symbols) == 1:
+            self._edge(letter, _SPACE, gap)
         self._edge(letter, EPSILON, leave)
         self._edge(leave, EPSILON, end)

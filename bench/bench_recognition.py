@@ -1,0 +1,147 @@
+"""Speech to intent: guided and open recognition of the recorded orders, near and far, in noise; and other speech.
+
+    .venv/bin/python bench/bench_recognition.py [--models tiny.en base] [--every N] [--seconds S] [--out NAME]
+
+Orders: ``$RTVA_RECORDINGS/coffee`` (default ``../shared/speech``). Noise is mixed as the published benchmark does.
+Other speech is synthesised (:mod:`bench_recognition_speech`), kept in ``build/other-speech``. Both engines hear every
+utterance one after the other, in changing order, so that a busy machine slows both. The operating point was
+fitted on the files whose name hashes even; ``held out`` are the others. ``--every`` takes each N-th file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import bench_recognition_report as report
+import bench_recognition_rooms as rooms
+import bench_recognition_speech as speech
+import numpy as np
+
+from firmware_py import models
+from firmware_py.nlu.grammar import compile_understanding
+from firmware_py.nlu.hassil import HassilUnderstanding
+from firmware_py.stt.whisper_cpp import WhisperCpp
+
+HERE = Path(__file__).resolve().parent
+RECORDINGS = Path(os.environ.get("RTVA_RECORDINGS", HERE.parents[1] / "shared" / "speech"))
+CONDITIONS = ("clean", "24", "21", "18", "15", "12", "9", "6", "far")
+
+
+class Engines:
+    """The guided and the open recogniser of one model, and what reads slots from the open one's text."""
+
+    def __init__(self, model: str, threads: int) -> None:
+        weights = models.resolve_stt(model, "int8")
+        self.understanding = HassilUnderstanding([RECORDINGS / "coffee" / "intents.yaml"], builtin=False)
+        guidance = {"grammar": compile_understanding(self.understanding).data()}
+        language = weights.language or "en"
+        self.guided = WhisperCpp(weights.path, threads=threads, language=language, guidance=guidance)
+        self.open = WhisperCpp(weights.path, threads=threads, language=language)
+        self.guided.warm()
+        self.open.warm()
+
+    def hear(self, audio: np.ndarray, turn: int) -> dict[str, Any]:
+        """Both engines' readings and times; which goes first changes with ``turn``."""
+        row: dict[str, Any] = {}
+        for name in ("guided", "open") if turn % 2 else ("open", "guided"):
+            engine = self.guided if name == "guided" else self.open
+            started = time.perf_counter()
+            heard = engine.transcribe(audio)
+            taken = time.perf_counter() - started
+            understood = self.understanding.understand(heard.text)
+            is_accepted = understood.intent is not None and (name == "open" or heard.is_guided)
+            row[name] = {
+                "ms": round(1e3 * taken, 1),
+                "text": heard.text,
+                "intent": understood.intent if is_accepted else None,
+                "slots": dict(understood.slots) if is_accepted else {},
+                "score": round(heard.score, 4),
+                "is_retry": "retry" in heard.guards,
+            }
+        return row
+
+
+def orders(every: int) -> Iterator[tuple[str, str, np.ndarray, dict[str, Any]]]:
+    """``(condition, file, samples, label)``, each file in all conditions before the next."""
+    labels = json.loads((RECORDINGS / "coffee" / "labels.json").read_text())
+    noise = speech.load(RECORDINGS / "noise" / "kitchen-first-minute.flac").astype(np.float64)
+    talk = speech.load(RECORDINGS / "jfk.wav").astype(np.float64)
+    names = sorted(labels)
+    for name in names[::every]:
+        clean = speech.load(RECORDINGS / "coffee" / name).astype(np.float64)
+        for condition in CONDITIONS:
+            rng = np.random.default_rng([names.index(name), CONDITIONS.index(condition)])
+            heard = clean
+            if condition == "far":
+                heard = rooms.far(clean, talk, rng)
+            elif condition != "clean":
+                heard = rooms.mix(clean, noise, float(condition), rng)
+            yield condition, name, heard.astype(np.float32), labels[name]
+
+
+def others(every: int, voice: Path | None) -> Iterator[tuple[str, str, np.ndarray]]:
+    """``(kind, what is said, samples)`` of everything that is not an order."""
+    folder = HERE.parent / "build" / "other-speech"
+    for entry in speech.make(folder, speech.piper(voice) if voice else None)[::every]:
+        yield entry["kind"], entry["text"], speech.load(folder / entry["name"])
+    for name in ("jfk.wav", *(f"commands/{p.name}" for p in sorted((RECORDINGS / "commands").glob("*.wav")))):
+        samples = speech.load(RECORDINGS / name)
+        yield "person", name, samples if samples.ndim == 1 else samples.mean(axis=1)
+    noise = speech.load(RECORDINGS / "noise" / "kitchen-first-minute.flac")
+    for kind, samples in list(speech.noises(noise))[::every]:
+        yield "noise", kind, samples
+
+
+def is_held_out(name: str) -> bool:
+    """Whether a file was left out when the operating point was fitted."""
+    return int(hashlib.md5(name.encode()).hexdigest(), 16) % 2 == 1
+
+
+def run(model: str, args: argparse.Namespace) -> dict[str, Any]:
+    """All rows of one model; stops early, between files, when ``--seconds`` are over."""
+    engines = Engines(model, args.threads)
+    stop = time.monotonic() + args.seconds
+    rows: list[dict[str, Any]] = []
+    for turn, (condition, name, audio, label) in enumerate(orders(args.every)):
+        if condition == "clean" and time.monotonic() > stop:
+            break
+        row = engines.hear(audio, turn)
+        rows.append({"condition": condition, "file": name, "held_out": is_held_out(name), "label": label, **row})
+    voice = models.resolve_voice("en_US-joe-medium").onnx if args.piper else None
+    other: list[dict[str, Any]] = []
+    for turn, (kind, text, audio) in enumerate(others(args.every_other, voice)):
+        if time.monotonic() > stop + args.seconds:
+            break
+        other.append({"kind": kind, "said": text, **engines.hear(audio, turn)})
+    return {"model": model, "orders": rows, "other": other}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", nargs="+", default=["tiny.en", "base"])
+    parser.add_argument("--every", type=int, default=1, help="each N-th order")
+    parser.add_argument("--every-other", type=int, default=1, help="each N-th piece of other speech")
+    parser.add_argument("--seconds", type=float, default=1e9, help="a model's time for orders, and again for others")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--piper", action="store_true", help="speak a quarter of the other speech with Piper")
+    parser.add_argument("--out", type=Path, default=HERE / "results" / "recognition")
+    args = parser.parse_args()
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    results = [run(model, args) for model in args.models]
+    text = "\n\n".join(report.table(result) for result in results)
+    print(text)
+    args.out.with_suffix(".md").write_text(text + "\n")
+    args.out.with_suffix(".svg").write_text(report.plot(results))
+    summary = [{"model": r["model"], **report.summary(r)} for r in results]
+    args.out.with_suffix(".json").write_text(json.dumps(summary, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
