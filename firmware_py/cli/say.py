@@ -70,11 +70,19 @@ def run(args: argparse.Namespace) -> int:
         config = config.with_values({"tts.voice": args.voice})
     with VoicePipeline(config) as pipeline:
         tts = pipeline.tts
-        common.note(pipeline.notes)
+        common.note([*pipeline.notes, *cut_short(args.text)])
         speech = Timed(cached(tts, config.tts.voice) if args.cache else tts, args.text)
         deliver(speech, tts.rate_hz, args)
         report(speech, tts.rate_hz, pipeline.load_ms["tts"], args)
     return 0
+
+
+def cut_short(text: str) -> list[str]:
+    """What to tell about a text that is longer than an answer may be."""
+    from firmware_py.tts.sentences import DEFAULT_LIMITS
+
+    limit = DEFAULT_LIMITS.max_chars
+    return [f"say: only the first {limit} of {len(text)} characters are said"] if len(text) > limit else []
 
 
 def cached(tts: TextToSpeech, voice: str) -> TextToSpeech:

@@ -38,7 +38,7 @@ class Pace:
         spare_ms = LOAD * self.frame_ms - self.per_frame_ms
         if spare_ms <= 0:
             return total
-        return self._fit(max(FIRST_FRAMES, math.ceil(self.fixed_ms / spare_ms)), total)
+        return self._fit(max(FIRST_FRAMES, math.ceil(min(total, self.fixed_ms / spare_ms))), total)
 
     def following(self, previous: int, ahead_ms: float, left: int) -> int:
         """Frames of the next chunk when ``ahead_ms`` of sound wait to be played; 0 when none are ``left``.
@@ -52,7 +52,7 @@ class Pace:
         return self._fit(max(FIRST_FRAMES, int(longer), int(as_long)), left)
 
     def _within(self, ms: float) -> float:
-        return (ms - self.fixed_ms) / self.per_frame_ms if self.per_frame_ms else math.inf
+        return max(0.0, (ms - self.fixed_ms) / self.per_frame_ms) if self.per_frame_ms else math.inf
 
     @staticmethod
     def _fit(frames: int, left: int) -> int:

@@ -26,7 +26,7 @@ def session_options(num_threads: int = 0) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = num_threads or max(1, (os.cpu_count() or 1) // 2)
+    options.intra_op_num_threads = num_threads or max(1, len(os.sched_getaffinity(0)) // 2)
     options.inter_op_num_threads = 1
     options.enable_mem_pattern = False
     options.log_severity_level = 4
