@@ -16,6 +16,7 @@ from firmware_py.cli import common, control
 from firmware_py.errors import BadInput, UsageError
 from firmware_py.events import Pcm16
 from firmware_py.ports import TextToSpeech
+from firmware_py.settings.schema import Tts
 
 STDOUT_NAMES = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 
@@ -71,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     with VoicePipeline(config) as pipeline:
         tts = pipeline.tts
         common.note([*pipeline.notes, *cut_short(args.text)])
-        speech = Timed(cached(tts, config.tts.voice) if args.cache else tts, args.text)
+        speech = Timed(cached(tts, config.tts) if args.cache else tts, args.text)
         deliver(speech, tts.rate_hz, args)
         report(speech, tts.rate_hz, pipeline.load_ms["tts"], args)
     return 0
@@ -85,12 +86,16 @@ def cut_short(text: str) -> list[str]:
     return [f"say: only the first {limit} of {len(text)} characters are said"] if len(text) > limit else []
 
 
-def cached(tts: TextToSpeech, voice: str) -> TextToSpeech:
-    """The engine behind the cache of rendered speech in the weights' home."""
+def cached(tts: TextToSpeech, config: Tts) -> TextToSpeech:
+    """The engine behind the cache of rendered speech in the home; another voice file is another key."""
     from firmware_py import models
-    from firmware_py.tts.cache import CachedSpeech
+    from firmware_py.tts.cache import CachedSpeech, CacheSettings
 
-    return CachedSpeech(tts, models.home() / "cache" / "speech", key=voice)
+    onnx = models.resolve_voice(config.voice).onnx
+    state = onnx.stat()
+    key = f"{onnx.name} {state.st_size} {state.st_mtime_ns}"
+    settings = CacheSettings(sentence_splitting=config.sentence_splitting)
+    return CachedSpeech(tts, models.home() / "cache" / "speech", key=key, settings=settings)
 
 
 def deliver(speech: Timed, rate_hz: int, args: argparse.Namespace) -> None:
