@@ -23,6 +23,7 @@ from firmware_py.errors import ConfigError
 from firmware_py.nlu.grammar_spelling import Spelling
 from firmware_py.nlu.graph import Graph, Slot
 from firmware_py.nlu.hassil import HassilUnderstanding
+from firmware_py.nlu.readers import arithmetic
 from firmware_py.nlu.templates import ListDef, NumberRange
 from firmware_py.nlu.values import Values
 from firmware_py.nlu.yaml_nodes import TemplateError
@@ -32,7 +33,7 @@ ANY, EPSILON = 256, 257
 MAX_STATES = 2_000_000
 MAX_NUMBERS = 20_000
 """A longer range is any number words and digits; understanding then says whether the number is in it."""
-DIGITS = "0-9"
+DIGITS, NOTHING = "0-9", ""
 OPEN, CLOSE = -2, -3
 _SPACE = 32
 
@@ -117,6 +118,28 @@ class _Arcs:
             if known.setdefault((at, "\0" + words[-1]), end) == end and (words[-1], end) not in self.arcs[at][-1:]:
                 self.arcs[at].append((words[-1], end))
 
+    def phrase(self, start: int, end: int, words: Sequence[str]) -> None:
+        """One way to say something."""
+        self.tree(start, end, [words])
+
+    def formula(self, start: int, end: int, numbers: Sequence[Sequence[str]]) -> None:
+        """What ``readers.arithmetic`` reads, and a little more: number (operation number)+, or a prefix and such."""
+        first, operand, last = self.state(), self.state(), self.state()
+        for source, to in ((start, first), (operand, last)):
+            self.tree(source, to, numbers)
+            self.arcs[source].append((DIGITS, to))
+        for words in (*arithmetic._INFIX, ("percent", "of")):
+            self.phrase(first, operand, words)
+            self.phrase(last, operand, words)
+        for words in (*arithmetic._ROOTS, *arithmetic._PARTS):
+            self.phrase(start, operand, ("the", *words))
+            self.phrase(start, operand, words)
+            self.phrase(operand, operand, words)
+        for words in arithmetic._POSTFIX:
+            self.phrase(first, last, words)
+            self.phrase(last, last, words)
+        self.arcs[last].append((NOTHING, end))
+
     def loop(self, start: int, end: int, words: Sequence[str]) -> None:
         """One or more of ``words``, in any order."""
         inner = self.state()
@@ -154,6 +177,8 @@ class Builder:
             for label, to in leaving:
                 if label is None:
                     self._open_text(states[state], states[to], (ANY,))
+                elif label == NOTHING:
+                    self._edge(states[state], EPSILON, states[to])
                 elif label == DIGITS:
                     self._open_text(states[state], states[to], range(ord("0"), ord("9") + 1))
                 else:
@@ -195,7 +220,9 @@ class Builder:
         return out.arcs
 
     def _slot(self, out: _Arcs, source: ListDef, values: Values, start: int, end: int) -> None:
-        if source.reads is not None or (source.numbers and _count(source.numbers) > MAX_NUMBERS):
+        if source.reads == "arithmetic" and self.spelling.language.startswith("en"):
+            out.formula(start, end, self.spelling.numbers)
+        elif source.reads is not None or (source.numbers and _count(source.numbers) > MAX_NUMBERS):
             out.loop(start, end, (*self.spelling.reader_words, DIGITS))
         elif source.is_wildcard:
             out.arcs[start].append((None, end))

@@ -48,6 +48,11 @@ class Spelling:
         small = [w for n in range(MOST_NUMBER + 1) for w in self._numbers[n]]
         self.reader_words = tuple(dict.fromkeys([*small, *(_READER_WORDS if language.startswith("en") else ())]))
 
+    @property
+    def numbers(self) -> list[list[str]]:
+        """The small whole numbers, in normal words."""
+        return list(self._numbers.values())
+
     def number(self, number: int) -> list[list[str]]:
         """The ways to say a whole number, in normal words."""
         said = self._numbers.get(number) or normal_words(str(abs(number)), self.language)
