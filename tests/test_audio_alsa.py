@@ -335,7 +335,7 @@ def test_a_speaker_that_goes_says_so(card: Card, fault: str, words: str) -> None
 
 
 @pytest.mark.parametrize("direction", ["capture", "playback"])
-@pytest.mark.parametrize("name", ["hw:7", "plughw:CARD=Nothing,DEV=0", "nonsense", "", "{"])
+@pytest.mark.parametrize("name", ["hw:7", "plughw:CARD=Nothing,DEV=0", "nonsense", "", "{", "a\0b"])
 def test_an_absent_device_is_one_line_that_lists_those_that_exist(card: Card, direction: str, name: str) -> None:
     kind, code, message = card.run(refused, direction, name)
     assert (kind, code) == ("Unavailable", 69)
@@ -351,6 +351,18 @@ def test_a_busy_device_is_said_to_be_busy(card: Card, direction: str) -> None:
     kind, code, message = card.run(refused, direction, "lab", faults="EBUSY@open")
     assert (kind, code) == ("Unavailable", 69)
     assert message == f"ALSA {direction} device 'lab' is in use by another program; close that one first"
+
+
+def test_a_device_that_may_not_be_opened_says_what_to_do(card: Card) -> None:
+    kind, _, message = card.run(refused, "capture", "lab", faults="EACCES@open")
+    assert kind == "Unavailable"
+    assert message == "ALSA capture device 'lab' may not be opened; add this user to the group 'audio'"
+
+
+def test_a_device_that_goes_between_its_name_and_its_opening_is_absent(card: Card) -> None:
+    kind, _, message = card.run(refused, "playback", "lab", faults="ENODEV@open")
+    assert kind == "Unavailable"
+    assert message.startswith("no ALSA playback device 'lab' (No such device)")
 
 
 def test_a_format_that_nobody_speaks_is_refused(card: Card) -> None:

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import ctypes
 import select
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -53,23 +55,23 @@ class AlsaDevice:
         self.xruns = 0
         self._alsa = library()
         self._clock = clock
-        self._pcm, info = self._negotiate(wanted)
+        with self._losing():
+            self._pcm, info = self._negotiate(wanted)
         self.rate_hz, self.channels = int(info["rate"]), int(info["channels"])
         self.sample_format = str(info["format_name"])
         self.period_frames, self.buffer_frames = int(info["period_size"]), int(info["buffer_size"])
         self.frame_bytes = BYTES[self.sample_format] * self.channels
         self.stall_s = START_S
-        self._poll = self._make_poll()
+        with self._losing():
+            self._poll = self._make_poll()
 
     def read(self) -> bytes:
         """Whatever frames are there, at most a period; b"" when there are none yet; None is never returned.
 
         After an overrun ``xruns`` has grown and the stream begins anew with the next read.
         """
-        try:
+        with self._losing():
             count, data = self._pcm.read()
-        except self._alsa.ALSAAudioError as error:
-            raise self._lost(error) from error
         if count < 0:
             self.xruns += 1
             return b""
@@ -81,10 +83,8 @@ class AlsaDevice:
         """Blocks until every frame is accepted; after an underrun it goes on with the same frame."""
         view, last_ns, was_ready = memoryview(data), self._clock.now_ns(), False
         while view:
-            try:
+            with self._losing():
                 count = self._pcm.write(view)
-            except self._alsa.ALSAAudioError as error:
-                raise self._lost(error) from error
             if count > 0:
                 self._has_moved()
                 view, last_ns = view[count * self.frame_bytes :], self._clock.now_ns()
@@ -99,7 +99,8 @@ class AlsaDevice:
         """Whether the device called itself ready for a period within the time of two."""
         events = self._poll.poll(max(1, 2000 * self.period_frames // self.rate_hz))
         # The plugin must be asked: it consumes its wake-up there.
-        return bool(events) and bool(self._pcm.polldescriptors_revents(events))
+        with self._losing():
+            return bool(events) and bool(self._pcm.polldescriptors_revents(events))
 
     def pause(self) -> None:
         """For a plugin that calls itself ready and is not: without a pause that is a busy loop."""
@@ -122,20 +123,15 @@ class AlsaDevice:
 
     def drop(self) -> None:
         """Forgets what is queued; the next write or read begins anew."""
-        try:
+        with self._losing():
             self._pcm.drop()
-        except self._alsa.ALSAAudioError as error:
-            raise self._lost(error) from error
 
     def drain(self) -> None:
         """Waits until everything is played."""
         left_s = self.queued_frames() / self.rate_hz
         deadline_ns = self._clock.now_ns() + int((left_s + self.stall_s) * SECOND_NS)
-        try:
+        with self._losing(), self._draining():
             self._pcm.drain()
-        except self._alsa.ALSAAudioError as error:
-            if "temporarily unavailable" not in str(error):
-                raise self._lost(error) from error
         while self._pcm.state() in (self._alsa.PCM_STATE_DRAINING, self._alsa.PCM_STATE_RUNNING):
             if self._clock.now_ns() > deadline_ns:
                 self.drop()
@@ -179,7 +175,7 @@ class AlsaDevice:
                 periodsize=wanted.period_frames,
                 periods=wanted.periods,
             )
-        except alsa.ALSAAudioError as error:
+        except (alsa.ALSAAudioError, ValueError) as error:
             raise unavailable(self.direction, self.name, error) from error
 
     def _make_poll(self) -> select.poll:
@@ -191,8 +187,21 @@ class AlsaDevice:
     def _has_moved(self) -> None:
         self.stall_s = max(STALL_S[self.direction], 3 * self.period_frames / self.rate_hz)
 
-    def _lost(self, error: Exception) -> DeviceLost:
-        return DeviceLost(f"ALSA {self.direction} device {self.name!r} is lost: {_reason(error)}")
+    @contextmanager
+    def _losing(self) -> Iterator[None]:
+        """An error of alsa-lib on an open device: it has gone, was suspended, or its driver gave up."""
+        try:
+            yield
+        except self._alsa.ALSAAudioError as error:
+            raise DeviceLost(f"ALSA {self.direction} device {self.name!r} is lost: {_reason(error)}") from error
+
+    @contextmanager
+    def _draining(self) -> Iterator[None]:
+        try:
+            yield
+        except self._alsa.ALSAAudioError as error:
+            if "temporarily unavailable" not in str(error):
+                raise
 
 
 def library() -> Any:
@@ -247,8 +256,11 @@ def unavailable(direction: Direction, name: str, error: Exception) -> Unavailabl
     reason = _reason(error)
     if "busy" in reason.lower():
         return Unavailable(f"ALSA {direction} device {name!r} is in use by another program; close that one first")
+    if "permission" in reason.lower():
+        return Unavailable(f"ALSA {direction} device {name!r} may not be opened; add this user to the group 'audio'")
     others = [other for other in devices(direction) if other != name]
-    there = f"there are: {', '.join(others)}; choose one as {KEY[direction]}" if others else "and there is no other"
+    there = "there are" if any(":" in other for other in others) else "this machine shows no sound card, only"
+    there = f"{there}: {', '.join(others)}; choose one as {KEY[direction]}" if others else "and there is no other"
     return Unavailable(f"no ALSA {direction} device {name!r} ({reason}); {there}")
 
 

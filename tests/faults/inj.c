@@ -3,8 +3,8 @@
  *
  * RTVA_HW      words: paced, rate=48000, channels=2, format=S32_LE, ppm=200 (the device's clock is that much fast)
  * RTVA_FAULTS  N:NAME, separated by commas, keyed on the Nth read or write of the process, from 1:
- *              EPIPE ESTRPIPE EIO once; ENODEV for ever; STALL delivers nothing for ever; ENODEV@open and EBUSY@open
- *              refuse snd_pcm_open (without N)
+ *              EPIPE ESTRPIPE EIO once; ENODEV for ever; STALL delivers nothing for ever; ENODEV@open, EBUSY@open and
+ *              EACCES@open refuse snd_pcm_open (without N)
  * One PCM a direction; non-blocking callers only when paced. */
 #define _GNU_SOURCE
 #include <alsa/asoundlib.h>
@@ -118,6 +118,7 @@ int snd_pcm_open(snd_pcm_t **pcm, const char *name, snd_pcm_stream_t stream, int
     const char *faults = getenv("RTVA_FAULTS");
     if (faults && strstr(faults, "EBUSY@open")) return -EBUSY;
     if (faults && strstr(faults, "ENODEV@open")) return -ENODEV;
+    if (faults && strstr(faults, "EACCES@open")) return -EACCES;
     int rc = real(pcm, name, stream, mode);
     if (rc >= 0) {
         device *d = &devices[stream == SND_PCM_STREAM_CAPTURE];
