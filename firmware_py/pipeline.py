@@ -113,9 +113,14 @@ class VoicePipeline:
         """A fresh detector; each stream needs its own."""
         vad = self.config.vad
         arguments: dict[str, Any] = {"aggressiveness": vad.aggressiveness}
-        if vad.engine == "silero":
-            arguments["model"] = models.resolve_vad("silero")
-        return cast(Vad, in_process("vad", vad.engine, arguments))
+        engine: str = vad.engine
+        if engine == "silero":
+            try:
+                arguments["model"] = models.resolve_vad("silero")
+            except Unavailable as missing:
+                self._note(f"vad.engine silero: {missing}; using webrtc")
+                engine = "webrtc"
+        return cast(Vad, in_process("vad", engine, arguments))
 
     def listen_settings(self) -> ListenSettings:
         """The endpointer's knobs."""

@@ -8,7 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from firmware_py.settings.schema import Section, Settings
+from firmware_py.settings.base import Section
+from firmware_py.settings.schema import Settings
 
 
 @dataclass(frozen=True)

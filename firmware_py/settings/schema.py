@@ -11,8 +11,11 @@ import itertools
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import BeforeValidator, ValidationInfo, model_validator
 from typing_extensions import Self
+
+from firmware_py.settings.base import Section, anchored, file_paths, knob
+from firmware_py.settings.faces import Alerts, Metrics, Status
 
 WHISPER_SIZES = ("tiny", "base", "small", "medium")
 MODEL_NAMES = tuple(name for size in WHISPER_SIZES for name in (f"{size}.en", size))
@@ -23,41 +26,6 @@ WakeName = Literal["okay_nabu", "hey_jarvis", "hey_mycroft", "alexa"]
 WAKE_WORDS: tuple[str, ...] = get_args(WakeName)
 
 SYSTEM_INTENTS = Path("/etc/rtva/intents")
-
-
-def knob(default: Any, text: str, *, guide: str = "", planned: bool = False, allowed: str = "", **bounds: Any) -> Any:
-    """A field: its meaning, the guide's section (empty when the key is ours), its bounds.
-
-    ``allowed`` replaces the words that are otherwise made from the type and the bounds.
-    """
-    extra: dict[str, Any] = {"guide": guide, "planned": planned, "allowed": allowed}
-    return Field(default, description=text, json_schema_extra=extra, **bounds)
-
-
-def anchored(text: str, info: ValidationInfo) -> str:
-    """A path as written, a relative one taken from the folder of the file that it stands in."""
-    base: Path = (info.context or {}).get("base", Path())
-    try:
-        path = Path(text).expanduser()
-    except RuntimeError as error:
-        raise ValueError(str(error)) from error
-    return str(base / path)
-
-
-def _path(value: Any, info: ValidationInfo) -> Any:
-    if value is None or isinstance(value, Path):
-        return value
-    if not isinstance(value, str) or not value or "\0" in value:
-        raise ValueError("not a path")
-    return Path(anchored(value, info))
-
-
-def _paths(value: Any, info: ValidationInfo) -> Any:
-    if value is None:
-        return None
-    if not isinstance(value, (list, tuple)):
-        raise ValueError("not a list of paths")
-    return tuple(_path(item, info) for item in value if item is not None)
 
 
 def _model(value: Any, info: ValidationInfo) -> Any:
@@ -77,20 +45,6 @@ def _voice(value: Any, info: ValidationInfo) -> Any:
 
 def _listed(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
-
-
-FilePath = Annotated[Path, BeforeValidator(_path, json_schema_input_type=str)]
-
-
-class Section(BaseModel):
-    """A part of the configuration; a section that is written but left empty has all its defaults."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, protected_namespaces=())
-
-    @model_validator(mode="before")
-    @classmethod
-    def _empty(cls, value: Any) -> Any:
-        return {} if value is None else value
 
 
 class AudioInput(Section):
@@ -175,7 +129,7 @@ class Stt(Section):
     guided: bool = knob(True, "Recognition tries the sentences of the intent templates first.")
     guided_threshold: float = knob(
         0.5,
-        "Least score at which such a sentence is believed; higher lets less other speech in, lower hears more in noise.",
+        "Least score at which such a sentence is believed; higher keeps more other speech out, lower hears more.",
         ge=0,
         le=1,
     )
@@ -198,10 +152,12 @@ class Tts(Section):
 
 
 class Vad(Section):
-    engine: Literal["webrtc", "silero"] = knob("webrtc", "Voice activity detector.")
+    engine: Literal["silero", "webrtc"] = knob(
+        "silero", "Voice activity detector: a small network, or the classic one that noise sets off."
+    )
     aggressiveness: int = knob(
         2,
-        "How strictly the webrtc detector takes sound for noise: 2 for a quiet room, 3 for a noisy one.",
+        "How strictly the detector takes sound for noise: 2 for a quiet room, 3 for a noisy one.",
         guide="5. Aggressiveness Level",
         ge=0,
         le=3,
@@ -289,7 +245,7 @@ class ContextManager(Section):
 
 
 class Nlp(Section):
-    intents: Annotated[tuple[Path, ...] | None, BeforeValidator(_paths, json_schema_input_type=list[str])] = knob(
+    intents: Annotated[tuple[Path, ...] | None, BeforeValidator(file_paths, json_schema_input_type=list[str])] = knob(
         None,
         f"Files and folders of sentence templates beside the built-in ones; null is {SYSTEM_INTENTS} if it exists.",
         allowed="a list of paths, or null",
@@ -324,68 +280,6 @@ class Workers(Section):
         "cold", "What stands by for a failed engine: libraries imported (cold), or weights loaded too (warm).",
     )  # fmt: skip
     deadline_scale: float = knob(1.0, "Stretches the deadlines of the engines on a slow machine.", gt=0, le=1000)
-
-
-def line(text: str) -> Any:
-    """A GPIO line by its offset on the chip."""
-    return knob(None, text, ge=0, le=511)
-
-
-class SerialFace(Section):
-    device: FilePath | None = knob(
-        None, "Serial device of the status line (docs/serial-protocol.md).", allowed="a path, or null"
-    )
-    baud: int = knob(115200, "Its speed; 8 data bits, no parity, one stop bit.", ge=300, le=4_000_000)
-    heartbeat_s: float = knob(10, "Seconds between two `beat` lines; 0 sends none.", ge=0, le=3600)
-    levels_ms: int = knob(0, "Milliseconds between two `level` lines; 0 sends none until asked.", ge=0, le=60000)
-
-
-class GpioFace(Section):
-    chip: FilePath | None = knob(
-        None, "GPIO chip of the lines below, as `gpiodetect` lists it.", allowed="a path, or null"
-    )
-    led: int | None = line("Output: one LED that shows the state by its rhythm.")
-    red: int | None = line("Output: the red part of a three-colour LED.")
-    green: int | None = line("Output: its green part.")
-    blue: int | None = line("Output: its blue part.")
-    mute_led: int | None = line("Output: on exactly while no sound reaches rtva.")
-    amplifier: int | None = line("Output: on while something is spoken.")
-    talk: int | None = line("Input: a push-to-talk button; with one, rtva listens only while it is held.")
-    mute: int | None = line("Input: a switch that closes the microphone while it is on.")
-    leds_active_low: bool = knob(False, "The outputs are on when low, the amplifier's too.")
-    inputs_active_low: bool = knob(True, "Buttons and switches pull their line to ground.")
-
-
-class Status(Section):
-    socket: FilePath | None = knob(
-        None, "Control socket of `rtva status` and the like; null is control.sock in the runtime directory.",
-        allowed="a path, or null",
-    )  # fmt: skip
-    serial: SerialFace = SerialFace()
-    gpio: GpioFace = GpioFace()
-
-
-class Metrics(Section):
-    socket: FilePath | None = knob(
-        None, "Unix socket that serves the metrics to Prometheus over HTTP.", allowed="a path, or null"
-    )
-    port: int | None = knob(
-        None, "Loopback port that serves them; as a service this needs the drop-in network.conf.", ge=1, le=65535
-    )
-    textfile: FilePath | None = knob(
-        None, "File that node_exporter's textfile collector reads; it must end in .prom.", allowed="a path, or null"
-    )
-    textfile_interval_s: float = knob(15, "Seconds between two writings of that file.", ge=1, le=3600)
-
-
-class Alerts(Section):
-    """The guide's alerting thresholds."""
-
-    latency_ms: float = knob(500, "95 of 100 answers must begin within this time.", gt=0, le=600_000)
-    error_percent: float = knob(5, "More turns than this must not fail.", ge=0, le=100)
-    cpu_percent: float = knob(80, "The processors must not be busier than this for a minute.", ge=0, le=100)
-    memory_percent: float = knob(90, "More of the memory than this must not be in use.", ge=0, le=100)
-    queue_waiting: int = knob(2, "So many utterances must not wait for 5 seconds.", ge=1, le=16)
 
 
 class Settings(Section):
