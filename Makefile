@@ -1,7 +1,7 @@
 # rtva: everyday commands. `make demo` and `make test` set everything up themselves.
 PY := .venv/bin/python
 
-.PHONY: help setup demo test check stress bench clean
+.PHONY: help setup demo test check stress bench bench-recognition clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -21,6 +21,9 @@ check: setup     ## ruff, mypy --strict, cython-lint, the layer test
 
 stress:          ## the compiled core under ThreadSanitizer, AddressSanitizer and UBSan
 	@scripts/stress.sh
+
+bench-recognition: ## speech to intent beside open recognition: orders in noise and rooms, other speech (hours)
+	@$(PY) bench/bench_recognition.py
 
 clean:           ## removes what was built, not the weights
 	rm -rf build .venv *.egg-info firmware_py/*.so

@@ -4,7 +4,8 @@
 
 Orders: ``$RTVA_RECORDINGS/coffee`` (default ``../shared/speech``). Noise is mixed as the published benchmark does.
 Other speech is synthesised (:mod:`bench_recognition_speech`), kept in ``build/other-speech``. Both engines hear every
-utterance one after the other, in changing order, so that a busy machine slows both. The operating point was
+utterance one after the other, in changing order, so that a busy machine slows both. Rows are kept in ``NAME.rows.tmp``
+and a run goes on where the last one stopped; delete it to begin anew. The operating point was
 fitted on the files whose name hashes even; ``held out`` are the others. ``--every`` takes each N-th file.
 """
 
@@ -74,7 +75,7 @@ def orders(every: int) -> Iterator[tuple[str, str, np.ndarray, dict[str, Any]]]:
     noise = speech.load(RECORDINGS / "noise" / "kitchen-first-minute.flac").astype(np.float64)
     talk = speech.load(RECORDINGS / "jfk.wav").astype(np.float64)
     names = sorted(labels)
-    for name in names[::every]:
+    for name in sorted(names, key=_shuffled)[::every]:
         clean = speech.load(RECORDINGS / "coffee" / name).astype(np.float64)
         for condition in CONDITIONS:
             rng = np.random.default_rng([names.index(name), CONDITIONS.index(condition)])
@@ -89,7 +90,8 @@ def orders(every: int) -> Iterator[tuple[str, str, np.ndarray, dict[str, Any]]]:
 def others(every: int, voice: Path | None) -> Iterator[tuple[str, str, np.ndarray]]:
     """``(kind, what is said, samples)`` of everything that is not an order."""
     folder = HERE.parent / "build" / "other-speech"
-    for entry in speech.make(folder, speech.piper(voice) if voice else None)[::every]:
+    spoken = speech.make(folder, speech.piper(voice) if voice else None)
+    for entry in sorted(spoken, key=lambda e: _shuffled(e["name"]))[::every]:
         yield entry["kind"], entry["text"], speech.load(folder / entry["name"])
     for name in ("jfk.wav", *(f"commands/{p.name}" for p in sorted((RECORDINGS / "commands").glob("*.wav")))):
         samples = speech.load(RECORDINGS / name)
@@ -99,28 +101,62 @@ def others(every: int, voice: Path | None) -> Iterator[tuple[str, str, np.ndarra
         yield "noise", kind, samples
 
 
+def _shuffled(name: str) -> str:
+    """An order without pattern, the same every time: what a run cut short has done is a fair sample."""
+    return hashlib.md5(f"order {name}".encode()).hexdigest()
+
+
 def is_held_out(name: str) -> bool:
     """Whether a file was left out when the operating point was fitted."""
     return int(hashlib.md5(name.encode()).hexdigest(), 16) % 2 == 1
 
 
-def run(model: str, args: argparse.Namespace) -> dict[str, Any]:
+class Kept:
+    """Rows on disk, one JSON object a line, so that a long measurement can be continued."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        self._known = {self._key(row) for row in self.rows}
+
+    def __contains__(self, row: dict[str, Any]) -> bool:
+        return self._key(row) in self._known
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Appends a row, at once on disk."""
+        self.rows.append(row)
+        self._known.add(self._key(row))
+        with self.path.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def _key(self, row: dict[str, Any]) -> tuple[str, ...]:
+        return tuple(str(row.get(name)) for name in ("model", "condition", "file", "kind", "said"))
+
+
+def run(model: str, args: argparse.Namespace, kept: Kept) -> dict[str, Any]:
     """All rows of one model; stops early, between files, when ``--seconds`` are over."""
     engines = Engines(model, args.threads)
     stop = time.monotonic() + args.seconds
-    rows: list[dict[str, Any]] = []
     for turn, (condition, name, audio, label) in enumerate(orders(args.every)):
         if condition == "clean" and time.monotonic() > stop:
             break
-        row = engines.hear(audio, turn)
-        rows.append({"condition": condition, "file": name, "held_out": is_held_out(name), "label": label, **row})
+        row = {"model": model, "condition": condition, "file": name, "held_out": is_held_out(name), "label": label}
+        if row not in kept:
+            kept.add({**row, **engines.hear(audio, turn)})
     voice = models.resolve_voice("en_US-joe-medium").onnx if args.piper else None
-    other: list[dict[str, Any]] = []
     for turn, (kind, text, audio) in enumerate(others(args.every_other, voice)):
         if time.monotonic() > stop + args.seconds:
             break
-        other.append({"kind": kind, "said": text, **engines.hear(audio, turn)})
-    return {"model": model, "orders": rows, "other": other}
+        row = {"model": model, "kind": kind, "said": text}
+        if row not in kept:
+            kept.add({**row, **engines.hear(audio, turn)})
+    rows = [row for row in kept.rows if row["model"] == model]
+    whole = {r["file"] for r in rows if r.get("condition") == "far"}
+    return {
+        "model": model,
+        "orders": [r for r in rows if r.get("file") in whole],
+        "other": [r for r in rows if "kind" in r],
+    }
 
 
 def main() -> None:
@@ -134,7 +170,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE / "results" / "recognition")
     args = parser.parse_args()
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    results = [run(model, args) for model in args.models]
+    kept = Kept(args.out.with_suffix(".rows.tmp"))
+    results = [run(model, args, kept) for model in args.models]
     text = "\n\n".join(report.table(result) for result in results)
     print(text)
     args.out.with_suffix(".md").write_text(text + "\n")
