@@ -49,9 +49,9 @@ def ramp(start: int, stop: int) -> Pcm16:
     return (np.arange(start, stop) % 30_000).astype(np.int16)
 
 
-@pytest.mark.parametrize("fault", ["sigkill", "sigstop", "segfault", "hang", "hang_with_gil"])
+@pytest.mark.parametrize("fault", ["sigkill", "sigstop", "segfault"])
 def test_a_worker_that_fails_in_mid_turn_costs_no_sample(fault: str, tmp_path: Path) -> None:
-    rules = QUICK if fault in ("sigstop", "hang", "hang_with_gil") else PATIENT
+    rules = QUICK if fault == "sigstop" else PATIENT
     ring = Ring(1 << 19)
     capture = Capture(RampMicrophone(), ring)
     speech = np.ones(RATE_HZ // 10, np.int16)

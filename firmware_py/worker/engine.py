@@ -239,6 +239,7 @@ def _one_value(supervisor: Supervisor, worker: Worker, request: Request) -> Any:
         while True:
             message = talk.next("answer", request.within_s)
             if message["is"] == "result":
+                supervisor.engine_ms = float(message.get("ms", 0.0))
                 return _decoded(message)
 
 
@@ -260,6 +261,7 @@ def _items(supervisor: Supervisor, worker: Worker, request: Request, skip: int) 
             samples, skip = samples[skip:], max(0, skip - samples.size)
             if samples.size:
                 yield samples
+        supervisor.engine_ms = float(message.get("ms", 0.0))
 
 
 def _decoded(message: dict[str, Any]) -> Any:

@@ -41,6 +41,8 @@ class Supervisor:
         self._arguments = job.encoded()
         self.counts = {"requests": 0, "retries": 0, "cancelled": 0, "started": 0, "crashed": 0, "killed": 0}
         self.last_failure = ""
+        self.engine_ms = 0.0
+        """What the engine itself took for the last call; the rest of the call's time is the way there and back."""
         self._changed = threading.Condition()  # guards all below
         self._active: Worker | None = None
         self._spare: Worker | None = None
