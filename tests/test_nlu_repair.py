@@ -83,6 +83,45 @@ def test_other_speech_is_left_alone(cafe: HassilUnderstanding, sentence: str) ->
     assert 0.0 <= understood.score < cafe.repair_threshold
 
 
+LAMP = """
+language: en
+intents:
+  lamp: {data: [{sentences: ["(turn|switch) {state} [the] {lamp} [lamp|light]"]}]}
+  up: {data: [{sentences: ["move the blinds up [a bit]"]}]}
+  tea: {data: [{sentences: ["make me {count} big cups of lovely green tea with {milk}"]}]}
+lists:
+  state: {values: [on, off]}
+  lamp: {values: [desk, kitchen, reading]}
+  count: {values: [two, ten, twenty]}
+  milk: {values: [cow milk, oat milk]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("heard", "state"),
+    [
+        ("turn of the desk lamp", "off"),
+        ("turn oft the dusk lamp", "off"),
+        ("turn in the kitchen lamp", "on"),
+        ("switch the desk lamp of", None),  # no state was heard where it belongs
+        ("don't turn on the desk lamp", None),
+        ("do not turn on the dusk lamp", None),
+        ("never turn on the kitchen light", None),
+        ("turn on the bedroom lamp", None),
+        ("turn on the lamp", None),
+        ("move the blinds down a bit", None),
+        ("move the blinds down", None),
+        ("make me twelve big cups of lovely green tea with oat milk", None),
+        ("make me ten big cups of lovely green tea without oat milk", None),
+    ],
+)
+def test_a_repair_turns_nothing_round(tmp_path: Path, heard: str, state: str | None) -> None:
+    file = tmp_path / "lamp.yaml"
+    file.write_text(LAMP)
+    understood = HassilUnderstanding([file], builtin=False).understand(heard)
+    assert (understood.intent, understood.slots.get("state")) == ("lamp" if state else None, state)
+
+
 def test_free_words_and_numbers_are_taken_as_they_are(cafe: HassilUnderstanding) -> None:
     understood = cafe.understand("Remind mead to water Anna's plants!")
     assert (understood.intent, dict(understood.slots)) == ("remind", {"what": "water Anna's plants"})

@@ -104,9 +104,10 @@ class _Builder:
         ends: list[int] = []
         for said, value in self.values.said[id(slot.source)]:
             at = start
+            is_small = all(self.alphabet.weight(w) < 1 for w in said)  # then it is all there is to hear: "on"
             for word in said:
                 self.words.add(word)
-                weight = self.alphabet.weight(word)
+                weight = 1.0 if is_small else self.alphabet.weight(word)
                 for number in self.alphabet.numbers(word):
                     key = (at, number, weight)
                     if key not in tree:

@@ -7,6 +7,7 @@ no sentence is listed, word borders may lie anywhere), and the cost per sound is
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import numpy as np
 
 from firmware_py.nlu.graph import Graph
 from firmware_py.nlu.match import Fill, Sentence, fits_context
+from firmware_py.nlu.opposites import contradict, other_number
 from firmware_py.nlu.phone_graph import End, Sounding, sound_out
 from firmware_py.nlu.sounds import Alphabet
 from firmware_py.nlu.values import Values
@@ -31,6 +33,8 @@ FLOOR = 0.6
 _LEAST_SHARED, _LEAST_OF_BEST = 0.25, 0.4
 """Templates that share less of their sound's runs (absolutely, and of what the best shares) are not aligned: of 450
 misheard sentences that a repair would accept, 3 share less."""
+MOST_MISHEARD, MOST_MISHEARD_SHORT, SHORT = 0.75, 0.5, 2.0
+"""A slot's value whose sounds cost more than this (of its weight) was not heard at all; short ones weigh below 2."""
 FREE_WORD = 0.02
 """The price of a word in a wildcard: among equal readings the one with fewer free words wins."""
 
@@ -39,12 +43,11 @@ _EXTRA, _JUMP = 2, 3
 
 
 class Repaired(NamedTuple):
-    """A template, how its slots were filled, and how well it sounds: ``score`` over all, ``worst`` of one word."""
+    """A template, how its slots were filled, and how well it sounds."""
 
     graph: Graph
     fills: tuple[Fill, ...]
     score: float
-    worst: float
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,10 @@ class Heard:
     extra: np.ndarray[tuple[int], np.dtype[np.float32]]
     borders: list[int]
     total: float  # of extra
+
+    def word_at(self, column: int) -> int:
+        """The word that the phone of a column belongs to."""
+        return max(0, bisect.bisect_right(self.borders, column) - 1)
 
 
 class Repair:
@@ -115,11 +122,11 @@ class Repair:
             return None
         cost, steps, jumps = found
         reading = _Reading(sounding, heard, takes)
-        reading.follow(steps, jumps)
+        reading.follow(steps, jumps, sentence.words)
         size = max(reading.said, heard.total - reading.free)
-        if size <= 0 or not fits_context(sounding.graph, reading.fills):
+        if size <= 0 or reading.is_wrong(sentence.words) or not fits_context(sounding.graph, reading.fills):
             return None
-        return Repaired(sounding.graph, tuple(reading.fills), max(0.0, 1 - cost / size), reading.worst)
+        return Repaired(sounding.graph, tuple(reading.fills), max(0.0, 1 - cost / size))
 
 
 def _jumps(sounding: Sounding, heard: Heard, sentence: Sentence) -> tuple[list[Jump], dict[Jump, Fill]]:
@@ -136,41 +143,50 @@ def _jumps(sounding: Sounding, heard: Heard, sentence: Sentence) -> tuple[list[J
 
 
 class _Reading:
-    """What an alignment says: slots, and how much of the cost falls on each word of the template."""
+    """What an alignment says: the words and slots, how much of it was heard, and whether it can be meant."""
 
     def __init__(self, sounding: Sounding, heard: Heard, takes: dict[Jump, Fill]) -> None:
         self.sounding, self.heard, self.takes = sounding, heard, takes
         self.fills: list[Fill] = []
         self.said = 0.0  # the weight of the template's sounds on this way
         self.free = 0.0  # the weight of the heard sounds that slots took without comparing
-        self.worst = 0.0
-        self.parts: list[tuple[End, float, float]] = []
+        self.words: list[str] = []
+        self.has_other_number = False
+        self.has_unheard_value = False
 
-    def follow(self, steps: Sequence[Step], jumps: Sequence[Jump]) -> None:
+    def follow(self, steps: Sequence[Step], jumps: Sequence[Jump], words: Sequence[str]) -> None:
         weights, ends = self.sounding.weights, self.sounding.ends
-        left: dict[int, tuple[float, float]] = {}  # a node: cost and weight when the way left it
-        for node, _, how, cost in steps:
+        left: dict[int, tuple[float, float, int]] = {}  # a node: cost, weight and column when the way left it
+        for node, column, how, cost in steps:
             if how & 3 == _JUMP:
-                self._take(jumps[how >> 2])
+                self._take(jumps[how >> 2], words)
             elif how != _EXTRA:
                 self.said += weights[node]
                 if node in ends:
                     end = ends[node]
-                    before = left.get(end.start, (0.0, 0.0))
-                    self._end(end, cost - before[0], self.said - before[1])
-            left[node] = (cost, self.said)
+                    before_cost, before_said, before = left.get(end.start, (0.0, 0.0, 0))
+                    heard = words[self.heard.word_at(before) : self.heard.word_at(column - 1) + 1]
+                    self._end(end, cost - before_cost, self.said - before_said, heard)
+            left[node] = (cost, self.said, column)
 
-    def _take(self, jump: Jump) -> None:
+    def _take(self, jump: Jump, words: Sequence[str]) -> None:
         fill = self.takes[jump]
         self.fills.append(fill)
+        self.words += words[fill.start : fill.end]
         self.free += float(self.heard.extra[jump[1] : jump[3]].sum())
 
-    def _end(self, end: End, cost: float, weight: float) -> None:
-        self.parts.append((end, cost, weight))
-        if weight >= 0.9:
-            self.worst = max(self.worst, cost / weight)
+    def _end(self, end: End, cost: float, weight: float, heard: Sequence[str]) -> None:
+        said = end.word.split()
+        self.words += said
         if end.slot is not None and end.value is not None:
             self.fills.append(Fill(end.slot.name, end.value.out, 0, 0, end.slot.source, end.value))
+            most = MOST_MISHEARD if weight >= SHORT else MOST_MISHEARD_SHORT
+            self.has_unheard_value |= cost > most * weight
+            self.has_other_number |= other_number(heard, said)
+
+    def is_wrong(self, heard: Sequence[str]) -> bool:
+        """Whether it says what was not said: a value nobody heard, another number, the opposite."""
+        return self.has_unheard_value or self.has_other_number or contradict(heard, self.words)
 
 
 def _vocabulary(graph: Graph, values: Values) -> set[str]:

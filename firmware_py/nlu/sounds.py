@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from firmware_py._align import PhoneCosts
-from firmware_py.nlu.phonetic import VOWELS, phones
+from firmware_py.nlu.phonetic import CONSONANTS, VOWELS, phones
 
 _OTHER = "?"
 _PLACE = {
@@ -67,7 +67,8 @@ class Alphabet:
 
     def __init__(self, words: set[str], language: str) -> None:
         self.is_english = language.startswith("en")
-        symbols = sorted({p for word in words for p in self.spell(word)})[:250]
+        own = {p for word in words for p in self.spell(word)}
+        symbols = sorted(own | set(VOWELS + CONSONANTS) if self.is_english else own)[:250]
         self._number = {p: n for n, p in enumerate(symbols, 1)}
         self._other = len(symbols) + 1
         every = [_OTHER, *symbols, _OTHER]
