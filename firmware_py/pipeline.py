@@ -173,7 +173,9 @@ class VoicePipeline:
             "language": None if language == "auto" else language,
             "guidance": self._guidance(language) if stt.guided else None,
         }
-        return self._make_engine("stt", "whisper_cpp", arguments)
+        engine = self._make_engine("stt", "whisper_cpp", arguments)
+        self._note(getattr(engine, "note", None))
+        return engine
 
     def _guidance(self, language: str) -> dict[str, Any] | None:
         """The sentences that recognition is guided by, None when there are no templates in its language."""
