@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import random
+import re
 from pathlib import Path
 
 import pytest
+from hassil.intents import Intents
+from hassil.sample import sample_intents
 
-from firmware_py.nlu.hassil import HassilUnderstanding
+from firmware_py.nlu.hassil import BUILT_IN, HassilUnderstanding
 
 SAID: dict[str, str] = {
     "time": """
@@ -292,6 +296,16 @@ def test_misheard_commands_are_repaired(understanding: HassilUnderstanding, hear
     understood = understanding.understand(heard)
     assert understood.intent == intent
     assert understanding.repair_threshold <= understood.score < 1.0
+
+
+@pytest.mark.parametrize("file", sorted((BUILT_IN / "en").glob("*.yaml")), ids=lambda f: f.stem)
+def test_no_intent_takes_a_sentence_of_another(understanding: HassilUnderstanding, file: Path) -> None:
+    intents = Intents.from_files([file])
+    sampled = list(sample_intents(intents, max_sentences_per_intent=3000, language="en", expand_ranges=False))
+    rng = random.Random(1)
+    for intent, sentence in rng.sample(sampled, min(len(sampled), 1500)):
+        said = re.sub(r"\{[^}]*\}", "20", sentence)
+        assert understanding.understand(said).intent == intent, said
 
 
 def test_a_threshold_of_one_repairs_nothing() -> None:
