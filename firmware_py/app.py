@@ -140,7 +140,7 @@ class Appliance:
             self.player,
             TurnSettings(drafts=pipeline.drafts),
             has_resumed=self.queue.has_resumed,
-            on_state=self.observers.on_state,
+            on_state=self._on_state,
         )
         self.listener = Listener(
             self.ring, pipeline.make_vad(), pipeline.listen_settings(), lambda position: self.capture.now_ns()
@@ -174,6 +174,12 @@ class Appliance:
                 thread.join(5.0)
         self._microphone.close()
         self._speaker.close()
+
+    def _on_state(self, state: State) -> None:
+        """A speaker that sleeps is woken while somebody speaks, so that the answer's first word is whole at once."""
+        if state is State.LISTENING:
+            self.player.wake()
+        self.observers.on_state(state)
 
     @property
     def degradations(self) -> list[str]:
@@ -271,7 +277,10 @@ def open_speaker(pipeline: VoicePipeline) -> Speaker:
     """The playback device of the configuration; Unavailable names those that exist."""
     audio = pipeline.config.audio
     speaker: Speaker = backends.load("speaker", "alsa")(
-        audio.output.device, rate_hz=pipeline.tts.rate_hz, buffer_size=audio.output.buffer_size
+        audio.output.device,
+        rate_hz=pipeline.tts.rate_hz,
+        buffer_size=audio.output.buffer_size,
+        device_rate_hz=audio.output.sample_rate,
     )
     return speaker
 

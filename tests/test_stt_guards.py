@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_py.stt import guards, trim
+from firmware_py.stt.stream import utterances
 
 RATE = 16_000
 
@@ -109,5 +112,16 @@ def test_windows_cover_everything_once(seconds: int, seed: int) -> None:
     audio = np.random.default_rng(seed).standard_normal(seconds * 1600, dtype=np.float32)
     bounds = trim.windows(audio, longest_s=2.8, shortest_s=1.8)
     assert bounds[0][0] == 0 and bounds[-1][1] == audio.size
-    assert all(a[1] == b[0] for a, b in zip(bounds, bounds[1:], strict=False))
+    assert all(a[1] == b[0] for a, b in itertools.pairwise(bounds))
     assert all(stop - start <= 2.8 * RATE for start, stop in bounds)
+
+
+@given(st.lists(st.integers(1, 9000), max_size=20), st.integers(0, 2**32 - 1))
+def test_a_stream_is_cut_into_bounded_pieces_and_nothing_is_lost(sizes: list[int], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    blocks = [rng.integers(-20_000, 20_000, size, dtype=np.int16) for size in sizes]
+    pieces = list(utterances(iter(blocks), longest_s=3.0))
+    whole = np.concatenate(blocks) if blocks else np.zeros(0, np.int16)
+    assert np.array_equal(np.concatenate(pieces), whole)
+    assert all(piece.size <= 3 * RATE for piece in pieces)
+    assert len(pieces) == 1 or whole.size > 3 * RATE

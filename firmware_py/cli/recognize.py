@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware_py.cli import common
-from firmware_py.cli.transcribe import warm_recognition
+from firmware_py.cli.transcribe import transcribe, warm_recognition
 from firmware_py.errors import ConfigError
 
 
@@ -22,7 +22,6 @@ def register(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from firmware_py import backends
-    from firmware_py.audio.recording import load
     from firmware_py.events import Understood
     from firmware_py.pipeline import VoicePipeline
 
@@ -40,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
         is_guided = pipeline.is_guided
 
         def work(file: Path) -> None:
-            transcript = pipeline.stt.transcribe(load(file))
+            transcript, _ = transcribe(pipeline, file)
             understood = understanding.understand(transcript.text)
             if not transcript.is_guided and is_guided:
                 understood = Understood(transcript.text, score=transcript.score)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware_py.cli import common
+from firmware_py.events import Transcript
 
 
 def register(subparsers: Any) -> None:
@@ -19,7 +20,6 @@ def register(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from firmware_py.audio.recording import load
     from firmware_py.pipeline import VoicePipeline
 
     config = common.load_config(args).with_values({"stt.guided": False})
@@ -28,10 +28,7 @@ def run(args: argparse.Namespace) -> int:
         common.note(pipeline.notes)
 
         def work(file: Path) -> None:
-            audio = load(file)
-            started = time.perf_counter_ns()
-            transcript = pipeline.stt.transcribe(audio)
-            stt_ms = (time.perf_counter_ns() - started) / 1e6
+            transcript, stt_ms = transcribe(pipeline, file)
             show(args, file, transcript.text, stt_ms)
 
         def report(file: Path, message: str) -> None:
@@ -39,6 +36,25 @@ def run(args: argparse.Namespace) -> int:
                 common.emit({"file": str(file), "text": None, "stt_ms": None, "error": message})
 
         return common.each_file(args.files, work, report)
+
+
+def transcribe(pipeline: Any, file: Path) -> tuple[Transcript, float]:
+    """One transcript of a whole recording and the milliseconds that recognition took.
+
+    A recording past 30 s is read and recognised piece by piece, so that an hour needs no more memory.
+    """
+    from firmware_py.audio.recording import decode
+    from firmware_py.stt.stream import utterances
+
+    pieces: list[Transcript] = []
+    spent_ns = 0
+    for audio in utterances(decode(file)):
+        started = time.perf_counter_ns()
+        pieces.append(pipeline.stt.transcribe(audio))
+        spent_ns += time.perf_counter_ns() - started
+    if len(pieces) == 1:
+        return pieces[0], spent_ns / 1e6
+    return Transcript(" ".join(p.text for p in pieces if p.text)), spent_ns / 1e6
 
 
 def show(args: argparse.Namespace, file: Path, text: str, stt_ms: float) -> None:

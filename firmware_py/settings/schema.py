@@ -75,7 +75,6 @@ class AudioOutput(Section):
         22050,
         "Rate the speaker is opened at; a voice with another rate is resampled to it.",
         guide="3. Audio Configuration, Sample Rate",
-        planned=True,
         ge=8000,
         le=192000,
     )

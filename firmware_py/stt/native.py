@@ -39,6 +39,12 @@ class Decoded:
         """Geometric mean of the tokens' probabilities, 0.0 for no token."""
         return float(np.exp(np.mean(self.logps))) if self.logps else 0.0
 
+    def confidence_until(self, characters: int) -> float:
+        """The confidence of the first ``characters``: the copies in a loop are ever surer of themselves."""
+        share = characters / max(len(self.text), 1)
+        first = self.logps[: max(1, round(share * len(self.logps)))]
+        return float(np.exp(np.mean(first))) if first else 0.0
+
     @property
     def total(self) -> float:
         """Log probability of the whole, its end included."""

@@ -32,6 +32,8 @@ MIN_CONFIDENCE = 0.42
 """Geometric mean of the token probabilities. A minute of kitchen noise in windows of 2 to 6 s at three gains
 gave sentences of up to 0.39; 142 of 144 recorded orders lie above 0.44."""
 MIN_CONFIDENCE_INVENTED = 0.85
+MOST_WORDS_PER_S = 4.0
+"""A phrase said twice at full context counts as a loop only when it is spoken faster than this."""
 SHORTEST_S = 1.0
 """whisper.cpp returns nothing for less than 100 ms and invents words under a second: padded with silence."""
 
@@ -162,15 +164,19 @@ class WhisperCpp:
             tripped += ["loop", "retry"]
             decoded = self._listen(speech, guards.FULL_CONTEXT, is_cancelled).open(cap)
             text, looped = guards.cut_loop(decoded.text)
+            looped = looped and len(guards.words(decoded.text)) > MOST_WORDS_PER_S * seconds
+            text = text if looped else decoded.text
+        confidence = decoded.confidence
         if looped:
             tripped.append("loop")
+            confidence = decoded.confidence_until(len(text))
         clean = guards.strip_annotations(text)
         if clean != " ".join(text.split()):
             tripped.append("annotation")
-        if clean and self._is_unspoken(clean, decoded.confidence):
+        if clean and self._is_unspoken(clean, confidence):
             clean = ""
             tripped.append("no_speech")
-        return Transcript(clean, decoded.confidence if clean else 0.0, guards=tuple(dict.fromkeys(tripped)))
+        return Transcript(clean, confidence if clean else 0.0, guards=tuple(dict.fromkeys(tripped)))
 
     def _is_unspoken(self, text: str, confidence: float) -> bool:
         least = MIN_CONFIDENCE_INVENTED if guards.is_invented(text) else MIN_CONFIDENCE
