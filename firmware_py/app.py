@@ -22,6 +22,7 @@ from firmware_py.audio.capture import Capture
 from firmware_py.audio.play import FastPlayer, Player
 from firmware_py.audio.recording import RecordingMicrophone
 from firmware_py.audio.virtual import VirtualSpeaker
+from firmware_py.config import Config
 from firmware_py.controls import Loudspeaker, SpeakerControls
 from firmware_py.errors import RtvaError
 from firmware_py.events import FRAME_SAMPLES, RATE_HZ, Pcm16, State, TurnEvent, TurnTrace
@@ -31,6 +32,7 @@ from firmware_py.ports import Microphone, Speaker
 from firmware_py.respond.world import LocalWorld, Volume
 from firmware_py.turn import TurnSettings, TurnTaker
 from firmware_py.turn_queue import TurnQueue
+from firmware_py.workers import Deadlines, Rules, WorkerPool
 
 
 def begin_conversation(pipeline: VoicePipeline, loudspeaker: Loudspeaker, *, act: bool) -> SpeakerControls:
@@ -72,6 +74,14 @@ class Observers:
 def position_clock(t0_ns: int) -> Callable[[int], int]:
     """The clock of a recording at fast pace: sample n stands at ``t0 + n / rate``."""
     return lambda position: t0_ns + position * 1_000_000_000 // RATE_HZ
+
+
+def worker_pool(config: Config) -> WorkerPool | None:
+    """Where the service's engines run: in supervised processes, or None for in this one (``workers.mode``)."""
+    workers = config.workers
+    if workers.mode == "in_process":
+        return None
+    return WorkerPool(Rules(workers.standby, Deadlines(scale=workers.deadline_scale)))
 
 
 def replay(pipeline: VoicePipeline, file: Path) -> list[Answer]:

@@ -146,8 +146,13 @@ def test_without_weights_it_says_what_brings_them(rtva: Rtva, tmp_path: Path) ->
     assert done.returncode == 69 and "rtva models fetch" in one_line(done.stderr)
 
 
-def test_an_absent_sound_card_is_unavailable(rtva: Rtva, weights: Path, tmp_path: Path) -> None:
-    (tmp_path / "config.yaml").write_text("audio:\n  input:\n    device: hw:NoSuchCard\n")
+@pytest.mark.parametrize(("absent", "there"), [("input", "output"), ("output", "input")])
+def test_an_absent_sound_card_is_unavailable(
+    rtva: Rtva, weights: Path, tmp_path: Path, absent: str, there: str
+) -> None:
+    (tmp_path / "config.yaml").write_text(
+        f"audio:\n  {absent}:\n    device: hw:NoSuchCard\n  {there}:\n    device: 'null'\n"
+    )
     done = rtva("run", "--config", tmp_path / "config.yaml")
     assert done.returncode == 69 and "hw:NoSuchCard" in one_line(done.stderr)
 

@@ -33,7 +33,6 @@ from firmware_py.state.database import Database
 from firmware_py.status.board import Board, Ear
 from firmware_py.status.hub import Hub
 from firmware_py.status.notify import Notifier
-from firmware_py.workers import Deadlines, Rules, WorkerPool
 
 MICROPHONE_S = 10.0
 """Without ``is_patient``, a microphone that delivers nothing for so long is an error."""
@@ -64,6 +63,7 @@ class Service:
         self._pipeline: VoicePipeline | None = None
         self._stopping = threading.Event()
         self._reload_asked = threading.Event()
+        self._self_test_ms = 0
         self._restarts = Restarts(runtime_directory())
 
     def stop(self) -> None:
@@ -113,7 +113,7 @@ class Service:
         parts.callback(self._say_goodbye)
         self.board.set_phase(State.IDLE)
         self.notifier.ready()
-        _log.info("ready")
+        _log.info("ready", extra={"facts": {"self_test_ms": self._self_test_ms}})
         self._stay(appliance, reloader)
 
     def _wait_after_failures(self) -> None:
@@ -128,9 +128,9 @@ class Service:
         """The engines, loaded and tried."""
         self.notifier.status("loading the engines")
         make, report = in_process, list
-        if config.workers.mode == "process":
-            rules = Rules(config.workers.standby, Deadlines(scale=config.workers.deadline_scale))
-            pool = parts.enter_context(WorkerPool(rules))
+        pool = app.worker_pool(config)
+        if pool is not None:
+            parts.enter_context(pool)
             make, report = pool.make, pool.snapshot  # type: ignore[assignment]
         pipeline = parts.enter_context(VoicePipeline(config, make_engine=make))
         self._pipeline = pipeline
@@ -138,7 +138,7 @@ class Service:
         for note in pipeline.notes:
             _log.warning("%s", note)
         took_ms = self_test(pipeline.stt, pipeline.tts)
-        _log.info("self-test passed", extra={"facts": {"took_ms": round(took_ms)}})
+        self._self_test_ms = round(took_ms)
         return pipeline, report
 
     def _make_appliance(self, pipeline: VoicePipeline, parts: ExitStack) -> Appliance:

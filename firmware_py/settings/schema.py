@@ -273,7 +273,7 @@ class ResponseGeneration(Section):
 
 class Workers(Section):
     mode: Literal["process", "in_process"] = knob(
-        "in_process", "Engines in supervised processes of their own, or inside the service."
+        "process", "The service's engines in supervised processes of their own, or inside the service."
     )
     standby: Literal["cold", "warm"] = knob(
         "cold", "What stands by for a failed engine: libraries imported (cold), or weights loaded too (warm).",
