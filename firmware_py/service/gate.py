@@ -91,6 +91,10 @@ class MicrophoneGate:
         self._put_away()
         return None
 
+    def adopt(self, device: Microphone) -> None:
+        """Reads this open device first; only before the first ``read``."""
+        self._device = device
+
     def close(self) -> None:
         """Lets ``read`` return; the device is closed by the thread that reads it."""
         self._is_closing.set()

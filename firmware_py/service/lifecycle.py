@@ -144,6 +144,8 @@ class Service:
     def _make_appliance(self, pipeline: VoicePipeline, parts: ExitStack) -> Appliance:
         speaker = app.open_speaker(pipeline)
         parts.callback(speaker.close)
+        if not (self.options.is_patient or self.gate.is_shut):
+            self.gate.adopt(self._open_microphone())
         observers = Observers(
             on_state=self.board.set_walk,
             on_turn=self.board.add_turn,
