@@ -1,4 +1,4 @@
-"""whisper.cpp below its text interface: logits, forced tokens, guided search. See ``rtva_whisper.h``, ``rtva_search.h``."""
+"""whisper.cpp below its text interface: logits, forced tokens, search. See ``rtva_search.h``, ``rtva_whisper.h``."""
 
 import numpy as np
 
