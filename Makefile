@@ -1,7 +1,7 @@
 # rtva: everyday commands. `make demo` and `make test` set everything up themselves.
 PY := .venv/bin/python
 
-.PHONY: help setup demo test check stress bench bench-recognition clean
+.PHONY: help setup demo test check stress bench bench-recognition install uninstall system-test clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -24,6 +24,15 @@ stress:          ## the compiled core under ThreadSanitizer, AddressSanitizer an
 
 bench-recognition: ## speech to intent beside open recognition: orders in noise and rooms, other speech (hours)
 	@$(PY) bench/bench_recognition.py
+
+install: setup   ## the service on this machine: /opt/rtva, /etc/rtva, /var/lib/rtva (DESTDIR, WEIGHTS=no)
+	@deploy/install.sh install
+
+uninstall:       ## takes it away again; PURGE=yes its configuration and state too
+	@deploy/install.sh uninstall
+
+system-test: setup ## boots systemd in a container and proves the service there (root, Debian, minutes)
+	@deploy/system-test/run.sh || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
 
 clean:           ## removes what was built, not the weights
 	rm -rf build .venv *.egg-info firmware_py/*.so

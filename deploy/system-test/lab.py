@@ -1,0 +1,154 @@
+"""What the checks inside the container share: commands, waiting, the serial line's other end, the machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+import tty
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+HERE = Path("/system-test")
+TEST_RUN = Path("/run/rtva-test")
+CONFIG = Path("/etc/rtva/config.yaml")
+RTVA = "/opt/rtva/bin/rtva"
+ASOUND = """\
+pcm.rtva_mic {{ type file slave.pcm {{ type null }} file /dev/null infile {run}/mic.fifo format raw }}
+pcm.rtva_speaker {{ type file slave.pcm {{ type null }} file /run/rtva/speaker.raw format raw }}
+"""
+TEST_CONFIG = """\
+audio: {{input: {{device: rtva_mic}}, output: {{device: rtva_speaker}}}}
+workers: {{mode: process, deadline_scale: {scale}}}
+status: {{serial: {{device: {run}/serial, heartbeat_s: 2}}}}
+metrics: {{textfile: /run/rtva/rtva.prom, textfile_interval_s: 1}}
+alerts: {{latency_ms: {latency}}}
+"""
+
+AT_REST = ("state idle", "state degraded")
+"""Degraded: an alert is on, as the one for latency after a worker had to be replaced."""
+
+
+class Failed(Exception):
+    pass
+
+
+def sh(*command: str, timeout: float = 150, ok: bool = True) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
+    if ok and done.returncode:
+        raise Failed(f"{' '.join(command)}: exit {done.returncode}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
+
+
+def must(truth: object, why: str) -> None:
+    if not truth:
+        raise Failed(why)
+
+
+def within(seconds: float, what: str, happens: Callable[[], Any]) -> Any:
+    """The first true value of ``happens``, asked ten times a second."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        value = happens()
+        if value:
+            return value
+        time.sleep(0.1)
+    raise Failed(f"not within {seconds:g} s: {what}")
+
+
+def show(name: str) -> str:
+    return sh("systemctl", "show", "rtva", "-P", name).strip()
+
+
+def main_pid() -> int:
+    return int(show("MainPID"))
+
+
+def status() -> dict[str, Any]:
+    return json.loads(sh(RTVA, "status", "--json"))  # type: ignore[no-any-return]
+
+
+def is_ready() -> bool:
+    return show("ActiveState") == "active"
+
+
+class SerialEnd:
+    """The other end of the serial line: a pty behind a name of its own."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self._rest = b""
+        self.plug()
+
+    def plug(self) -> None:
+        self.master, slave = pty.openpty()
+        tty.setraw(slave)
+        name = os.ttyname(slave)
+        Path(name).chmod(0o666)
+        link = TEST_RUN / "serial"
+        link.unlink(missing_ok=True)
+        link.symlink_to(name)
+        self._slave = slave
+
+    def unplug(self) -> None:
+        (TEST_RUN / "serial").unlink()
+        os.close(self._slave)
+        os.close(self.master)
+
+    def pump(self) -> list[str]:
+        while select.select([self.master], [], [], 0)[0]:
+            try:
+                self._rest += os.read(self.master, 4096)
+            except OSError:
+                break
+        *whole, self._rest = self._rest.split(b"\r\n")
+        self.lines += [line.decode() for line in whole]
+        return self.lines
+
+    def expect(self, *beginnings: str | tuple[str, ...], seconds: float = 20) -> None:
+        """Lines that begin so arrive, in this order; they and what stood before them are forgotten."""
+        for beginning in beginnings:
+            within(seconds, f"serial line {beginning!r} (got {self.lines})", lambda b=beginning: self._drop_to(b))  # type: ignore[misc]
+
+    def _drop_to(self, beginning: str | tuple[str, ...]) -> bool:
+        for index, line in enumerate(self.pump()):
+            if line.startswith(beginning):
+                del self.lines[: index + 1]
+                return True
+        return False
+
+    def send(self, text: str) -> None:
+        os.write(self.master, text.encode())
+
+
+class Machine:
+    def __init__(self) -> None:
+        TEST_RUN.mkdir(mode=0o755)
+        os.mkfifo(TEST_RUN / "mic.fifo")
+        (TEST_RUN / "mic.fifo").chmod(0o666)
+        Path("/etc/asound.conf").write_text(ASOUND.format(run=TEST_RUN))
+        self.orders = TEST_RUN / "orders"
+        self.feed = subprocess.Popen([sys.executable, str(HERE / "feed.py"), str(TEST_RUN / "mic.fifo"), self.orders])
+        self.serial = SerialEnd()
+
+    def configure(self, latency: str = "500", more: str = "") -> None:
+        CONFIG.write_text(TEST_CONFIG.format(run=TEST_RUN, latency=latency, scale=2) + more)
+
+    def speak(self) -> None:
+        with self.orders.open("a") as orders:
+            print(HERE / "question.raw", file=orders)
+
+    def answered(self, seconds: float = 40) -> None:
+        """A question is asked, and its answer spoken."""
+        self.serial.pump()
+        self.serial.lines.clear()
+        spoken = Path("/run/rtva/speaker.raw").stat().st_size
+        self.speak()
+        self.serial.expect("state listening", "state thinking", "state speaking", AT_REST, seconds=seconds)
+        self.serial.expect("heard ", "intent name=time", "said ", seconds=seconds)
+        must(Path("/run/rtva/speaker.raw").stat().st_size > spoken, "no sound reached the speaker")

@@ -1,0 +1,140 @@
+#!/bin/sh
+# Boots real systemd in a container, installs rtva into it and proves the service: make system-test
+#
+# Needs root, Debian, and systemd-nspawn and mmdebstrap, which it installs. Exits with 77 and one line that says why
+# where it cannot run. Everything it makes is below build/system-test; the base system there is kept for the next time.
+set -eu
+cd "$(dirname "$0")/../.."
+WORK=$PWD/build/system-test
+ROOT=$WORK/root
+BOOT_S=${BOOT_S:-420}
+say() { printf '==> %s\n' "$*"; }
+skip() { printf 'system-test skipped: %s\n' "$*" >&2; exit 77; }
+
+[ "$(id -u)" = 0 ] || skip "it boots a container and needs root (sudo make system-test)"
+[ "$(uname -s)" = Linux ] && command -v apt-get >/dev/null || skip "it needs a Debian system"
+. /etc/os-release
+[ "${ID:-}" = debian ] || skip "the container is Debian like the host, and this host is ${ID:-unknown}"
+base=$(.venv/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+[ -x "/usr/bin/python$base" ] || skip ".venv has Python $base and $VERSION_CODENAME's own is another: the container could not run it"
+if ! command -v systemd-nspawn >/dev/null || ! command -v mmdebstrap >/dev/null; then
+    say "installing systemd-container and mmdebstrap"
+    apt-get update -qq || true
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends systemd-container mmdebstrap \
+        >/dev/null || skip "systemd-container and mmdebstrap cannot be installed"
+fi
+unshare -m true 2>/dev/null || skip "this machine does not let root make mount namespaces"
+
+base_system() {
+    tar=$WORK/$VERSION_CODENAME.tar
+    if [ ! -s "$tar" ]; then
+        say "making a base system ($VERSION_CODENAME)"
+        sources=/etc/apt/sources.list.d/debian.sources
+        [ -e "$sources" ] || sources=
+        # shellcheck disable=SC2086
+        mmdebstrap --quiet --variant=minbase --include=systemd,systemd-sysv,dbus,udev,python3,libasound2,libgomp1 \
+            "$VERSION_CODENAME" "$tar.new" $sources || skip "mmdebstrap failed (no mirror?)"
+        mv "$tar.new" "$tar"
+    fi
+    rm -rf "$ROOT"
+    mkdir -p "$ROOT"
+    tar -xpf "$tar" -C "$ROOT"
+    echo rtva-test > "$ROOT/etc/hostname"
+}
+
+put_test_inside() {
+    mkdir -p "$ROOT/system-test"
+    cp deploy/system-test/inside.py deploy/system-test/lab.py deploy/system-test/feed.py "$ROOT/system-test/"
+    [ -s "$WORK/question.raw" ] || .venv/bin/python - "$WORK" <<'PY'
+import subprocess, sys
+from firmware_py.audio.recording import RecordingMicrophone
+import numpy as np
+from pathlib import Path
+work = Path(sys.argv[1])
+subprocess.run([".venv/bin/rtva", "say", "What time is it?", "--out", str(work / "question.wav")], check=True, stdout=2)
+microphone = RecordingMicrophone(work / "question.wav")
+blocks = []
+while (block := microphone.read()) is not None:
+    blocks.append(block)
+(work / "question.raw").write_bytes(np.concatenate(blocks).tobytes())
+PY
+    cp "$WORK/question.raw" "$ROOT/system-test/"
+    cat > "$ROOT/etc/systemd/system/rtva-system-test.service" <<UNIT
+[Unit]
+After=multi-user.target
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/python3 /system-test/inside.py $1
+StandardOutput=file:/system-test/output.log
+StandardError=file:/system-test/output.log
+ExecStopPost=/usr/bin/systemctl poweroff --force
+[Install]
+WantedBy=multi-user.target
+UNIT
+    mkdir -p "$ROOT/etc/systemd/system/multi-user.target.wants"
+    ln -sf ../rtva-system-test.service "$ROOT/etc/systemd/system/multi-user.target.wants/"
+}
+
+boot() {
+    # Where the host has no cgroup2 at its usual place, the container gets a view of its own, in a mount namespace that
+    # nobody else sees.
+    put_test_inside "$1"
+    rm -f "$ROOT/system-test/result.log"
+    say "booting ($1)"
+    started=$(date +%s)
+    setsid unshare -m --propagation private sh -c '
+        if [ "$(stat -fc %T /sys/fs/cgroup)" != cgroup2fs ]; then
+            umount -R /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup || exit 8
+        fi
+        exec script -qfec "systemd-nspawn -q --register=no --keep-unit --link-journal=no -D $1 -b" "$2" </dev/null' \
+        sh "$ROOT" "$WORK/console-$1.log" >/dev/null 2>&1 &
+    container=$!
+    trap 'kill -KILL -- -$container 2>/dev/null || true' EXIT INT TERM
+    while kill -0 $container 2>/dev/null && ! grep -qs '^done' "$ROOT/system-test/result.log"; do
+        [ $(($(date +%s) - started)) -lt "$BOOT_S" ] || break
+        sleep 0.5
+    done
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do kill -0 $container 2>/dev/null || break; sleep 0.5; done
+    kill -KILL -- -$container 2>/dev/null || true
+    trap - EXIT INT TERM
+    if [ ! -e "$ROOT/system-test/result.log" ]; then
+        tail -n 20 "$WORK/console-$1.log" >&2 || true
+        skip "the container did not boot here"
+    fi
+    cp "$ROOT/system-test/result.log" "$WORK/result-$1.log"
+    cp "$ROOT/system-test/journal.log" "$WORK/journal-$1.log" 2>/dev/null || true
+    cat "$WORK/result-$1.log"
+    say "$(($(date +%s) - started)) s"
+    if ! grep -q '^done 0 failed' "$WORK/result-$1.log"; then
+        tail -n 60 "$WORK/journal-$1.log" >&2 || true
+        exit 1
+    fi
+}
+
+check_uninstalled() {
+    for path in /opt/rtva /usr/lib/systemd/system/rtva.service /usr/lib/sysusers.d/rtva.conf /usr/local/bin/rtva \
+        /usr/lib/tmpfiles.d/rtva.conf /usr/lib/udev/rules.d/60-rtva.rules; do
+        [ ! -e "$ROOT$path" ] || { echo "FAIL uninstall left $path"; exit 1; }
+    done
+    [ -e "$ROOT/etc/rtva/config.yaml" ] && [ -e "$ROOT/var/lib/rtva/state.db" ] ||
+        { echo "FAIL uninstall took configuration or state"; exit 1; }
+    DESTDIR=$ROOT PURGE=yes deploy/install.sh uninstall >/dev/null
+    [ ! -e "$ROOT/etc/rtva" ] && [ ! -e "$ROOT/var/lib/rtva" ] || { echo "FAIL purge left something"; exit 1; }
+    echo "ok uninstall and purge"
+}
+
+mkdir -p "$WORK"
+export PYTHON="/usr/bin/python$base"
+if [ -n "${KEEP_ROOT:-}" ]; then  # while working on the test: only the first boot, of what lies there
+    boot first
+    exit 0
+fi
+base_system
+DESTDIR=$ROOT deploy/install.sh install
+boot first
+say "upgrading"
+DESTDIR=$ROOT deploy/install.sh install
+boot second
+DESTDIR=$ROOT deploy/install.sh uninstall
+check_uninstalled
+say "all of it holds"

@@ -1,0 +1,53 @@
+"""Partners of the faces in tests: controls that note what they were told, and waiting for what a thread does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from firmware_py.errors import Unavailable
+
+
+class NotedControls:
+    """Fills the faces' Controls; ``calls`` has what was asked, in order."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self.percent = 50
+
+    def status(self) -> dict[str, Any]:
+        return {"state": "idle", "microphone": "open", "alerts": {}, "counts": {"turns": 3, "lost_samples": 0}}
+
+    def version(self) -> str:
+        return "1.2.3"
+
+    def say(self, text: str) -> None:
+        self.calls.append(("say", text))
+
+    def mute(self, muted_by: str = "user") -> None:
+        self.calls.append(("mute", muted_by))
+
+    def unmute(self, muted_by: str = "user") -> None:
+        self.calls.append(("unmute", muted_by))
+
+    def volume(self, percent: int | None = None, by: int | None = None) -> int:
+        self.percent = (self.percent if percent is None else percent) + (by or 0)
+        return self.percent
+
+    def stop(self) -> None:
+        self.calls.append(("stop",))
+
+    def reload(self) -> dict[str, Any]:
+        raise Unavailable("still starting")
+
+
+def eventually(happens: Callable[[], Any], what: str = "", seconds: float = 10.0) -> Any:
+    """The first true value; fails the test when there is none. The time is a limit for a hang, not a measurement."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        value = happens()
+        if value:
+            return value
+        time.sleep(0.005)
+    raise AssertionError(f"never happened: {what or happens}")

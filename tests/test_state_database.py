@@ -1,0 +1,169 @@
+"""The state file: what was said to be done is done, whatever happens to the writer, the file or the disk."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from firmware_py.state import database as database_module
+from firmware_py.state import migrations
+from firmware_py.state.database import Database
+
+KILLS = Path(__file__).parent / "state_kills.py"
+SHM = Path("/dev/shm")
+
+
+def kill(folder: Path, kills: int, seed: int) -> dict[str, object]:
+    command = [sys.executable, str(KILLS), str(folder / "state.db"), str(kills), str(seed)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, object] = json.loads(done.stdout)
+    return found
+
+
+def test_a_thousand_kills_lose_nothing_and_tear_nothing(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """In memory, where a change takes microseconds and a kill falls anywhere in it."""
+    if not SHM.is_dir():
+        pytest.skip("no /dev/shm here; on a disk a thousand kills take minutes: tests/state_kills.py FILE 1000 1")
+    import tempfile
+
+    with tempfile.TemporaryDirectory(dir=SHM) as folder:
+        found = kill(Path(folder), 1000, seed=1)
+    assert (found["kills"], found["lost"], found["torn"], found["strays"]) == (1000, 0, 0, [])
+    assert int(str(found["changes"])) > 1000
+
+
+def test_kills_on_the_disk(tmp_path: Path) -> None:
+    found = kill(tmp_path, 30, seed=2)
+    assert (found["lost"], found["torn"], found["strays"]) == (0, 0, [])
+
+
+def test_the_kill_test_sees_a_loss(tmp_path: Path) -> None:
+    """A store that does not wait for the disk, or changes one counter at a time, must not pass."""
+    torn = KILLS.read_text().replace(
+        '{"taken": 1, "given": -1})', '{"taken": 1}) or not database.change(add={"given": -1})'
+    )
+    assert torn != KILLS.read_text()
+    script = tmp_path / "torn.py"
+    script.write_text(torn.replace("Path(__file__).resolve().parent.parent", f"Path({str(KILLS.parent.parent)!r})"))
+    folder = tmp_path / "state"
+    folder.mkdir()
+    command = [sys.executable, str(script), str(folder / "state.db"), "60", "3"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["torn"] > 0
+
+
+def test_kept_over_a_restart(tmp_path: Path) -> None:
+    database = Database(tmp_path / "deep" / "state.db")
+    assert database.change({"volume": 40, "name": "Küche"}, {"turns": 2})
+    assert database.change(add={"turns": 3})
+    database.close()
+    database.close()
+    again = Database(tmp_path / "deep" / "state.db")
+    assert (again.get("volume"), again.get("name"), again.get("none", 7)) == (40, "Küche", 7)
+    assert again.counters() == {"turns": 5} and again.settings() == {"volume": 40, "name": "Küche"}
+    again.close()
+
+
+def test_all_or_nothing(tmp_path: Path) -> None:
+    database = Database(tmp_path / "state.db")
+    assert not database.change({"volume": 1}, {"turns": "many"})  # type: ignore[dict-item]
+    assert "cannot be written" in database.problem
+    assert database.get("volume") is None and database.counters() == {}
+    assert database.change({"volume": 2}) and database.problem == ""
+    database.close()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"not a database at all, but long enough to be one" * 50, b"SQLite format 3\0"]
+)
+def test_a_file_that_is_no_database_is_kept_aside(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "state.db"
+    path.write_bytes(content)
+    database = Database(path)
+    assert database.change({"volume": 3}) and database.problem == ""
+    database.close()
+    aside = [p.read_bytes() for p in tmp_path.glob("state.db.bad-*")]
+    assert aside == ([content] if content else [])
+
+
+def test_a_damaged_page_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    database = Database(path)
+    database.change({f"name {n}": "x" * 400 for n in range(200)})
+    database.close()
+    raw = bytearray(path.read_bytes())
+    raw[8192:12288] = bytes(4096)
+    path.write_bytes(raw)
+    again = Database(path)
+    assert again.settings() == {} and again.change({"volume": 1})
+    assert len(list(tmp_path.glob("state.db.bad-*"))) == 1
+    again.close()
+
+
+def test_a_newer_file_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    Database(path).close()
+    with sqlite3.connect(path) as db:
+        db.execute(f"PRAGMA user_version = {migrations.VERSION + 1}")
+    database = Database(path)
+    assert database.change({"volume": 1})
+    database.close()
+    (aside,) = tmp_path.glob("state.db.bad-?")
+    with sqlite3.connect(aside) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (migrations.VERSION + 1,)
+
+
+def test_a_full_disk_costs_durability_not_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = Database(tmp_path / "state.db")
+    database.change({"volume": 1})
+    database._db.execute("PRAGMA max_page_count = 4")
+    assert not database.change({"text": "x" * 100_000})
+    assert "full" in database.problem and database.get("volume") == 1
+    database._db.execute("PRAGMA max_page_count = 1000")
+    assert database.change({"volume": 2}) and database.problem == ""
+    database.close()
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    database = Database(tmp_path / "file" / "state.db")
+    assert "nothing is kept" in database.problem
+    assert not database.change({"volume": 2}) and database.get("volume") == 2, "it works on, in memory"
+    database.close()
+
+
+def test_an_older_file_is_brought_up_step_by_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "state.db"
+    old = Database(path)
+    old.change({"volume": 40}, {"turns": 1})
+    old.close()
+    steps = (*migrations.STEPS, ("CREATE TABLE timers (id INTEGER PRIMARY KEY)",))
+    monkeypatch.setattr(migrations, "STEPS", steps)
+    monkeypatch.setattr(migrations, "VERSION", len(steps))
+    new = Database(path)
+    assert new.get("volume") == 40 and new._db.execute("SELECT count(*) FROM timers").fetchone() == (0,)
+    new.close()
+
+
+def test_a_step_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    db = sqlite3.connect(tmp_path / "state.db", isolation_level=None)
+    monkeypatch.setattr(migrations, "STEPS", (("CREATE TABLE a (x)", "CREATE TABEL b (x)"),))
+    with pytest.raises(sqlite3.OperationalError):
+        migrations.migrate(db)
+    assert db.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+    db.close()
+
+
+def test_durability_is_on(tmp_path: Path) -> None:
+    database = Database(tmp_path / "state.db")
+    assert database._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert database._db.execute("PRAGMA synchronous").fetchone() == (2,), "FULL: the log is synced at each commit"
+    assert database._db.execute("PRAGMA wal_autocheckpoint").fetchone()[0] == database_module.CHECKPOINT_PAGES
+    database.close()
