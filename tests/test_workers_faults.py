@@ -116,6 +116,7 @@ def test_the_stand_by_is_what_the_configuration_says_and_takes_over(standby: str
         os.kill(engine.pid(), signal.SIGKILL)
         assert engine.transcribe(SPEECH).text == HEARD
         assert engine.pid() == waiting
+        assert engine.how_warm() == (1 if standby == "warm" else 0)
 
 
 def test_arguments_may_be_longer_than_a_message_and_must_be_able_to_cross() -> None:

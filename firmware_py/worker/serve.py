@@ -3,7 +3,7 @@
 ::
 
     service -> worker   prepare(kind, name, spec, libraries)   import the adapter and its libraries
-                        load(arguments)                         make the engine
+                        load(arguments, and_warm)               make the engine
                         call(id, method, args, kwargs, is_cancellable)
                         cancel(id)    room(bytes)
     worker -> service   imported   ready(methods, attributes, load_ms)   began(id)
@@ -103,6 +103,8 @@ class Server:
         try:
             self._engine = self._class(**wire.decode(json.loads(self._arena.get_bytes(message["arguments"]))))
             answer = describe(self._engine)
+            if message["and_warm"] and "warm" in answer["methods"]:
+                self._engine.warm()
         except BaseException as error:
             self._report(None, error)
             return
@@ -175,7 +177,7 @@ def describe(engine: Any) -> dict[str, Any]:
     for name in dir(engine):
         if name.startswith("_"):
             continue
-        value = getattr(engine, name)
+        value = getattr(engine, name, None)
         if callable(value):
             methods.append(name)
         elif value is None or isinstance(value, (bool, int, float, str)):

@@ -58,14 +58,16 @@ class Supervisor:
         """The loaded worker, for its methods and attributes. Raises what the engine's constructor raised there,
         or WorkerFailed when two workers in a row ended before they were ready."""
         self._thread.start()
-        with self._changed:
-            self._changed.wait_for(lambda: self._is_up() or self._load_error or self._back_off.failures > 1)
-            if self._active is not None and self._is_up():
-                return self._active
-            self._changed.wait_for(lambda: not self._dying, OBITUARY_S)
-            error = self._load_error or WorkerFailed(f"{self.job} cannot be started: {self.last_failure}")
-        self.close()
-        raise error
+        try:
+            with self._changed:
+                self._changed.wait_for(lambda: self._is_up() or self._load_error or self._back_off.failures > 1)
+                if self._active is not None and self._is_up():
+                    return self._active
+                self._changed.wait_for(lambda: not self._dying, OBITUARY_S)
+                raise self._load_error or WorkerFailed(f"{self.job} cannot be started: {self.last_failure}")
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def state(self) -> str:
@@ -202,14 +204,18 @@ class Supervisor:
         if self._active is None:
             self._active, self._spare = self._spare, None
             if self._active is not None and self._active.stage in (Stage.STARTING, Stage.IMPORTED):
-                self._load(self._active)
+                self._load(self._active, and_warm=False)
         may_start = self._back_off.wait_s() == 0.0
         if self._active is None and may_start:
-            self._active = self._start_worker(and_load=True)
+            self._active = self._start_worker()
+            if self._active is not None:
+                self._load(self._active, and_warm=False)  # a caller may be waiting
         elif self._spare is None and self._is_up() and may_start:
-            self._spare = self._start_worker(and_load=self.rules.standby == "warm")
+            self._spare = self._start_worker()
+            if self._spare is not None and self.rules.standby == "warm":
+                self._load(self._spare, and_warm=True)
 
-    def _start_worker(self, *, and_load: bool) -> Worker | None:
+    def _start_worker(self) -> Worker | None:
         try:
             worker = Worker(self.job)
         except OSError as error:
@@ -220,15 +226,14 @@ class Supervisor:
         self.counts["started"] += 1
         worker.due_at = worker.since + self.rules.deadlines.load()
         self._tell(worker, self.job.prepare())
-        if and_load and worker.stage is not Stage.DEAD:
-            self._load(worker)
         return worker if worker.stage is not Stage.DEAD else None
 
-    def _load(self, worker: Worker) -> None:
+    def _load(self, worker: Worker, *, and_warm: bool) -> None:
         worker.stage = Stage.LOADING
         worker.due_at = time.monotonic() + self.rules.deadlines.load()
         worker.arena.begin()
-        self._tell(worker, {"is": "load", "arguments": worker.arena.put_bytes(self._arguments)})
+        place = worker.arena.put_bytes(self._arguments)
+        self._tell(worker, {"is": "load", "arguments": place, "and_warm": and_warm})
 
     def _tell(self, worker: Worker, message: dict[str, Any]) -> None:
         try:
