@@ -1,0 +1,176 @@
+"""The microphone that can be shut and comes back: what the walk gets, what is counted, what is said."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from status_lab import eventually
+
+from firmware_py.errors import DeviceLost, Unavailable
+from firmware_py.events import Pcm16
+from firmware_py.service.gate import TAIL_BLOCK, MicrophoneGate
+from firmware_py.status.board import Ear
+
+
+class Device:
+    """A microphone that delivers 160 samples of 7 whenever it is let."""
+
+    def __init__(self) -> None:
+        self.lost = 0
+        self.is_closed = False
+        self.fails = False
+        self.beats = threading.Semaphore(0)
+
+    def read(self) -> Pcm16 | None:
+        self.beats.acquire(timeout=10)
+        if self.fails:
+            raise DeviceLost("unplugged")
+        return np.full(160, 7, np.int16)
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class Rig:
+    def __init__(self) -> None:
+        self.devices: list[Device] = []
+        self.heard: list[Pcm16] = []
+        self.said: list[tuple[Ear, str]] = []
+        self.is_there = True
+        self.has_ended = False
+        self.gate = MicrophoneGate(self._open, tail_ms=100, on_change=lambda ear, why: self.said.append((ear, why)))
+        self.thread = threading.Thread(target=self._capture)
+        self.thread.start()
+
+    def _open(self) -> Device:
+        if not self.is_there:
+            raise Unavailable("no such device")
+        self.devices.append(Device())
+        return self.devices[-1]
+
+    def _capture(self) -> None:
+        while (block := self.gate.read()) is not None:
+            self.heard.append(block)
+        self.has_ended = True
+
+    @property
+    def device(self) -> Device:
+        eventually(lambda: self.devices and not self.devices[-1].is_closed)
+        return self.devices[-1]
+
+    def sound(self, blocks: int = 1) -> None:
+        device = self.device
+        before = len(self.loud())
+        for _ in range(blocks):
+            device.beats.release()
+        eventually(lambda: len(self.loud()) == before + blocks)
+
+    def loud(self) -> list[Pcm16]:
+        return [b for b in self.heard if b.any()]
+
+    def silence(self) -> int:
+        return sum(b.size for b in self.heard if not b.any())
+
+
+@pytest.fixture
+def rig() -> Iterator[Rig]:
+    rig = Rig()
+    yield rig
+    rig.gate.close()
+    if rig.devices:
+        rig.devices[-1].beats.release()
+    rig.thread.join(10)
+    assert rig.has_ended and all(d.is_closed for d in rig.devices)
+
+
+def test_open_it_is_the_device(rig: Rig) -> None:
+    rig.sound(3)
+    assert rig.said == [(Ear.OPEN, "")] and rig.silence() == 0
+
+
+def test_shut_means_closed_and_nothing_of_it_is_heard(rig: Rig) -> None:
+    rig.sound()
+    device = rig.device
+    rig.gate.shut("user", "muted")
+    device.beats.release()
+    eventually(lambda: rig.said[-1] == (Ear.CLOSED, "muted"))
+    assert device.is_closed and len(rig.loud()) == 1, "the block that was being read is thrown away"
+    eventually(lambda: rig.silence() >= 1600)
+    assert rig.silence() < 1600 + TAIL_BLOCK, "the open utterance gets its tail, once"
+
+
+def test_it_opens_when_nobody_wants_it_shut(rig: Rig) -> None:
+    rig.sound()
+    rig.gate.shut("user", "muted")
+    rig.gate.shut("switch", "the switch is on")
+    rig.device.beats.release()
+    eventually(lambda: rig.said[-1][0] is Ear.CLOSED)
+    rig.gate.open("user")
+    assert rig.gate.is_shut and rig.gate.why_shut == "the switch is on"
+    rig.gate.open("switch")
+    rig.sound()
+    assert rig.said[-1][0] is Ear.OPEN and len(rig.devices) == 2
+
+
+def test_a_lost_device_comes_back_and_the_time_is_counted(rig: Rig) -> None:
+    rig.sound(2)
+    device = rig.device
+    device.lost = 5
+    rig.is_there = False
+    device.fails = True
+    device.beats.release()
+    eventually(lambda: (Ear.LOST, "unplugged") in rig.said)
+    assert rig.gate.why_lost
+    eventually(lambda: rig.silence() >= 1600)
+    ticks = rig.gate.ticks
+    eventually(lambda: rig.gate.ticks > ticks, "it lives while there is no device")
+    rig.is_there = True
+    rig.sound()
+    assert rig.said[-1][0] is Ear.OPEN and rig.gate.why_lost == ""
+    assert rig.gate.absent > 0 and rig.gate.lost == rig.gate.absent + 5
+
+
+def test_every_tick_of_the_absence_is_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    """frames in + lost = rate * time, with a clock of our own."""
+    now = [0]
+    monkeypatch.setattr("firmware_py.service.gate.time.monotonic_ns", lambda: now[0])
+    devices: list[Device] = []
+
+    def open_device() -> Device:
+        devices.append(Device())
+        return devices[-1]
+
+    gate = MicrophoneGate(open_device, tail_ms=0)
+
+    def read() -> int:
+        now[0] += 10_000_000
+        devices[-1].beats.release()
+        block = gate.read()
+        assert block is not None
+        return block.size
+
+    gate._try_open()
+    frames = read()
+    gate._put_away()
+    now[0] += 2_000_000_000
+    gate._try_open()
+    frames += read()
+    assert frames + gate.lost == now[0] * 16_000 // 1_000_000_000
+
+
+def test_close_ends_a_wait_at_once() -> None:
+    def never() -> Device:
+        raise Unavailable("no such device")
+
+    gate = MicrophoneGate(never)
+    ended: list[Pcm16 | None] = []
+    read: Callable[[], None] = lambda: ended.append(gate.read())  # noqa: E731
+    thread = threading.Thread(target=read)
+    thread.start()
+    eventually(lambda: gate.why_lost)
+    gate.close()
+    thread.join(10)
+    assert ended == [None]

@@ -1,0 +1,153 @@
+"""Back-off over restarts, the watchdog's conditions, what a reload may change live."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from firmware_py.config import Config, from_text
+from firmware_py.events import FRAME_SAMPLES, State
+from firmware_py.service.memory import note, recall
+from firmware_py.service.reload import LIVE, changed, is_live
+from firmware_py.service.restarts import Restarts
+from firmware_py.service.watch import BUSY_MOST_S, STALE_S, Vitals, Watch
+from firmware_py.settings.knobs import knobs
+from firmware_py.state.database import Database
+from firmware_py.status.board import Board, Ear
+from firmware_py.status.hub import Hub, Notice
+from firmware_py.status.notify import Notifier
+
+
+def test_each_early_death_waits_longer_and_success_forgets(tmp_path: Path) -> None:
+    waits = []
+    for _ in range(10):
+        restarts = Restarts(tmp_path)
+        waits.append(restarts.wait_s())
+        restarts.begin()
+    assert waits == [0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+    Restarts(tmp_path).succeed()
+    assert Restarts(tmp_path).wait_s() == 0.0
+
+
+@pytest.mark.parametrize("content", ["", "x", "-3", "1e9", "\0"])
+def test_a_count_that_is_no_count_is_none(tmp_path: Path, content: str) -> None:
+    (tmp_path / "restarts").write_text(content)
+    assert Restarts(tmp_path).wait_s() == 0.0
+    Restarts(None).begin()
+
+
+class Walk:
+    """The counters of an appliance and its gate, moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.board = Board(Hub())
+        self.board.set_ear(Ear.OPEN)
+        self.gate = SimpleNamespace(ticks=0)
+        self.capture = SimpleNamespace(frames_in=0)
+        self.waiting = 0
+        self.ring = SimpleNamespace(consumed=0, available=lambda: self.waiting)
+        self.turn_ticks = 0
+        self.busy_since_ns: int | None = None
+        part: Any = self
+        self.vitals = Vitals(part, part.gate, self.board, clock=lambda: self.now)
+
+    def pass_s(self, seconds: float, *moves: str) -> list[str]:
+        """Time goes by a quarter of a second at a time; of ``moves`` capture, listen and turn move."""
+        stuck: list[str] = []
+        for _ in range(int(seconds * 4)):
+            self.now += 0.25
+            self.gate.ticks += "gate" in moves or "capture" in moves
+            self.capture.frames_in += 4000 * ("capture" in moves)
+            self.ring.consumed += 4000 * ("listen" in moves)
+            self.turn_ticks += "turn" in moves
+            stuck = self.vitals.stuck()
+        return stuck
+
+
+def test_alive_only_while_frames_advance_and_the_turn_loop_ticks() -> None:
+    walk = Walk()
+    assert walk.pass_s(60, "capture", "listen", "turn") == []
+    assert walk.pass_s(STALE_S + 1, "listen", "turn") == ["capture"]
+    assert walk.pass_s(1, "capture", "listen", "turn") == []
+    assert walk.pass_s(STALE_S + 1, "capture", "listen") == ["turn"]
+    assert walk.pass_s(1, "capture", "turn", "listen") == []
+    walk.waiting = FRAME_SAMPLES
+    assert walk.pass_s(STALE_S + 1, "capture", "turn") == ["listen"]
+    walk.waiting = 0
+    assert walk.pass_s(1, "capture", "turn") == []
+
+
+def test_a_gate_that_moves_but_no_frames_are_stuck_unless_it_is_shut() -> None:
+    walk = Walk()
+    assert walk.pass_s(STALE_S + 1, "gate", "turn") == ["capture"]
+    for ear in (Ear.CLOSED, Ear.LOST):
+        walk.board.set_ear(ear)
+        assert walk.pass_s(60, "gate", "turn") == [], "no frames are due"
+        assert walk.pass_s(STALE_S + 1, "turn") == ["capture"], "but the thread must live"
+        walk.pass_s(1, "gate", "turn")
+
+
+def test_a_long_answer_is_no_hang_and_an_endless_one_is() -> None:
+    walk = Walk()
+    walk.busy_since_ns = 1
+    assert walk.pass_s(BUSY_MOST_S - 5, "capture", "listen") == []
+    assert walk.pass_s(10, "capture", "listen") == ["turn"]
+
+
+def test_the_watchdog_is_fed_only_while_nothing_is_stuck() -> None:
+    walk = Walk()
+    watch = Watch(walk.vitals, walk.board, Notifier("", 0))
+    flows = walk.board.hub.subscribe("test", frozenset({"flow", "stuck"}))
+    for moves in (("capture", "listen", "turn"),) * 8 + (("listen", "turn"),) * 40:
+        walk.pass_s(0.25, *moves)
+        watch.look()
+    assert 8 <= watch.beats < 30
+    told = [(n.topic, *n.fields.values()) for n in iter(flows.take, None)]
+    assert told == [("flow", True), ("flow", False), ("stuck", ["capture"])]
+
+
+def test_what_a_reload_applies_and_what_it_names() -> None:
+    old = Config.default()
+    new = from_text("vad: {hangover_ms: 600}\nalerts: {latency_ms: 900}\naudio: {output: {volume: 30}}")
+    assert changed(old, new) == ["audio.output.volume", "vad.hangover_ms", "alerts.latency_ms"]
+    assert [key for key in changed(old, new) if is_live(key)] == ["audio.output.volume", "alerts.latency_ms"]
+    assert changed(old, old) == []
+    assert all(any(key == name or key.startswith(name) for key in knobs()) for name in LIVE)
+    assert not is_live("audio.output.volume_x") and not is_live("nlpx.y")
+
+
+def test_what_is_remembered(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {}
+    add: dict[str, int] = {}
+    turn = {"transcript": "hello", "intent": None}
+    for notice in (
+        Notice("volume", {"percent": 40, "is_silent": True}),
+        Notice("muted", {"is_muted": True}),
+        Notice("turn", turn),
+        Notice("turn", {**turn, "intent": "time"}),
+        Notice("turn", {**turn, "transcript": ""}),
+        Notice("failure", {"error": "x"}),
+    ):
+        note(notice, settings, add)
+    assert (settings, add) == (
+        {"volume": 40, "silent": True, "muted": True},
+        {"turns": 2, "understood": 1, "errors": 1},
+    )
+    database = Database(tmp_path / "state.db")
+    assert recall(database).percent is None
+    database.change(settings)
+    assert recall(database).percent == 40 and recall(database).is_muted and recall(database).is_silent
+    for nonsense in ("loud", True, 400, -1, None, [1]):
+        database.change({"volume": nonsense})
+        assert recall(database).percent is None
+    database.close()
+
+
+def test_every_state_has_words_or_its_name() -> None:
+    from firmware_py.service.watch import STATUS_WORDS
+
+    assert set(STATUS_WORDS) <= set(State)

@@ -1,0 +1,164 @@
+"""``rtva run`` as systemd runs it: notifications, faces, a spoken turn, an orderly end; its sound is alsa-lib's."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from status_lab import eventually
+
+from firmware_py.pipeline import VoicePipeline
+
+ROOT = Path(__file__).resolve().parent.parent
+FEED = ROOT / "deploy" / "system-test" / "feed.py"
+ASOUND = """\
+pcm.mic {{ type file slave.pcm {{ type null }} file /dev/null infile {0}/mic.fifo format raw }}
+pcm.speaker {{ type file slave.pcm {{ type null }} file {0}/speaker.raw format raw }}
+pcm.null {{ type null }}
+"""
+CONFIG = """\
+audio: {{input: {{device: {1}}}, output: {{device: speaker}}}}
+status: {{socket: {0}/control.sock}}
+metrics: {{socket: {0}/metrics.sock, textfile: {0}/rtva.prom, textfile_interval_s: 1}}
+"""
+
+
+class Running:
+    """The service with a systemd of our own listening."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.folder = folder
+        self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        self.notify.bind(str(folder / "notify"))
+        self.told: list[str] = []
+        environment = {
+            **os.environ,
+            "NOTIFY_SOCKET": str(folder / "notify"),
+            "WATCHDOG_USEC": "10000000",
+            "RUNTIME_DIRECTORY": str(folder),
+            "ALSA_CONFIG_PATH": str(folder / "asound.conf"),
+        }
+        environment.pop("WATCHDOG_PID", None)
+        command = [sys.executable, "-m", "firmware_py", "run", "--config", str(folder / "config.yaml"), *arguments]
+        self.process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+
+    def has_told(self, line: str) -> bool:
+        while True:
+            try:
+                self.told += self.notify.recv(4096).decode().splitlines()
+            except BlockingIOError:
+                return line in self.told
+
+    def until_told(self, line: str) -> None:
+        eventually(lambda: self.has_told(line) or self._has_died(), f"{line}; told {self.told}", 120)
+        assert line in self.told, f"it ended: {self.process.stderr and self.process.stderr.read()}"
+
+    def _has_died(self) -> bool:
+        return self.process.poll() is not None
+
+    def ask(self, command: str, argument: str = "") -> dict[str, object]:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(self.folder / "control.sock"))
+            connection.sendall(json.dumps({"command": command, "argument": argument}).encode() + b"\n")
+            answer: dict[str, object] = json.loads(connection.makefile().readline())
+            return answer
+
+    def end(self) -> tuple[int, str]:
+        self.process.send_signal(signal.SIGTERM)
+        _, errors = self.process.communicate(timeout=60)
+        return self.process.returncode, errors
+
+
+@pytest.fixture
+def folder(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Devices without hardware, and a home of its own that shares the weights."""
+    own = tmp_path / "home"
+    own.mkdir()
+    (own / "models").symlink_to(weights / "models")
+    os.mkfifo(tmp_path / "mic.fifo")
+    (tmp_path / "asound.conf").write_text(ASOUND.format(tmp_path))
+    (tmp_path / "config.yaml").write_text(CONFIG.format(tmp_path, "mic"))
+    feed = subprocess.Popen([sys.executable, str(FEED), str(tmp_path / "mic.fifo"), str(tmp_path / "orders")])
+    monkeypatch.setenv("RTVA_HOME", str(own))
+    yield tmp_path
+    feed.kill()
+    feed.wait()
+
+
+def question(folder: Path) -> None:
+    """Orders the spoken question from the microphone."""
+    from firmware_py.audio.convert import Resampler, to_float32, to_int16
+
+    with VoicePipeline() as pipeline:
+        tts = pipeline.tts
+        voice = np.concatenate(list(tts.synthesize("What time is it?")))
+        resampler = Resampler(tts.rate_hz, 16_000)
+        sound = np.concatenate([resampler.push(to_float32(voice)), resampler.finish()])
+    (folder / "question.raw").write_bytes(to_int16(sound).tobytes())
+    with (folder / "orders").open("a") as orders:
+        print(folder / "question.raw", file=orders)
+
+
+def scrape(path: Path) -> str:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(path))
+        connection.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+        return connection.makefile().read()
+
+
+def test_a_run_from_ready_to_stop(folder: Path) -> None:
+    running = Running(folder)
+    running.until_told("READY=1")
+    running.until_told("WATCHDOG=1")
+    question(folder)
+    answered: Callable[[], bool] = lambda: bool(running.ask("status")["counts"]["turns"])  # type: ignore[index]  # noqa: E731
+    eventually(answered, "a turn", 60)
+    status = running.ask("status")
+    turn = status["turns"][-1]  # type: ignore[index]
+    assert turn["intent"] == "time" and turn["answer_ms"] is not None and (folder / "speaker.raw").stat().st_size
+    assert running.ask("volume", "30")["percent"] == 30
+    assert 'rtva_stage_seconds_count{stage="stt"} 1.0' in scrape(folder / "metrics.sock")
+    assert running.ask("mute")["ok"] is True
+    running.until_told("STATUS=microphone closed")
+    (folder / "config.yaml").write_text("stt: {modle: x}")
+    refused = running.ask("reload")
+    assert refused["ok"] is False and refused["exit_code"] == 78 and "modle" in str(refused["error"])
+    code, errors = running.end()
+    assert code == 0, errors
+    assert running.has_told("STOPPING=1") and "ready" in errors and "turn transcript=" in errors
+    assert not list(folder.glob("*.sock")) and not (folder / "rtva.prom").exists()
+    (folder / "config.yaml").write_text(CONFIG.format(folder, "mic"))
+    (folder / "notify").unlink()
+    again = Running(folder)
+    again.until_told("READY=1")
+    status = again.ask("status")
+    assert (status["volume"], status["state"]) == (30, "muted")
+    assert status["totals"] == {"turns": 1, "understood": 1}
+    assert again.end()[0] == 0
+
+
+def test_without_a_microphone_it_says_so_and_ends(folder: Path) -> None:
+    (folder / "config.yaml").write_text(CONFIG.format(folder, "nothing"))
+    running = Running(folder)
+    _, errors = running.process.communicate(timeout=120)
+    assert running.process.returncode == 69
+    assert "rtva: no ALSA capture device 'nothing'" in errors
+    assert not running.has_told("READY=1")
+
+
+def test_with_wait_it_waits_for_one_and_is_not_ready_before(folder: Path) -> None:
+    (folder / "config.yaml").write_text(CONFIG.format(folder, "nothing"))
+    running = Running(folder, "--wait")
+    eventually(lambda: (folder / "control.sock").exists() and running.ask("status")["state"] == "no_microphone", "", 60)
+    time.sleep(0.3)
+    assert not running.has_told("READY=1") and any(t.startswith("EXTEND_TIMEOUT_USEC") for t in running.told)
+    assert running.end()[0] == 0
