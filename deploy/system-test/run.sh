@@ -137,4 +137,6 @@ DESTDIR=$ROOT deploy/install.sh install
 boot second
 DESTDIR=$ROOT deploy/install.sh uninstall
 check_uninstalled
+say "cutting the power under the state file"
+.venv/bin/python deploy/system-test/powercut.py "$WORK/powercut" 20 1 || [ $? -eq 77 ]
 say "all of it holds"

@@ -40,7 +40,7 @@ def register(subparsers: Any) -> None:
         common.add_json(parser)
         parser.set_defaults(run=run, command=name, argument="")
     volume = subparsers.add_parser("volume", help="loudness of the voice", description="Says or sets the volume.")
-    volume.add_argument("argument", metavar="N", nargs="?", default="", help="0 to 100, or +N, or -N after --")
+    volume.add_argument("argument", metavar="N", nargs="?", default="", help="0 to 100, or +N or -N")
     events = subparsers.add_parser("events", help="every change, one JSON object a line", description=__doc__)
     for parser in (volume, events):
         add_socket(parser)
