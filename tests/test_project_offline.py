@@ -17,7 +17,9 @@ import onnxruntime
 session = onnxruntime.InferenceSession({model!r}, providers=["CPUExecutionProvider"])
 session.run(None, {{"input": np.zeros((1, 576), np.float32), "state": np.zeros((2, 1, 128), np.float32),
                     "sr": np.array(16000, np.int64)}})
-print([os.readlink(f"/proc/self/fd/{{fd}}") for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{{fd}}")])
+for fd in os.listdir("/proc/self/fd"):
+    if os.path.lexists("/proc/self/fd/" + fd):
+        print(os.readlink("/proc/self/fd/" + fd))
 """
 
 
