@@ -31,7 +31,7 @@ from firmware_py.pipeline import VoicePipeline
 from firmware_py.ports import Microphone, Speaker
 from firmware_py.respond.world import LocalWorld, Volume
 from firmware_py.turn import TurnSettings, TurnTaker
-from firmware_py.turn_queue import TurnQueue
+from firmware_py.turn_queue import ENDS, TurnQueue
 from firmware_py.workers import Deadlines, Rules, WorkerPool
 
 
@@ -69,6 +69,8 @@ class Observers:
     on_state: Callable[[State], None] = field(default=lambda state: None)
     on_turn: Callable[[TurnTrace], None] = field(default=lambda trace: None)
     on_failure: Callable[[RtvaError], None] = field(default=lambda error: None)
+    on_utterance: Callable[[TurnEvent, TurnTrace | None, str], None] = field(default=lambda event, trace, error: None)
+    """A finished utterance with its sound, the turn that came of it and what failed ("" when nothing did)."""
 
 
 def position_clock(t0_ns: int) -> Callable[[int], int]:
@@ -237,11 +239,17 @@ class Appliance:
             _log.error("a turn failed: %s", error)
             self.observers.on_state(State.ERROR)
             self.observers.on_failure(error)
+            self._tell_utterance(event, None, str(error))
             return
         if trace is not None:
             self.turns += 1
             _add_costs(trace, self.listener, self.pipeline.config.audio.input.chunk_size)
             self.observers.on_turn(trace)
+        self._tell_utterance(event, trace)
+
+    def _tell_utterance(self, event: TurnEvent, trace: TurnTrace | None, error: str = "") -> None:
+        if event.kind in ENDS:
+            self.observers.on_utterance(event, trace, error)
 
     def _try(self, job: Callable[[], None]) -> None:
         try:

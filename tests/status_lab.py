@@ -38,6 +38,10 @@ class NotedControls:
     def stop(self) -> None:
         self.calls.append(("stop",))
 
+    def capture(self, wanted: str, minutes: int) -> dict[str, Any]:
+        self.calls.append(("capture", wanted, minutes))
+        return {"is_on": wanted == "on"}
+
     def reload(self) -> dict[str, Any]:
         raise Unavailable("still starting")
 

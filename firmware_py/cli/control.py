@@ -1,4 +1,4 @@
-"""``rtva mute|unmute|volume|stop|reload|events``: commands to the running service, through its control socket."""
+"""``rtva mute|unmute|volume|stop|reload|capture|events``: commands to the running service, through its socket."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from firmware_py.cli import common
-from firmware_py.errors import RtvaError, Unavailable
+from firmware_py.errors import RtvaError, Unavailable, UsageError
+from firmware_py.status.commands import CAPTURE_DEFAULT_MIN, CAPTURE_MINUTES
 
 SERVICE_SOCKET = Path("/run/rtva/control.sock")
 REPLY_S = 30.0
@@ -23,6 +24,9 @@ COMMANDS = {
     "stop": "end what is being spoken",
     "reload": "read the configuration again",
 }
+
+CAPTURE_TEXT = """Debug capture: while it is on, the sound of each utterance and its turn are stored in
+$RTVA_HOME/debug. It ends by itself, and what was captured is deleted a day later."""
 
 
 class Refused(RtvaError):
@@ -41,11 +45,15 @@ def register(subparsers: Any) -> None:
         parser.set_defaults(run=run, command=name, argument="")
     volume = subparsers.add_parser("volume", help="loudness of the voice", description="Says or sets the volume.")
     volume.add_argument("argument", metavar="N", nargs="?", default="", help="0 to 100, or +N or -N")
+    capture = subparsers.add_parser("capture", help="store what is said for a while", description=CAPTURE_TEXT)
+    capture.add_argument("wanted", choices=("on", "off", "status"))
+    capture.add_argument("--minutes", type=int, metavar="N", help=f"with on: 1 to 1440 ({CAPTURE_DEFAULT_MIN})")
     events = subparsers.add_parser("events", help="every change, one JSON object a line", description=__doc__)
-    for parser in (volume, events):
+    for parser in (volume, capture, events):
         add_socket(parser)
         common.add_json(parser)
     volume.set_defaults(run=run, command="volume")
+    capture.set_defaults(run=run_capture)
     events.set_defaults(run=follow_events)
 
 
@@ -64,6 +72,15 @@ def run(args: argparse.Namespace) -> int:
         if key != "ok":
             print(f"{key.replace('_', ' ')}: {', '.join(value) or 'nothing' if isinstance(value, list) else value}")
     return 0
+
+
+def run_capture(args: argparse.Namespace) -> int:
+    """Says whether it is on and what it stored. Raises UsageError."""
+    if args.minutes is not None and (args.wanted != "on" or args.minutes not in CAPTURE_MINUTES):
+        raise UsageError("--minutes: 1 to 1440, and only with 'capture on'; see 'rtva capture --help'")
+    args.command = "capture"
+    args.argument = f"on {args.minutes}" if args.minutes is not None else args.wanted
+    return run(args)
 
 
 def follow_events(args: argparse.Namespace) -> int:

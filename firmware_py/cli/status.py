@@ -53,6 +53,9 @@ def view(status: dict[str, Any]) -> Iterator[str]:
             f"turns {counts['turns']} (ever {totals.get('turns', 0)}), waiting {counts['waiting']}, "
             f"shed {counts['shed']}, lost samples {counts['lost_samples']}"
         )
+    if status.get("capture", {}).get("is_on"):
+        capture = status["capture"]
+        yield f"debug capture is ON for {capture['left_s']:.0f} s more: what is said is stored in {capture['folder']}"
     for name, state in status["faces"].get("state", {}).items():
         if state != "on":
             yield f"{name}: {state}"

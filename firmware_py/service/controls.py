@@ -10,6 +10,7 @@ from typing import Any
 from firmware_py import __version__
 from firmware_py.app import Appliance
 from firmware_py.errors import Unavailable
+from firmware_py.service.debug_capture import DebugCapture
 from firmware_py.service.gate import MicrophoneGate
 from firmware_py.service.memory import Remembered
 from firmware_py.status.board import Board
@@ -31,8 +32,10 @@ class Reports:
 class ServiceControls:
     """Fills the faces' Controls. Exists before the appliance does: until :meth:`attach` there is no voice to use."""
 
-    def __init__(self, board: Board, gate: MicrophoneGate, reports: Reports, remembered: Remembered) -> None:
-        self.reports = reports
+    def __init__(
+        self, board: Board, gate: MicrophoneGate, reports: Reports, remembered: Remembered, debug: DebugCapture
+    ) -> None:
+        self.reports, self._debug = reports, debug
         self.board, self._gate, self._remembered = board, gate, remembered
         self._appliance: Appliance | None = None
         self._lock = threading.Lock()
@@ -60,6 +63,7 @@ class ServiceControls:
             "volume": self.volume(),
             "is_silent": appliance.controls.is_muted if appliance else self._remembered.is_silent,
             "alerts": board.alerts,
+            "capture": self._debug.status(),
             "level_db": round(appliance.listener.level_db, 1) if appliance else None,
             "floor_db": round(appliance.listener.floor_db, 1) if appliance else None,
             "counts": self._counts(),
@@ -104,6 +108,9 @@ class ServiceControls:
 
     def reload(self) -> dict[str, Any]:
         return self.reports.reload()
+
+    def capture(self, wanted: str, minutes: int) -> dict[str, Any]:
+        return self._debug.command(wanted, minutes)
 
     def levels(self) -> tuple[float, float]:
         """Level and noise floor of the microphone, dB below full scale."""

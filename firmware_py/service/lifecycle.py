@@ -21,6 +21,8 @@ from firmware_py.events import State
 from firmware_py.pipeline import VoicePipeline, in_process
 from firmware_py.ports import Microphone
 from firmware_py.service.controls import Reports, ServiceControls
+from firmware_py.service.debug_capture import DebugCapture
+from firmware_py.service.debug_folder import DebugFolder
 from firmware_py.service.faces import Faces
 from firmware_py.service.gate import MicrophoneGate
 from firmware_py.service.measures import Exporters, Measures, thresholds
@@ -38,6 +40,7 @@ MICROPHONE_S = 10.0
 """Without ``is_patient``, a microphone that delivers nothing for so long is an error."""
 EXTEND_S = 30.0
 STATE_FILE = "state.db"
+DEBUG_FOLDER = "debug"
 
 _log = logging.getLogger("rtva")
 
@@ -59,6 +62,7 @@ class Service:
         self.board = Board(self.hub)
         self.notifier = notifier or Notifier()
         self.gate = MicrophoneGate(self._open_microphone, on_change=self.board.set_ear)
+        self.debug = DebugCapture(DebugFolder(models.home() / DEBUG_FOLDER), self.board)
         self.controls: ServiceControls | None = None
         self._pipeline: VoicePipeline | None = None
         self._stopping = threading.Event()
@@ -87,9 +91,11 @@ class Service:
 
     def _run(self, config: Config, parts: ExitStack) -> None:
         database = Database(models.home() / STATE_FILE)
-        controls = ServiceControls(self.board, self.gate, Reports(), recall(database))
+        controls = ServiceControls(self.board, self.gate, Reports(), recall(database), self.debug)
         self.controls = controls
         parts.callback(Memory(database, self.hub).close)
+        self.debug.start()
+        parts.callback(self.debug.close)
         measures = Measures(self.board, config)
         parts.callback(measures.close)
         faces = Faces(config, controls, self.hub)
@@ -150,6 +156,7 @@ class Service:
             on_state=self.board.set_walk,
             on_turn=self.board.add_turn,
             on_failure=lambda error: self.hub.publish("failure", error=str(error)),
+            on_utterance=self.debug.add,
         )
         return Appliance(pipeline, self.gate, speaker, observers)
 

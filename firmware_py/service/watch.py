@@ -126,4 +126,6 @@ class Watch:
 
 def _because(board: Board, stuck: list[str]) -> str:
     reasons = [*(f"{part} does not move" for part in stuck), *board.alerts]
+    if board.is_capturing:
+        reasons.append("a debug capture stores what is said")
     return f": {', '.join(reasons)}" if reasons else ""

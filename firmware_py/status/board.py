@@ -44,6 +44,7 @@ class Board:
         self._ear: Ear | None = None
         self._error_ns = 0
         self._alerts: dict[str, float] = {}
+        self._is_capturing = False
         self._shown = State.STARTING
         self._since_ns = clock_ns()
 
@@ -61,6 +62,11 @@ class Board:
         """The alerts that are on, with the value that raised each."""
         with self._lock:
             return dict(self._alerts)
+
+    @property
+    def is_capturing(self) -> bool:
+        """Whether a debug capture is on: what is said is stored."""
+        return self._is_capturing
 
     def since_s(self) -> float:
         """Seconds that the state has been what it is."""
@@ -98,6 +104,12 @@ class Board:
                 self._alerts[name] = value
             self.hub.publish("alert", name=name, is_on=value is not None, value=value)
             self._show()
+
+    def set_capturing(self, is_on: bool, minutes: int = 0) -> None:
+        """A debug capture was switched on for ``minutes``, or off; every time is told."""
+        with self._lock:
+            self._is_capturing = is_on
+            self.hub.publish("capture", is_on=is_on, minutes=minutes)
 
     def add_turn(self, trace: TurnTrace) -> None:
         """A turn that is over."""

@@ -9,6 +9,9 @@ from firmware_py.errors import BadInput
 
 SAY_MOST = 1000
 """Characters of one ``say``."""
+CAPTURE_MINUTES = range(1, 1441)
+"""How long a debug capture may be on."""
+CAPTURE_DEFAULT_MIN = 10
 
 
 class Controls(Protocol):
@@ -22,6 +25,7 @@ class Controls(Protocol):
     def volume(self, percent: int | None = None, by: int | None = None) -> int: ...
     def stop(self) -> None: ...
     def reload(self) -> dict[str, Any]: ...
+    def capture(self, wanted: str, minutes: int) -> dict[str, Any]: ...
 
 
 Handler = Callable[[Controls, str], Mapping[str, Any]]
@@ -94,6 +98,17 @@ def _reload(controls: Controls, argument: str) -> Mapping[str, Any]:
     return controls.reload()
 
 
+def _capture(controls: Controls, argument: str) -> Mapping[str, Any]:
+    """``on``, ``on 30`` (minutes), ``off``, ``status``; ``""`` is ``status``."""
+    wanted, *rest = argument.split() or ["status"]
+    if wanted not in ("on", "off", "status") or len(rest) > (wanted == "on"):
+        raise BadInput(f"capture {argument[:16]!r}: allowed: on, on MINUTES, off, status")
+    digits = rest[0] if rest else str(CAPTURE_DEFAULT_MIN)
+    if not (digits.isascii() and digits.isdigit() and int(digits[:5]) in CAPTURE_MINUTES):
+        raise BadInput(f"capture for {digits[:16]!r} minutes: allowed: {CAPTURE_MINUTES[0]} to {CAPTURE_MINUTES[-1]}")
+    return controls.capture(wanted, int(digits[:5]))
+
+
 COMMANDS: dict[str, Handler] = {
     "status": _status,
     "say": _say,
@@ -103,4 +118,5 @@ COMMANDS: dict[str, Handler] = {
     "stop": _stop,
     "reload": _reload,
     "version": _version,
+    "capture": _capture,
 }

@@ -14,7 +14,7 @@ LINE_BYTES = 256
 END = b"\r\n"
 
 SAYS = (
-    *("rtva", "state", "heard", "intent", "said", "level", "health", "speaker", "alert", "failed", "beat"),
+    *("rtva", "state", "heard", "intent", "said", "level", "health", "speaker", "alert", "capture", "failed", "beat"),
     *("ok", "error", "pong", "commands"),
 )
 """First words of the lines that rtva sends. None is a command, so a line that echoes cannot start a storm."""
@@ -60,6 +60,8 @@ def lines_for(notice: Notice) -> list[str]:
         return [f"level {fields({'db': told['level_db'], 'floor': told['floor_db']})}"]
     if notice.topic == "alert":
         return [f"alert {fields({'name': told['name'], 'on': told['is_on'], 'value': told['value']})}"]
+    if notice.topic == "capture":
+        return [f"capture {fields({'on': told['is_on'], 'minutes': told['minutes']})}"]
     if notice.topic == "failure":
         return [f"failed {told['error']}"]
     return []
@@ -79,7 +81,8 @@ def health(status: Mapping[str, Any]) -> str:
     counts = status.get("counts", {})
     kept = {name: counts[name] for name in ("turns", "errors", "lost_samples", "shed") if name in counts}
     told = {"state": status.get("state"), "microphone": status.get("microphone"), "alerts": len(status["alerts"])}
-    return f"health {fields({**told, **kept})}"
+    capture = {"capture": status["capture"]["is_on"]} if "capture" in status else {}
+    return f"health {fields({**told, **kept, **capture})}"
 
 
 def parse(line: bytes) -> tuple[str, str]:
