@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import logging
 import os
 import pkgutil
@@ -30,6 +31,9 @@ class Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one subcommand and returns its exit code; raises nothing but SystemExit from ``--help``."""
     try:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
         args = make_parser().parse_args(argv)
         logging.basicConfig(level=os.environ.get("RTVA_LOG", "WARNING"), format="rtva: %(levelname)s: %(message)s")
         return int(args.run(args))
@@ -40,6 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        return fail(f"cannot read or write: {error}", EX_SOFTWARE)
     except Exception as error:
         if os.environ.get("RTVA_DEBUG"):
             raise

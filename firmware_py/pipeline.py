@@ -13,7 +13,7 @@ from typing import Any, cast
 from firmware_py import backends, models
 from firmware_py.config import Config
 from firmware_py.draft import Stations
-from firmware_py.errors import Unavailable
+from firmware_py.errors import ConfigError, Unavailable
 from firmware_py.listen import ListenSettings
 from firmware_py.ports import Responder, SpeechToText, TextToSpeech, Understanding, Vad
 
@@ -204,6 +204,9 @@ class VoicePipeline:
 
     def _make_understanding(self) -> Any:
         nlp = self.config.nlp
+        for path in nlp.intent_paths():
+            if not path.exists():
+                raise ConfigError(f"nlp.intents: {path}: no such file or folder")
         arguments = {"templates": nlp.intent_paths(), "repair_threshold": nlp.repair_threshold}
         return in_process("understanding", "hassil", arguments)
 

@@ -14,7 +14,7 @@ from firmware_py.events import TurnTrace
 
 def register(subparsers: Any) -> None:
     parser = subparsers.add_parser("ask", help="the whole walk on recordings", description=__doc__)
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="WAV or FLAC, any rate, any channels")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="WAV or FLAC, any rate, any channels")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the spoken answers go, one WAV a turn")
     parser.add_argument("--pace", choices=("real", "fast"), default="fast", help="real time, or as fast as it goes")
     parser.add_argument("--intents", type=Path, metavar="F", help="sentence templates beside the built-in ones")
@@ -43,12 +43,12 @@ def run(args: argparse.Namespace) -> int:
             raise (common.bad_intents(error) if args.intents else error) from error
         common.note(pipeline.notes)
 
-        def work(file: Path) -> None:
+        def work(file: str) -> None:
             app.begin_conversation(pipeline, NoLoudspeaker(), act=args.act)
-            for answer in spoken_to(walk(pipeline, file)):
+            for answer in spoken_to(walk(pipeline, Path(file))):
                 show(args, file, answer.trace, write_answer(answer, names, file))
 
-        def report(file: Path, message: str) -> None:
+        def report(file: str, message: str) -> None:
             if args.json:
                 common.emit({**turn_fields(file, TurnTrace(), None), "error": message})
 
@@ -77,18 +77,19 @@ class FileNames:
         self.folder = folder
         self._used: set[str] = set()
 
-    def next(self, file: Path) -> Path | None:
+    def next(self, file: str) -> Path | None:
         if self.folder is None:
             return None
-        number, name = 1, file.stem
+        stem = Path(file).stem
+        number, name = 1, stem
         while name in self._used:
             number += 1
-            name = f"{file.stem}-{number}"
+            name = f"{stem}-{number}"
         self._used.add(name)
         return self.folder / f"{name}.wav"
 
 
-def write_answer(answer: Any, names: FileNames, file: Path) -> Path | None:
+def write_answer(answer: Any, names: FileNames, file: str) -> Path | None:
     """Writes the answer's sound, if there is any and a folder to put it in."""
     from firmware_py.audio.wav import write_wav
 
@@ -98,10 +99,10 @@ def write_answer(answer: Any, names: FileNames, file: Path) -> Path | None:
     return out
 
 
-def turn_fields(file: Path, trace: TurnTrace, out: Path | None) -> dict[str, Any]:
+def turn_fields(file: str, trace: TurnTrace, out: Path | None) -> dict[str, Any]:
     """The JSON of one turn."""
     return {
-        "file": str(file),
+        "file": file,
         "transcript": trace.transcript,
         "intent": trace.intent,
         "slots": dict(trace.slots),
@@ -115,7 +116,7 @@ def turn_fields(file: Path, trace: TurnTrace, out: Path | None) -> dict[str, Any
     }
 
 
-def show(args: argparse.Namespace, file: Path, trace: TurnTrace, out: Path | None) -> None:
+def show(args: argparse.Namespace, file: str, trace: TurnTrace, out: Path | None) -> None:
     if args.json:
         common.emit(turn_fields(file, trace, out))
         return

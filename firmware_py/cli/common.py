@@ -11,7 +11,7 @@ from typing import Any
 
 from firmware_py import config as configuration
 from firmware_py.config import Config
-from firmware_py.errors import BadInput, ConfigError, RtvaError
+from firmware_py.errors import BadInput, ConfigError, NotFound, RtvaError
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +34,8 @@ def with_intents(config: Config, file: Path | None) -> Config:
     """``config`` with the templates of ``file`` beside its own."""
     if file is None:
         return config
+    if not file.exists():
+        raise NotFound(f"{file}: no such file")
     return config.with_values({"nlp.intents": [*map(str, config.nlp.intent_paths()), str(file)]})
 
 
@@ -53,14 +55,17 @@ def bad_intents(error: ConfigError) -> BadInput:
     return BadInput(str(error))
 
 
-def each_file(files: Iterable[Path], work: Callable[[Path], None], report: Callable[[Path, str], None]) -> int:
-    """Does ``work`` on every file; a bad one is reported and the others are done. Returns the worst exit code."""
+def each_file(files: Iterable[str], work: Callable[[str], None], report: Callable[[str, str], None]) -> int:
+    """Does ``work`` on every file, named as the user named it; a bad one is reported and the others are done.
+
+    Returns the worst exit code.
+    """
     worst = 0
     for file in files:
         try:
             work(file)
         except RtvaError as error:
-            print(f"rtva: {error}", file=sys.stderr)
+            print("rtva: " + " ".join(str(error).split()), file=sys.stderr)
             report(file, str(error))
             worst = max(worst, error.exit_code)
     return worst

@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
         out = args.out / "answer.wav"
         write_wav(out, answer.rate_hz, answer.chunks)
     if args.json:
-        common.emit(ask.turn_fields(question, answer.trace, out))
+        common.emit(ask.turn_fields(str(question), answer.trace, out))
     else:
         tell(args.question, answer.trace, out, play_aloud(answer.rate_hz, answer.chunks))
     return 0

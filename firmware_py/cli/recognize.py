@@ -13,7 +13,7 @@ from firmware_py.errors import ConfigError
 
 def register(subparsers: Any) -> None:
     parser = subparsers.add_parser("recognize", help="speech to intent with given templates", description=__doc__)
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="WAV or FLAC, any rate, any channels")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="WAV or FLAC, any rate, any channels")
     parser.add_argument("--intents", type=Path, metavar="F", required=True, help="sentence templates (hassil YAML)")
     common.add_config(parser)
     common.add_json(parser)
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
         common.note(pipeline.notes)
         is_guided = pipeline.is_guided
 
-        def work(file: Path) -> None:
+        def work(file: str) -> None:
             transcript, _ = transcribe(pipeline, file)
             understood = understanding.understand(transcript.text)
             if not transcript.is_guided and is_guided:
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
             show(
                 args,
                 {
-                    "file": str(file),
+                    "file": file,
                     "transcript": transcript.text if transcript.is_guided or not is_known else understood.text,
                     "intent": understood.intent,
                     "slots": dict(understood.slots),
@@ -56,10 +56,10 @@ def run(args: argparse.Namespace) -> int:
                 },
             )
 
-        def report(file: Path, message: str) -> None:
+        def report(file: str, message: str) -> None:
             if args.json:
                 empty: dict[str, Any] = {"transcript": None, "intent": None, "slots": {}, "score": 0.0}
-                common.emit({"file": str(file), **empty, "error": message})
+                common.emit({"file": file, **empty, "error": message})
 
         return common.each_file(args.files, work, report)
 

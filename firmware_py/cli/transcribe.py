@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 from typing import Any
 
 from firmware_py.cli import common
@@ -13,7 +12,7 @@ from firmware_py.events import Transcript
 
 def register(subparsers: Any) -> None:
     parser = subparsers.add_parser("transcribe", help="speech to text", description=__doc__)
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="WAV or FLAC, any rate, any channels")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="WAV or FLAC, any rate, any channels")
     common.add_config(parser)
     common.add_json(parser)
     parser.set_defaults(run=run)
@@ -27,18 +26,18 @@ def run(args: argparse.Namespace) -> int:
         warm_recognition(pipeline)
         common.note(pipeline.notes)
 
-        def work(file: Path) -> None:
+        def work(file: str) -> None:
             transcript, stt_ms = transcribe(pipeline, file)
             show(args, file, transcript.text, stt_ms)
 
-        def report(file: Path, message: str) -> None:
+        def report(file: str, message: str) -> None:
             if args.json:
-                common.emit({"file": str(file), "text": None, "stt_ms": None, "error": message})
+                common.emit({"file": file, "text": None, "stt_ms": None, "error": message})
 
         return common.each_file(args.files, work, report)
 
 
-def transcribe(pipeline: Any, file: Path) -> tuple[Transcript, float]:
+def transcribe(pipeline: Any, file: str) -> tuple[Transcript, float]:
     """One transcript of a whole recording and the milliseconds that recognition took.
 
     A recording past 30 s is read and recognised piece by piece, so that an hour needs no more memory.
@@ -57,9 +56,9 @@ def transcribe(pipeline: Any, file: Path) -> tuple[Transcript, float]:
     return Transcript(" ".join(p.text for p in pieces if p.text)), spent_ns / 1e6
 
 
-def show(args: argparse.Namespace, file: Path, text: str, stt_ms: float) -> None:
+def show(args: argparse.Namespace, file: str, text: str, stt_ms: float) -> None:
     if args.json:
-        common.emit({"file": str(file), "text": text, "stt_ms": round(stt_ms, 3)})
+        common.emit({"file": file, "text": text, "stt_ms": round(stt_ms, 3)})
     else:
         print(f"{file}: {text}" if len(args.files) > 1 else text, flush=True)
 

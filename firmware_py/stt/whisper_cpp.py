@@ -32,6 +32,8 @@ MIN_CONFIDENCE = 0.42
 """Geometric mean of the token probabilities. A minute of kitchen noise in windows of 2 to 6 s at three gains
 gave sentences of up to 0.39; 142 of 144 recorded orders lie above 0.44."""
 MIN_CONFIDENCE_INVENTED = 0.85
+MIN_CONFIDENCE_GUIDED = 0.2
+"""Below it a sentence of the templates was forced upon the sound; white noise reaches 0.14."""
 MOST_WORDS_PER_S = 4.0
 """A phrase said twice at full context counts as a loop only when it is spoken faster than this."""
 SHORTEST_S = 1.0
@@ -130,12 +132,16 @@ class WhisperCpp:
             heard = engine.open(cap)
             verdict = guided_door.judge(found, heard)
         tripped: tuple[str, ...] = ()
+        if verdict.confidence < MIN_CONFIDENCE:
+            heard = heard or engine.open(cap)
+            if self._is_nobody(heard, verdict.confidence):
+                return Transcript("", language=engine.language, guards=("no_speech",), score=verdict.score)
         if verdict.is_thin(self._point) and context < guards.FULL_CONTEXT:
             tripped, context = ("retry",), guards.FULL_CONTEXT
             engine = self._listen(speech, context, is_cancelled)
             found, heard = guide.search(cap), engine.open(cap)
             verdict = guided_door.judge(found, heard)
-        if verdict.score < self._point:
+        if verdict.score < self._point or guards.cut_loop(found.sentences[0].text)[1]:
             part = self._utterance(speech, is_cancelled, heard or engine.open(cap), context)
             return replace(part, language=engine.language, guards=(*tripped, *part.guards), score=verdict.score)
         return Transcript(
@@ -147,6 +153,14 @@ class WhisperCpp:
             score=verdict.score,
             margin=verdict.margin,
         )
+
+    @staticmethod
+    def _is_nobody(heard: Decoded, guided_confidence: float) -> bool:
+        """Whether the open text of a doubtful sound says that nobody spoke: noise fits some sentence or other."""
+        clean = guards.strip_annotations(heard.text)
+        if not clean or (guided_confidence < MIN_CONFIDENCE_GUIDED and heard.confidence < MIN_CONFIDENCE):
+            return True
+        return guards.is_invented(clean) and heard.confidence < MIN_CONFIDENCE_INVENTED
 
     def _context(self, seconds: float) -> int:
         return guards.FULL_CONTEXT if self._full_context else guards.audio_context(seconds)
@@ -193,7 +207,13 @@ class WhisperCpp:
 
 
 def as_float32(audio: NDArray[Any]) -> NDArray[np.float32]:
-    """Mono float32 in -1..1 from int16 or float samples of any range (clipped; NaN becomes 0)."""
+    """Mono float32 in -1..1 from int16 or float samples of any range (clipped; NaN becomes 0).
+
+    Anything that numpy takes for one line of numbers will do; raises ValueError for another shape.
+    """
+    audio = np.asarray(audio)
+    if audio.ndim != 1 or audio.dtype.kind not in "iuf":
+        raise ValueError(f"mono samples of shape (n,) are needed, not {audio.dtype} of shape {audio.shape}")
     if audio.dtype == np.int16:
         return audio.astype(np.float32) / 32768.0
     return np.clip(np.nan_to_num(audio.astype(np.float32), copy=True), -1.0, 1.0)

@@ -21,12 +21,16 @@ def _change(request: Request, by: int, words: str) -> Answer:
     return Answer(f"Volume {target} percent.", (action,))
 
 
+def _step(request: Request) -> int:
+    return int(request.slots.get("percent", STEP_PERCENT))
+
+
 def up(request: Request) -> Answer:
-    return _change(request, STEP_PERCENT, "Turning it up.")
+    return _change(request, _step(request), "Turning it up.")
 
 
 def down(request: Request) -> Answer:
-    return _change(request, -STEP_PERCENT, "Turning it down.")
+    return _change(request, -_step(request), "Turning it down.")
 
 
 def set_to(request: Request) -> Answer:
