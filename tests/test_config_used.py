@@ -8,7 +8,12 @@ from pathlib import Path
 from firmware_py.settings.knobs import knobs
 
 PACKAGE = Path(__file__).resolve().parent.parent / "firmware_py"
-READERS = [PACKAGE / "pipeline.py", PACKAGE / "app.py", *(PACKAGE / "cli").glob("*.py"), *(PACKAGE / "service").glob("*.py")]
+READERS = [
+    PACKAGE / "pipeline.py",
+    PACKAGE / "app.py",
+    *(PACKAGE / "cli").glob("*.py"),
+    *(PACKAGE / "service").glob("*.py"),
+]
 INSTEAD = {"nlp.intent_paths": "nlp.intents"}
 """A method of the configuration -> the key that it reads."""
 

@@ -94,7 +94,7 @@ def test_the_orders_do_not_loop(whisper: WhisperCpp, recordings: Path) -> None:
 
 
 def test_missing_weights_are_named(tmp_path: Path) -> None:
-    with pytest.raises(Unavailable, match="nothing.bin"):
+    with pytest.raises(Unavailable, match=r"nothing\.bin"):
         WhisperCpp(tmp_path / "nothing.bin")
 
 
