@@ -32,7 +32,7 @@ base_system() {
         sources=/etc/apt/sources.list.d/debian.sources
         [ -e "$sources" ] || sources=
         # shellcheck disable=SC2086
-        mmdebstrap --quiet --variant=minbase --include=systemd,systemd-sysv,dbus,udev,python3,libasound2,libgomp1 \
+        mmdebstrap --quiet --format=tar --variant=minbase --include=systemd,systemd-sysv,dbus,udev,python3,libasound2,libgomp1 \
             "$VERSION_CODENAME" "$tar.new" $sources || skip "mmdebstrap failed (no mirror?)"
         mv "$tar.new" "$tar"
     fi
