@@ -142,6 +142,7 @@ def test_a_pool_makes_watches_and_ends_them_all() -> None:
         assert one.transcribe(SPEECH).text and len(list(two.synthesize("x"))) == 1
         os.kill(one.pid(), signal.SIGKILL)
         eventually(lambda: one.supervisor.state == "ready" and one.supervisor.counts["crashed"] == 1)
+        eventually(lambda: heard.count(("stt", "ready")) == 2, "its return was told, which is a moment later")
         by_kind = {entry["kind"]: entry for entry in pool.snapshot()}
         assert by_kind["stt"]["crashed"] == 1 and by_kind["tts"]["crashed"] == 0
         assert by_kind["stt"]["rss_bytes"] > 1 << 20 and by_kind["stt"]["last_failure"]

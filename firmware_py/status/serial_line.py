@@ -118,10 +118,15 @@ class SerialLine:
                 port.close()
             except OSError:
                 pass
+        self._forget_news()
+
+    def _forget_news(self) -> None:
+        """What nobody could read is not said later as if it were news."""
         while self._subscription.take() is not None:
-            pass  # what nobody could read is not said later as if it were news
+            pass
 
     def _speak(self) -> None:
+        self._forget_news()
         self._reader.clear()
         self._is_torn = False
         self._next_beat = time.monotonic() + self._settings.heartbeat_s
