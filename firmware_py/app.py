@@ -24,7 +24,7 @@ from firmware_py.audio.recording import RecordingMicrophone
 from firmware_py.audio.virtual import VirtualSpeaker
 from firmware_py.config import Config
 from firmware_py.controls import Loudspeaker, SpeakerControls
-from firmware_py.errors import RtvaError
+from firmware_py.errors import RtvaError, Unavailable
 from firmware_py.events import FRAME_SAMPLES, RATE_HZ, Pcm16, State, TurnEvent, TurnTrace
 from firmware_py.listen import Listener
 from firmware_py.pipeline import VoicePipeline
@@ -43,6 +43,9 @@ def begin_conversation(pipeline: VoicePipeline, loudspeaker: Loudspeaker, *, act
     pipeline.new_conversation()
     return controls
 
+
+MOST_SAYS = 4
+"""Announcements that may wait; a device that babbles is told so."""
 
 RING_SAMPLES = 1 << 19
 """32.8 s at 16 kHz: longer than the longest utterance with its pre-roll."""
@@ -161,7 +164,9 @@ class Appliance:
         self.turns = 0
         self.turn_ticks = 0
         self.busy_since_ns: int | None = None
+        self.errors = 0
         self._jobs: deque[Callable[[], None]] = deque()
+        self._says: deque[str] = deque()
         self._microphone, self._speaker = microphone, speaker
         self._threads = [
             threading.Thread(target=self._guard, args=(self._listen,), name="listen", daemon=True),
@@ -201,7 +206,7 @@ class Appliance:
 
     def is_quiet(self) -> bool:
         """Whether nothing is open: no speech, no waiting event, no turn in progress, every frame looked at."""
-        busy = self.busy_since_ns is not None or self._jobs
+        busy = self.busy_since_ns is not None or self._jobs or self._says
         return not (busy or self.listener.in_speech or len(self.queue) or self.ring.available() >= FRAME_SAMPLES)
 
     def between_turns(self, job: Callable[[], None]) -> None:
@@ -210,8 +215,16 @@ class Appliance:
         self.queue.wake()
 
     def say(self, text: str) -> None:
-        """Speaks between two turns; returns at once."""
-        self.between_turns(lambda: self.taker.say(text))
+        """Speaks between two turns; returns at once. Raises Unavailable when too much waits to be spoken already."""
+        if len(self._says) >= MOST_SAYS:
+            raise Unavailable(f"{MOST_SAYS} announcements wait to be spoken already; 'stop' drops them")
+        self._says.append(text)
+        self.queue.wake()
+
+    def hush(self) -> None:
+        """Ends what is being spoken and drops what waits to be announced."""
+        self._says.clear()
+        self.controls.silence()
 
     def _listen(self) -> None:
         self.listener.run(self.queue.put)
@@ -219,15 +232,17 @@ class Appliance:
     def _take_turns(self) -> None:
         while not self.queue.is_closed:
             self.turn_ticks += 1
-            event = None if self._jobs else self.queue.get(0.5)
-            if event is None and not self._jobs:
+            event = self.queue.get(0.0 if self._jobs or self._says else 0.5)
+            if event is None and not (self._jobs or self._says):
                 continue
             self.busy_since_ns = time.monotonic_ns()
             try:
                 if event is not None:
                     self._take(event)
-                else:
+                elif self._jobs:
                     self._jobs.popleft()()
+                else:
+                    self._announce()
             finally:
                 self.busy_since_ns = None
 
@@ -236,6 +251,7 @@ class Appliance:
         try:
             trace = self.taker.handle(event)
         except RtvaError as error:
+            self.errors += 1
             _log.error("a turn failed: %s", error)
             self.observers.on_state(State.ERROR)
             self.observers.on_failure(error)
@@ -246,6 +262,14 @@ class Appliance:
             _add_costs(trace, self.listener, self.pipeline.config.audio.input.chunk_size)
             self.observers.on_turn(trace)
         self._tell_utterance(event, trace)
+
+    def _announce(self) -> None:
+        """The oldest announcement; ``hush`` may have dropped it meanwhile."""
+        try:
+            text = self._says.popleft()
+        except IndexError:
+            return
+        self._try(lambda: self.taker.say(text))
 
     def _tell_utterance(self, event: TurnEvent, trace: TurnTrace | None, error: str = "") -> None:
         if event.kind in ENDS:

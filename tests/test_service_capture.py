@@ -272,6 +272,7 @@ def test_the_turn_thread_tells_of_finished_utterances_alone(is_failing: bool) ->
         return None
 
     walk: Any = object.__new__(Appliance)
+    walk.errors = 0
     walk.taker = types.SimpleNamespace(handle=handle)
     walk.capture = types.SimpleNamespace(time_ns=lambda position: 0)
     walk.observers = Observers(on_utterance=lambda *arguments: told.append(arguments))
@@ -280,3 +281,4 @@ def test_the_turn_thread_tells_of_finished_utterances_alone(is_failing: bool) ->
         walk._take(event)
     assert [e.kind for e, _, _ in told] == [Kind.ENDPOINT, Kind.TOO_LONG] and told[0][0].audio.size
     assert {error for _, _, error in told} == {"the recogniser hangs" if is_failing else ""}
+    assert walk.errors == (len(events) if is_failing else 0)

@@ -104,7 +104,7 @@ class ServiceControls:
         return speaker.percent
 
     def stop(self) -> None:
-        self._ready().controls.silence()
+        self._ready().hush()
 
     def reload(self) -> dict[str, Any]:
         return self.reports.reload()
@@ -128,6 +128,7 @@ class ServiceControls:
             return {}
         return {
             "turns": appliance.turns,
+            "errors": appliance.errors,
             "waiting": appliance.queue.waiting(),
             "shed": appliance.queue.shed,
             "lost_samples": self._gate.lost - self._gate.absent,

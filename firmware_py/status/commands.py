@@ -80,7 +80,7 @@ def _volume(controls: Controls, argument: str) -> Mapping[str, Any]:
     if not argument:
         return {"percent": controls.volume()}
     digits = argument[1:] if argument[0] in "+-" else argument
-    if not (digits.isascii() and digits.isdigit() and int(digits[:4]) <= 100):
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 3 and int(digits) <= 100):
         raise BadInput(f"volume {argument[:16]!r}: allowed: 0 to 100, or +N or -N")
     if argument[0] in "+-":
         return {"percent": controls.volume(by=int(argument))}
