@@ -108,6 +108,8 @@ class Service:
         controls.reports = Reports(measures.report, workers, faces.report, database.counters, reloader.reload)
         parts.callback(Exporters(config, measures, appliance, controls).close)
         self._start(appliance, parts)
+        if self._stopping.is_set():
+            return
         for note in appliance.degradations:
             _log.warning("degraded: %s", note)
         watch = Watch(
