@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from firmware_py import __version__, cli
+from firmware_py.cli.common import complain
 from firmware_py.errors import EX_SOFTWARE, EX_USAGE, RtvaError
 
 ORDER = ("run", "ask", "transcribe", "recognize", "understand", "say", "demo", "profile", "models", "config", "doctor")
@@ -66,8 +67,8 @@ def make_parser() -> Parser:
 
 
 def fail(message: str, code: int) -> int:
-    """One line on stderr."""
-    print("rtva: " + " ".join(message.split()), file=sys.stderr)
+    """One line on stderr, and the exit code."""
+    complain(message)
     return code
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from firmware_py._endpoint import ENDPOINT, PAUSE, RESUME, SPEECH, TOO_LONG, Endpointer
 from firmware_py._front import FrontEnd
 from firmware_py._ring import Ring
-from firmware_py.events import FRAME_SAMPLES, RATE_HZ, Kind, Pcm16, TurnEvent
+from firmware_py.events import FRAME_SAMPLES, Kind, Pcm16, TurnEvent
 from firmware_py.ports import Vad
 
 KINDS = {SPEECH: Kind.SPEECH, PAUSE: Kind.PAUSE, RESUME: Kind.RESUME, ENDPOINT: Kind.ENDPOINT, TOO_LONG: Kind.TOO_LONG}
@@ -130,8 +130,3 @@ class Listener:
     def _utterance(self, start: int, at: int) -> Pcm16:
         oldest = max(0, self.ring.written - self.ring.capacity)
         return np.asarray(self.ring.copy(max(start, oldest), at), dtype=np.int16)
-
-
-def seconds(position: int) -> float:
-    """Seconds of capture before sample ``position``."""
-    return position / RATE_HZ

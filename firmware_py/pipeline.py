@@ -25,6 +25,13 @@ def in_process(kind: str, name: str, arguments: dict[str, Any]) -> Any:
     return backends.load(kind, name)(**arguments)
 
 
+def _warm(engine: Any) -> None:
+    """Has an engine pay for its first use now; not every engine has one to pay for."""
+    warm = getattr(engine, "warm", None)
+    if warm is not None:
+        warm()
+
+
 class VoicePipeline:
     """The stations of the walk for one configuration.
 
@@ -53,11 +60,13 @@ class VoicePipeline:
         if stt_model is not None and stt_model != self._stt_model:
             self._stt_model = stt_model
             self._close_part("stt")
-        for part in (self.stt, self.tts):
-            warm = getattr(part, "warm", None)
-            if warm is not None:
-                warm()
+        self.warm_recognition()
+        _warm(self.tts)
         _ = self.stations
+
+    def warm_recognition(self) -> None:
+        """Loads and warms the recogniser alone, so that the first utterance's time is the engine's own."""
+        _warm(self.stt)
 
     @property
     def stt(self) -> SpeechToText:

@@ -44,6 +44,11 @@ def emit(fields: dict[str, Any]) -> None:
     print(json.dumps(fields, ensure_ascii=False), flush=True)
 
 
+def complain(message: object) -> None:
+    """One line on stderr, whatever the message holds."""
+    print("rtva: " + " ".join(str(message).split()), file=sys.stderr)
+
+
 def note(lines: Iterable[str]) -> None:
     """Substitutions and the like, on stderr."""
     for line in lines:
@@ -65,7 +70,7 @@ def each_file(files: Iterable[str], work: Callable[[str], None], report: Callabl
         try:
             work(file)
         except RtvaError as error:
-            print("rtva: " + " ".join(str(error).split()), file=sys.stderr)
+            complain(error)
             report(file, str(error))
             worst = max(worst, error.exit_code)
     return worst

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware_py.cli import common
-from firmware_py.cli.transcribe import transcribe, warm_recognition
+from firmware_py.cli.transcribe import transcribe
 from firmware_py.errors import ConfigError
 
 
@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
         raise common.bad_intents(error) from error
     with VoicePipeline(config) as pipeline:
         pipeline.understand_with(understanding)
-        warm_recognition(pipeline)
+        pipeline.warm_recognition()
         common.note(pipeline.notes)
         is_guided = pipeline.is_guided
 

@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
 
     config = common.load_config(args).with_values({"stt.guided": False})
     with VoicePipeline(config) as pipeline:
-        warm_recognition(pipeline)
+        pipeline.warm_recognition()
         common.note(pipeline.notes)
 
         def work(file: str) -> None:
@@ -61,10 +61,3 @@ def show(args: argparse.Namespace, file: str, text: str, stt_ms: float) -> None:
         common.emit({"file": file, "text": text, "stt_ms": round(stt_ms, 3)})
     else:
         print(f"{file}: {text}" if len(args.files) > 1 else text, flush=True)
-
-
-def warm_recognition(pipeline: Any) -> None:
-    """Loads and warms the recogniser, so that a file's time is the engine's own."""
-    warm = getattr(pipeline.stt, "warm", None)
-    if warm is not None:
-        warm()
