@@ -148,7 +148,8 @@ class TurnTrace:
 
     ``marks`` are monotonic nanoseconds by the names in :data:`MARKS`; a mark that was not reached is absent
     here and null in JSON. ``t0_ns`` is the time of sample 0, the origin of :meth:`marks_ms`. ``stages_ms``
-    are durations. It is written by the turn thread alone and read by others once the turn is over.
+    are durations. ``is_guided``, ``margin`` and ``guided_score`` are the transcript's, ``is_cached`` the reply's. It is
+    written by the turn thread alone and read by others once the turn is over.
     """
 
     t0_ns: int = 0
@@ -164,6 +165,10 @@ class TurnTrace:
     draft_ready: bool = False
     drafts_discarded: int = 0
     guards: tuple[str, ...] = ()
+    is_guided: bool = False
+    margin: float = 0.0
+    guided_score: float = 0.0
+    is_cached: bool = False
     error: str | None = None
 
     def mark(self, name: str, at_ns: int) -> None:

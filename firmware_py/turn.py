@@ -127,7 +127,8 @@ class TurnTaker:
         heard, meant = work.transcript, work.understood
         trace.transcript, trace.confidence, trace.guards = heard.text, heard.confidence, heard.guards
         trace.intent, trace.slots, trace.score = meant.intent, meant.slots, meant.score
-        trace.reply = work.reply.text
+        trace.is_guided, trace.margin, trace.guided_score = heard.is_guided, heard.margin, heard.score
+        trace.reply, trace.is_cached = work.reply.text, work.reply.is_cached
         trace.marks.update(work.marks)
         trace.stages_ms.update(work.stages_ms)
 

@@ -125,6 +125,8 @@ def test_a_run_from_ready_to_stop(folder: Path) -> None:
     status = running.ask("status")
     turn = status["turns"][-1]  # type: ignore[index]
     assert turn["intent"] == "time" and turn["answer_ms"] is not None and (folder / "speaker.raw").stat().st_size
+    traced = running.ask("trace")["traces"][-1]  # type: ignore[index]
+    assert traced["trace"]["intent"] == "time" and traced["trace"]["marks_ms"]["heard"] is not None
     assert running.ask("volume", "30")["percent"] == 30
     assert 'rtva_stage_seconds_count{stage="stt"} 1.0' in scrape(folder / "metrics.sock")
     assert running.ask("mute")["ok"] is True

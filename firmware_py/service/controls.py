@@ -27,6 +27,7 @@ class Reports:
     faces: Callable[[], dict[str, Any]] = field(default=dict)
     totals: Callable[[], dict[str, int]] = field(default=dict)
     reload: Callable[[], dict[str, Any]] = field(default=dict)
+    trace: Callable[[int], list[dict[str, Any]]] = field(default=lambda count: [])
 
 
 class ServiceControls:
@@ -111,6 +112,9 @@ class ServiceControls:
 
     def capture(self, wanted: str, minutes: int) -> dict[str, Any]:
         return self._debug.command(wanted, minutes)
+
+    def trace(self, count: int) -> list[dict[str, Any]]:
+        return self.reports.trace(count)
 
     def levels(self) -> tuple[float, float]:
         """Level and noise floor of the microphone, dB below full scale."""

@@ -39,7 +39,7 @@ class DebugFolder:
     def write(self, event: TurnEvent, trace: TurnTrace | None, error: str = "") -> None:
         """Stores a turn, both files or neither. Raises OSError or RtvaError, as on a full disk."""
         self._prepare()
-        text = json.dumps(turn_fields(event, trace, error), ensure_ascii=False, indent=1, default=_plain).encode()
+        text = json.dumps(turn_fields(event, trace, error), ensure_ascii=False, indent=1, default=plain).encode()
         self._make_room(event.audio.nbytes + len(text) + 44)
         self._number += 1
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._wall()))
@@ -122,5 +122,5 @@ def _trace_fields(trace: TurnTrace) -> dict[str, Any]:
     return {**{f.name: getattr(trace, f.name) for f in fields(trace)}, "marks_ms": trace.marks_ms()}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     return dict(value) if isinstance(value, Mapping) else str(value)

@@ -17,7 +17,7 @@ from firmware_py import app, models
 from firmware_py.app import Appliance, Observers
 from firmware_py.config import Config
 from firmware_py.errors import RtvaError, Unavailable
-from firmware_py.events import State
+from firmware_py.events import State, TurnEvent, TurnTrace
 from firmware_py.pipeline import VoicePipeline, in_process
 from firmware_py.ports import Microphone
 from firmware_py.service.controls import Reports, ServiceControls
@@ -30,6 +30,7 @@ from firmware_py.service.memory import Memory, recall
 from firmware_py.service.reload import Reloader
 from firmware_py.service.restarts import GOOD_AFTER_S, Restarts, runtime_directory
 from firmware_py.service.selftest import self_test
+from firmware_py.service.turn_log import TurnLog
 from firmware_py.service.watch import Vitals, Watch
 from firmware_py.state.database import Database
 from firmware_py.status.board import Board, Ear
@@ -63,6 +64,7 @@ class Service:
         self.notifier = notifier or Notifier()
         self.gate = MicrophoneGate(self._open_microphone, on_change=self.board.set_ear)
         self.debug = DebugCapture(DebugFolder(models.home() / DEBUG_FOLDER), self.board)
+        self.turns = TurnLog()
         self.controls: ServiceControls | None = None
         self._pipeline: VoicePipeline | None = None
         self._stopping = threading.Event()
@@ -105,7 +107,10 @@ class Service:
         appliance = self._make_appliance(pipeline, parts)
         controls.attach(appliance)
         reloader = Reloader(config, self.options.read_config, appliance, lambda new: _set_thresholds(measures, new))
-        controls.reports = Reports(measures.report, workers, faces.report, database.counters, reloader.reload)
+        self.turns.read_shed = lambda: appliance.queue.shed
+        controls.reports = Reports(
+            measures.report, workers, faces.report, database.counters, reloader.reload, self.turns.last
+        )
         parts.callback(Exporters(config, measures, appliance, controls).close)
         self._start(appliance, parts)
         if self._stopping.is_set():
@@ -160,9 +165,13 @@ class Service:
             on_state=self.board.set_walk,
             on_turn=self.board.add_turn,
             on_failure=lambda error: self.hub.publish("failure", error=str(error)),
-            on_utterance=self.debug.add,
+            on_utterance=self._on_utterance,
         )
         return Appliance(pipeline, self.gate, speaker, observers)
+
+    def _on_utterance(self, event: TurnEvent, trace: TurnTrace | None, error: str) -> None:
+        self.turns.add(event, trace, error)
+        self.debug.add(event, trace, error)
 
     def _open_microphone(self) -> Microphone:
         assert self._pipeline is not None

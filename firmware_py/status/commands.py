@@ -13,6 +13,9 @@ CAPTURE_MINUTES = range(1, 1441)
 """How long a debug capture may be on."""
 CAPTURE_DEFAULT_MIN = 10
 
+TRACES = range(1, 33)
+"""How many of the last turns can be asked for."""
+
 
 class Controls(Protocol):
     """The appliance as its faces see it; every method returns at once. ``muted_by`` is who asked ("user", "switch")."""
@@ -26,6 +29,7 @@ class Controls(Protocol):
     def stop(self) -> None: ...
     def reload(self) -> dict[str, Any]: ...
     def capture(self, wanted: str, minutes: int) -> dict[str, Any]: ...
+    def trace(self, count: int) -> list[dict[str, Any]]: ...
 
 
 Handler = Callable[[Controls, str], Mapping[str, Any]]
@@ -109,6 +113,14 @@ def _capture(controls: Controls, argument: str) -> Mapping[str, Any]:
     return controls.capture(wanted, int(digits[:5]))
 
 
+def _trace(controls: Controls, argument: str) -> Mapping[str, Any]:
+    """``""`` and ``last`` are the last turn, ``5`` the last five, the newest last."""
+    digits = "1" if argument in ("", "last") else argument
+    if not (digits.isascii() and digits.isdigit() and int(digits[:4]) in TRACES):
+        raise BadInput(f"trace {argument[:16]!r}: allowed: last, or {TRACES[0]} to {TRACES[-1]} turns")
+    return {"traces": controls.trace(int(digits[:4]))}
+
+
 COMMANDS: dict[str, Handler] = {
     "status": _status,
     "say": _say,
@@ -119,4 +131,5 @@ COMMANDS: dict[str, Handler] = {
     "reload": _reload,
     "version": _version,
     "capture": _capture,
+    "trace": _trace,
 }
