@@ -1,7 +1,7 @@
 # rtva: everyday commands. `make demo` and `make test` set everything up themselves.
 PY := .venv/bin/python
 
-.PHONY: help setup demo test check stress bench bench-recognition install uninstall system-test clean
+.PHONY: help setup demo test test-coqui check stress bench bench-recognition install uninstall system-test clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -21,6 +21,9 @@ check: setup     ## ruff, mypy --strict, cython-lint, the layer test
 
 stress:          ## the compiled core under ThreadSanitizer, AddressSanitizer and UBSan
 	@scripts/stress.sh
+
+test-coqui: setup ## the Coqui engine's tests, in an environment of its own (5.5 GB)
+	@scripts/test_coqui.sh
 
 bench-recognition: ## speech to intent beside open recognition: orders in noise and rooms, other speech (hours)
 	@$(PY) bench/bench_recognition.py

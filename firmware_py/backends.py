@@ -17,7 +17,11 @@ BACKENDS: dict[str, dict[str, str]] = {
         "silero": "firmware_py.vad.silero:SileroVad",
     },
     "stt": {"whisper_cpp": "firmware_py.stt.whisper_cpp:WhisperCpp"},
-    "tts": {"piper": "firmware_py.tts.piper:Piper"},
+    "tts": {
+        "piper": "firmware_py.tts.piper:Piper",
+        "pyttsx3": "firmware_py.tts.espeak:Espeak",
+        "coqui": "firmware_py.tts.coqui:Coqui",
+    },
     "grammar": {"hassil": "firmware_py.nlu.grammar:guidance"},
     "understanding": {"hassil": "firmware_py.nlu.hassil:HassilUnderstanding"},
     "history": {"turns": "firmware_py.nlu.context:ContextManager"},
@@ -36,10 +40,11 @@ BACKENDS: dict[str, dict[str, str]] = {
 LIBRARIES: dict[str, tuple[str, ...]] = {
     "firmware_py.stt.whisper_cpp": ("_pywhispercpp", "firmware_py._whisper", "firmware_py.stt.guided"),
     "firmware_py.tts.piper": ("onnxruntime", "piper.phoneme_ids", "piper.phonemize_espeak"),
+    "firmware_py.tts.coqui": ("TTS.utils.synthesizer",),
 }
 """Adapter module -> what it imports late: a stand-by worker imports it ahead."""
 
-EXTRAS: dict[str, str] = {}
+EXTRAS: dict[str, str] = {"firmware_py.tts.espeak": "pyttsx3", "firmware_py.tts.coqui": "coqui"}
 """Adapter module -> the extra of this package that brings its library."""
 
 

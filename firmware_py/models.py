@@ -15,11 +15,13 @@ from urllib.parse import urlsplit
 
 from firmware_py.errors import BadWeights, RtvaError, Unavailable
 from firmware_py.weights import adding, manifest
+from firmware_py.weights.coqui import CoquiFiles, checked_coqui
 from firmware_py.weights.library import FORMAT_OF, Library, Wanted, command_for, file_of, type_of
 from firmware_py.weights.store import home
 
 __all__ = [
     "FORMAT_OF",
+    "CoquiFiles",
     "Fetched",
     "Status",
     "SttWeights",
@@ -30,7 +32,9 @@ __all__ = [
     "library",
     "listing",
     "resolve",
+    "resolve_coqui",
     "resolve_stt",
+    "resolve_substitute",
     "resolve_vad",
     "resolve_voice",
     "verify",
@@ -154,6 +158,21 @@ def resolve_voice(voice: str) -> VoiceWeights:
         onnx = next(file for file in entry.results if file.endswith(".onnx"))
         return VoiceWeights(books.verified(entry, onnx), books.verified(entry, f"{onnx}.json"), note)
     raise Unavailable(f"voice {name} is not here; run 'rtva models fetch {voice}'")
+
+
+def resolve_substitute(voice: str) -> VoiceWeights:
+    """The Piper voice that speaks in place of another engine: ``voice`` where it names one, else a default one."""
+    books = library()
+    is_piper = voice in books.shipped or voice in books.local or voice.endswith(".onnx")
+    return resolve_voice(voice if is_piper else _default_voices(books)[0])
+
+
+def resolve_coqui(voice: str) -> CoquiFiles:
+    """The files of the Coqui model at the path ``voice``, looked at, not loaded. Raises Unavailable, BadWeights."""
+    if "/" not in voice:
+        needs = "its extra (pip install 'rtva[coqui]') and in tts.voice the path of a model's folder or .pth"
+        raise Unavailable(f"tts.voice {voice!r} is no Coqui model; coqui needs {needs}")
+    return checked_coqui(Path(voice))
 
 
 def _default_voices(books: Library) -> list[str]:

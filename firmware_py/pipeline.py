@@ -19,6 +19,9 @@ from firmware_py.ports import Responder, SpeechToText, TextToSpeech, Understandi
 
 MakeEngine = Callable[[str, str, dict[str, Any]], Any]
 
+SUBSTITUTE = "piper"
+"""The voice that speaks when the configured engine is not there."""
+
 
 def in_process(kind: str, name: str, arguments: dict[str, Any]) -> Any:
     """An engine in this process: the library's and the tests' way."""
@@ -38,7 +41,8 @@ class VoicePipeline:
     ``notes`` collects one line for each substitution ("base.en is not here: ..."). Raises Unavailable when
     weights or an engine are missing and BadWeights when a file is not what the manifest says. ``actuator`` does
     what committed replies say (None: nothing, dry) and ``world`` is what skills read; set both before the
-    first reply. ``close`` ends the engines; a pipeline is also a context manager.
+    first reply. ``tts_engine`` is the voice that was made, perhaps a substitute. ``close`` ends the engines; a
+    pipeline is also a context manager.
     """
 
     def __init__(self, config: Config | None = None, *, make_engine: MakeEngine = in_process) -> None:
@@ -48,6 +52,7 @@ class VoicePipeline:
         self._make_engine = make_engine
         self._parts: dict[str, Any] = {}
         self._stt_model = self.config.stt.model
+        self.tts_engine: str | None = None
         self.actuator: Any = None
         self.world: Any = None
 
@@ -196,20 +201,29 @@ class VoicePipeline:
         return {"grammar": grammar, "operating_point": self.config.stt.guided_threshold}
 
     def _make_tts(self) -> Any:
+        engine = self.config.tts.engine
+        if engine != SUBSTITUTE:
+            try:
+                made = self._make_engine("tts", engine, self._tts_arguments(engine))
+                self.tts_engine = engine
+                return made
+            except Unavailable as missing:
+                self._note(f"tts.engine {engine}: {missing}; using {SUBSTITUTE}")
+        self.tts_engine = SUBSTITUTE
+        return self._make_engine("tts", SUBSTITUTE, self._tts_arguments(SUBSTITUTE))
+
+    def _tts_arguments(self, engine: str) -> dict[str, Any]:
         tts = self.config.tts
-        engine = tts.engine
-        if engine not in backends.names("tts"):
-            self._note(f"tts.engine {engine} is not here: using piper")
-            engine = "piper"
-        voice = models.resolve_voice(tts.voice)
+        common = {"streaming": tts.streaming, "sentence_splitting": tts.sentence_splitting}
+        if engine == "pyttsx3":
+            return {"voice": tts.voice, **common}
+        if engine == "coqui":
+            files = models.resolve_coqui(tts.voice)
+            return {"checkpoint": files.checkpoint, "config": files.config, "vocoder": files.vocoder, **common}
+        is_chosen = tts.engine == SUBSTITUTE
+        voice = models.resolve_voice(tts.voice) if is_chosen else models.resolve_substitute(tts.voice)
         self._note(voice.note)
-        arguments = {
-            "onnx": voice.onnx,
-            "config": voice.config,
-            "streaming": tts.streaming,
-            "sentence_splitting": tts.sentence_splitting,
-        }
-        return self._make_engine("tts", engine, arguments)
+        return {"onnx": voice.onnx, "config": voice.config, **common}
 
     def _make_understanding(self) -> Any:
         nlp = self.config.nlp

@@ -10,13 +10,16 @@ import argparse
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from firmware_py import backends
 from firmware_py.cli import common, control
 from firmware_py.errors import BadInput, UsageError
 from firmware_py.events import Pcm16
 from firmware_py.ports import TextToSpeech
-from firmware_py.settings.schema import Tts
+
+if TYPE_CHECKING:
+    from firmware_py.pipeline import VoicePipeline
 
 STDOUT_NAMES = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 
@@ -50,7 +53,8 @@ def register(subparsers: Any) -> None:
     parser.add_argument("--play", action="store_true", help="play it on the default ALSA device")
     parser.add_argument("--aloud", action="store_true", help="have the running service say it")
     parser.add_argument("--cache", action="store_true", help="use and fill the cache of rendered speech")
-    parser.add_argument("--voice", metavar="V", help="name of a fetched voice, or the path of an .onnx voice")
+    parser.add_argument("--engine", choices=backends.names("tts"), help="speech engine in place of the configured one")
+    parser.add_argument("--voice", metavar="V", help="name of a voice of the engine, or the path of one")
     common.add_config(parser)
     common.add_json(parser)
     parser.set_defaults(run=run)
@@ -67,14 +71,14 @@ def run(args: argparse.Namespace) -> int:
     from firmware_py.pipeline import VoicePipeline
 
     config = common.load_config(args)
-    if args.voice:
-        config = config.with_values({"tts.voice": args.voice})
+    chosen = {"tts.engine": args.engine, "tts.voice": args.voice}
+    config = config.with_values({key: value for key, value in chosen.items() if value})
     with VoicePipeline(config) as pipeline:
         tts = pipeline.tts
         common.note([*pipeline.notes, *cut_short(args.text)])
-        speech = Timed(cached(tts, config.tts) if args.cache else tts, args.text)
+        speech = Timed(cached(pipeline) if args.cache else tts, args.text)
         deliver(speech, tts.rate_hz, args)
-        report(speech, tts.rate_hz, pipeline.load_ms["tts"], args)
+        report(speech, pipeline, args)
     return 0
 
 
@@ -86,16 +90,28 @@ def cut_short(text: str) -> list[str]:
     return [f"say: only the first {limit} of {len(text)} characters are said"] if len(text) > limit else []
 
 
-def cached(tts: TextToSpeech, config: Tts) -> TextToSpeech:
-    """The engine behind the cache of rendered speech in the home; another voice file is another key."""
+def cached(pipeline: VoicePipeline) -> TextToSpeech:
+    """The engine behind the cache of rendered speech in the home; another engine or voice file is another key."""
     from firmware_py import models
     from firmware_py.tts.cache import CachedSpeech, CacheSettings
 
-    onnx = models.resolve_voice(config.voice).onnx
-    state = onnx.stat()
-    key = f"{onnx.name} {state.st_size} {state.st_mtime_ns}"
+    config = pipeline.config.tts
     settings = CacheSettings(sentence_splitting=config.sentence_splitting)
-    return CachedSpeech(tts, models.home() / "cache" / "speech", key=key, settings=settings)
+    return CachedSpeech(pipeline.tts, models.home() / "cache" / "speech", key=_cache_key(pipeline), settings=settings)
+
+
+def _cache_key(pipeline: VoicePipeline) -> str:
+    from firmware_py import models
+
+    voice = pipeline.config.tts.voice
+    if pipeline.tts_engine == "pyttsx3":
+        return f"pyttsx3 {voice}"
+    if pipeline.tts_engine == "coqui":
+        file = models.resolve_coqui(voice).checkpoint
+    else:
+        file = models.resolve_substitute(voice).onnx
+    state = file.stat()
+    return f"{file.name} {state.st_size} {state.st_mtime_ns}"
 
 
 def deliver(speech: Timed, rate_hz: int, args: argparse.Namespace) -> None:
@@ -133,14 +149,15 @@ def _playing(chunks: Iterator[Pcm16], rate_hz: int) -> Iterator[Pcm16]:
         speaker.close()
 
 
-def report(speech: Timed, rate_hz: int, load_ms: float, args: argparse.Namespace) -> None:
-    audio_s = speech.samples / rate_hz
+def report(speech: Timed, pipeline: VoicePipeline, args: argparse.Namespace) -> None:
+    audio_s = speech.samples / pipeline.tts.rate_hz
     first_ms = speech.first_chunk_ms or 0.0
     if args.json:
         common.emit(
             {
+                "engine": pipeline.tts_engine,
                 "out": str(Path(args.out)) if args.out else None,
-                "load_ms": round(load_ms, 3),
+                "load_ms": round(pipeline.load_ms["tts"], 3),
                 "first_chunk_ms": round(first_ms, 3),
                 "total_ms": round(speech.total_ms, 3),
                 "audio_s": round(audio_s, 3),

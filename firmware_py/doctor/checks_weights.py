@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from firmware_py import backends, models
+import importlib.util
+
+from firmware_py import models
 from firmware_py.doctor import Case, Finding, check, fail, ok, warn
+from firmware_py.doctor.probe import ProbeError, probe
 from firmware_py.errors import BadWeights, RtvaError
+
+ASK_ESPEAK = "import sys; from firmware_py.tts.espeak import Espeak; print(Espeak(sys.argv[1]).rate_hz)"
 
 
 @check("recognition weights")
@@ -21,21 +26,30 @@ def recognition_weights(case: Case) -> Finding:
 
 @check("voice weights")
 def voice_weights(case: Case) -> Finding:
+    """Piper's voice, which speaks for another engine too when that is not there."""
     voice = case.config.tts.voice
     try:
-        weights = models.resolve_voice(voice)
+        is_chosen = case.config.tts.engine == "piper"
+        weights = models.resolve_voice(voice) if is_chosen else models.resolve_substitute(voice)
     except RtvaError as error:
         return fail(str(error), _again(error, voice))
-    return warn(weights.note) if weights.note else ok(f"{voice}, verified")
+    return warn(weights.note) if weights.note else ok(f"{weights.onnx.stem}, verified")
 
 
 @check("voice engine")
 def voice_engine(case: Case) -> Finding:
-    engine = case.config.tts.engine
-    there = backends.names("tts")
-    if engine not in there:
-        return warn(f"{engine} is not here: using piper", f"there are: {', '.join(there)}")
-    return ok(engine)
+    """Whether the configured engine speaks; libraries are asked in a process of their own."""
+    tts = case.config.tts
+    try:
+        if tts.engine == "pyttsx3":
+            probe(ASK_ESPEAK, tts.voice)
+        elif tts.engine == "coqui":
+            models.resolve_coqui(tts.voice)
+            if importlib.util.find_spec("TTS") is None:
+                return warn("coqui-tts is not installed; piper speaks instead", "pip install 'rtva[coqui]'")
+    except (ProbeError, RtvaError) as error:
+        return warn(f"{str(error).rpartition('Unavailable: ')[2]}; piper speaks instead")
+    return ok(tts.engine)
 
 
 def _again(error: RtvaError, name: str) -> str:

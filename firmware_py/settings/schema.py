@@ -137,11 +137,14 @@ class Stt(Section):
 
 class Tts(Section):
     engine: Literal["pyttsx3", "piper", "coqui"] = knob(
-        "piper", "Speech engine; one that is not there is replaced by piper, and said.", guide="1. TTS Engines"
+        "piper",
+        "Speech engine; pyttsx3 is espeak-ng. One that is not there is replaced by piper, and said.",
+        guide="1. TTS Engines",
     )
     voice: Annotated[str, BeforeValidator(_voice, json_schema_input_type=str)] = knob(
         "en_US-joe-medium",
-        "Name of a fetched voice, the URL it came from, or the path of an .onnx voice.",
+        "Name of a fetched voice, the URL it came from, or the path of an .onnx voice; for pyttsx3 a language or "
+        "voice of espeak-ng, for coqui the path of a model's folder.",
         allowed="a name, a URL, or a path with a '/'",
     )
     streaming: bool = knob(True, "The first chunk is played while the rest is made.", guide="4. Streaming Mode")
