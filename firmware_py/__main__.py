@@ -19,7 +19,8 @@ from firmware_py import __version__, cli
 from firmware_py.cli.common import complain
 from firmware_py.errors import EX_SOFTWARE, EX_USAGE, RtvaError
 
-ORDER = ("run", "ask", "transcribe", "recognize", "understand", "say", "demo", "profile", "models", "config", "doctor")
+ORDER = ("run", "ask", "transcribe", "recognize", "understand", "say", "demo", "profile", "bench")
+"""Those that --help lists first; the rest follow by name."""
 
 
 class Parser(argparse.ArgumentParser):
