@@ -27,6 +27,7 @@ BACKENDS: dict[str, dict[str, str]] = {
     "history": {"turns": "firmware_py.nlu.context:ContextManager"},
     "responder": {"skills": "firmware_py.respond.responder:Responder"},
     "cache": {"memory": "firmware_py.respond.cache:ResponseCache"},
+    "speech_cache": {"pieces": "firmware_py.tts.cache:cached_speech"},
     "microphone": {
         "alsa": "firmware_py.audio.alsa:AlsaMicrophone",
         "recording": "firmware_py.audio.recording:RecordingMicrophone",

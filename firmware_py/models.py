@@ -37,11 +37,17 @@ __all__ = [
     "resolve_substitute",
     "resolve_vad",
     "resolve_voice",
+    "speech_folder",
     "verify",
 ]
 
 HERE = Path(__file__).resolve().parent
 Say = Callable[[str], None]
+
+
+def speech_folder() -> Path:
+    """Where rendered speech is kept between runs."""
+    return home() / "cache" / "speech"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 from firmware_py import backends, models
@@ -35,6 +36,13 @@ def _warm(engine: Any) -> None:
         warm()
 
 
+def _speech_key(engine: str, arguments: dict[str, Any]) -> str:
+    """What rendered speech depends on beside its text: the engine, its voice, and the files that it is made of."""
+    files = [value for value in arguments.values() if isinstance(value, Path)]
+    states = [f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
+    return " ".join([engine, str(arguments.get("voice", "")), *states])
+
+
 class VoicePipeline:
     """The stations of the walk for one configuration.
 
@@ -53,6 +61,7 @@ class VoicePipeline:
         self._parts: dict[str, Any] = {}
         self._stt_model = self.config.stt.model
         self.tts_engine: str | None = None
+        self._speech_key = ""
         self.actuator: Any = None
         self.world: Any = None
 
@@ -80,7 +89,12 @@ class VoicePipeline:
 
     @property
     def tts(self) -> TextToSpeech:
-        """Text to speech: ``tts.synthesize(text)`` yields int16 chunks."""
+        """Text to speech: ``tts.synthesize(text)`` yields int16 chunks. With ``tts.cache`` it remembers."""
+        return cast(TextToSpeech, self._part("speech", self._make_speech))
+
+    @property
+    def voice(self) -> TextToSpeech:
+        """The engine behind :attr:`tts`, without the cache of rendered speech."""
         return cast(TextToSpeech, self._part("tts", self._make_tts))
 
     @property
@@ -107,6 +121,25 @@ class VoicePipeline:
     def stations(self) -> Stations:
         """All four, as a turn needs them."""
         return Stations(self.stt, self.understanding, self.responder, self.tts)
+
+    def fixed_phrases(self) -> tuple[str, ...]:
+        """What is said word for word again and again, the user's own responses included."""
+        responses: tuple[str, ...] = getattr(self.understanding, "responses", ())
+        responder: Any = self.responder
+        return tuple(responder.fixed_phrases(responses))
+
+    def caches(self) -> dict[str, dict[str, Any]]:
+        """What the caches of replies and of rendered speech hold, and how often they helped. Loads nothing."""
+        found: dict[str, Any] = {"responses": self._parts.get("responder"), "speech": self._parts.get("speech")}
+        return {name: part.cache_counts() for name, part in found.items() if hasattr(part, "cache_counts")}
+
+    def clear_caches(self) -> int:
+        """Empties both, in memory and on the disk; returns how many files were removed."""
+        responder: Any = self._parts.get("responder")
+        speech: Any = self._parts.get("speech")
+        if hasattr(responder, "clear_cache"):
+            responder.clear_cache()
+        return int(speech.clear()) if hasattr(speech, "clear") else 0
 
     def new_conversation(self) -> None:
         """Forgets history and cached replies."""
@@ -204,13 +237,17 @@ class VoicePipeline:
         engine = self.config.tts.engine
         if engine != SUBSTITUTE:
             try:
-                made = self._make_engine("tts", engine, self._tts_arguments(engine))
-                self.tts_engine = engine
-                return made
+                return self._made_tts(engine)
             except Unavailable as missing:
                 self._note(f"tts.engine {engine}: {missing}; using {SUBSTITUTE}")
-        self.tts_engine = SUBSTITUTE
-        return self._make_engine("tts", SUBSTITUTE, self._tts_arguments(SUBSTITUTE))
+        return self._made_tts(SUBSTITUTE)
+
+    def _made_tts(self, engine: str) -> Any:
+        arguments = self._tts_arguments(engine)
+        made = self._make_engine("tts", engine, arguments)
+        self._note(getattr(made, "note", None))
+        self.tts_engine, self._speech_key = engine, _speech_key(engine, arguments)
+        return made
 
     def _tts_arguments(self, engine: str) -> dict[str, Any]:
         tts = self.config.tts
@@ -224,6 +261,22 @@ class VoicePipeline:
         voice = models.resolve_voice(tts.voice) if is_chosen else models.resolve_substitute(tts.voice)
         self._note(voice.note)
         return {"onnx": voice.onnx, "config": voice.config, **common}
+
+    def _make_speech(self) -> Any:
+        """The voice, behind its cache if there is one: in this process, so that a hit asks no worker."""
+        voice, cache = self.voice, self.config.tts.cache
+        if not cache.enabled:
+            return voice
+        arguments = {
+            "engine": voice,
+            "folder": models.speech_folder() if cache.disk_mb else None,
+            "key": self._speech_key,
+            "memory_mb": cache.memory_mb,
+            "disk_mb": cache.disk_mb,
+            "persist_all": cache.persist_all,
+            "sentence_splitting": self.config.tts.sentence_splitting,
+        }
+        return in_process("speech_cache", "pieces", arguments)
 
     def _make_understanding(self) -> Any:
         nlp = self.config.nlp

@@ -46,6 +46,10 @@ class NotedControls:
         self.calls.append(("trace", count))
         return []
 
+    def cache(self, wanted: str) -> dict[str, Any]:
+        self.calls.append(("cache", wanted))
+        return {"caches": {}}
+
     def reload(self) -> dict[str, Any]:
         raise Unavailable("still starting")
 

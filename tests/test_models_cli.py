@@ -13,7 +13,7 @@ import weights_lab as lab
 from firmware_py import models
 from firmware_py.__main__ import main
 
-ONNX = b"\x08\x08" + os.urandom(2000)
+ONNX = b"\x08\x08\x3a\xd0\x0f" + os.urandom(2000)
 CONFIG = json.dumps({"audio": {"sample_rate": 16000}, "phoneme_id_map": {}}).encode()
 
 

@@ -17,7 +17,8 @@ from firmware_py.weights import ggml
 from firmware_py.weights.checkpoints import open_directory
 from firmware_py.weights.ggml_reader import GgmlFile
 
-ONNX = b"\x08\x08" + os.urandom(500)
+ONNX = b"\x08\x08\x3a\xf1\x03" + os.urandom(497)
+"""An ir_version, and a graph of 497 bytes."""
 CONFIG = json.dumps({"audio": {"sample_rate": 22050}, "phoneme_id_map": {"_": [0]}}).encode()
 GGML = {"ggml-q8_0.bin": os.urandom(700), "ggml-f16.bin": os.urandom(900)}
 
@@ -189,6 +190,9 @@ def test_a_voice_by_path_is_looked_at(home: Path, tmp_path: Path) -> None:
     [
         (b"<html>", CONFIG, r"mine\.onnx: not an ONNX file"),
         (b"", CONFIG, r"mine\.onnx: not an ONNX file"),
+        (ONNX[:-1], CONFIG, r"mine\.onnx: cut short: it has 501 bytes of 502"),
+        (ONNX[:4], CONFIG, r"mine\.onnx: cut short"),
+        (ONNX + b"\x07", CONFIG, r"mine\.onnx: not an ONNX file \(damaged at byte 502\)"),
         (ONNX, b"{}", r"mine\.onnx\.json: not the configuration of a Piper voice"),
         (ONNX, b"<html>", r"mine\.onnx\.json: not the configuration of a Piper voice"),
         (ONNX, b'{"audio": {"sample_rate": "x"}, "phoneme_id_map": {}}', r"audio\.sample_rate"),

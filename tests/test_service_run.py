@@ -127,6 +127,11 @@ def test_a_run_from_ready_to_stop(folder: Path) -> None:
     assert turn["intent"] == "time" and turn["answer_ms"] is not None and (folder / "speaker.raw").stat().st_size
     traced = running.ask("trace")["traces"][-1]  # type: ignore[index]
     assert traced["trace"]["intent"] == "time" and traced["trace"]["marks_ms"]["heard"] is not None
+    eventually(
+        lambda: list((folder / "home" / "cache" / "speech").glob("*.speech")), "a fixed phrase rendered ahead", 60
+    )
+    assert running.ask("cache")["caches"]["speech"]["memory_entries"]  # type: ignore[index]
+    assert "rtva_speech_cache_misses_total" in scrape(folder / "metrics.sock")
     assert running.ask("volume", "30")["percent"] == 30
     assert 'rtva_stage_seconds_count{stage="stt"} 1.0' in scrape(folder / "metrics.sock")
     assert running.ask("mute")["ok"] is True

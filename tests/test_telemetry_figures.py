@@ -147,7 +147,17 @@ def metrics() -> Metrics:
     found = Metrics(
         statistics,
         lambda: Now(
-            State.SPEAKING, ["cpu"], 0.5, 0.25, 0.75, 1, dict.fromkeys(COUNTS, 4), (3, 1), [worker], {"serial": 9}
+            State.SPEAKING,
+            ["cpu"],
+            0.5,
+            0.25,
+            0.75,
+            1,
+            dict.fromkeys(COUNTS, 4),
+            (3, 1),
+            [worker],
+            {"serial": 9},
+            (5, 2),
         ),
     )
     found.observe({"stt": 80.0})
@@ -162,6 +172,8 @@ EXPECTED = {
     ("rtva_error_ratio", ()): 0.25,
     ("rtva_utterances_per_minute", ()): 3.0,
     ("rtva_cache_hit_ratio", ()): 0.75,
+    ("rtva_speech_cache_hits_total", ()): 5.0,
+    ("rtva_speech_cache_misses_total", ()): 2.0,
     ("rtva_cpu_ratio", ()): 0.5,
     ("rtva_memory_ratio", ()): 0.25,
     ("rtva_gpu_ratio", ()): 0.75,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -128,6 +131,94 @@ def test_stats_and_clear(tmp_path: Path) -> None:
     assert cached.stats()["memory_bytes"] == 0
 
 
+def test_a_draft_leaves_no_trace_but_speaking_it_does(tmp_path: Path) -> None:
+    """A draft asks for the first chunk alone; thrown away it is neither counted nor kept."""
+    cached = CachedSpeech(Recorder(), tmp_path)
+    for _ in range(2):
+        draft = cached.synthesize("One two three.")
+        next(draft)
+        draft.close()
+    assert (cached.hits, cached.misses) == (0, 0)
+    assert list(tmp_path.iterdir()) == []
+    heard(cached, "One two three.")
+    draft = cached.synthesize("One two three.")
+    next(draft)
+    draft.close()
+    assert (cached.hits, cached.misses) == (0, 1)
+
+
+class Slow(Recorder):
+    """A recorder whose second chunk waits for ``go``; ``is_open`` counts the syntheses that are not closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached, self.go = threading.Event(), threading.Event()
+        self.is_open = 0
+        self.most_open = 0
+
+    def synthesize(self, text: str) -> Iterator[np.ndarray]:
+        self.is_open += 1
+        self.most_open = max(self.most_open, self.is_open)
+        try:
+            for number, chunk in enumerate(super().synthesize(text)):
+                if number == 1 and text.startswith("Slow"):
+                    self.reached.set()
+                    assert self.go.wait(10)
+                yield chunk
+        finally:
+            self.is_open -= 1
+
+
+def test_who_speaks_comes_before_what_is_rendered_ahead(tmp_path: Path) -> None:
+    """One call at a time reaches the engine; the rendering stops within a chunk, and is not kept half."""
+    engine = Slow()
+    cached = CachedSpeech(engine, tmp_path)
+    kept: list[bool] = []
+    ahead = threading.Thread(target=lambda: kept.append(cached.keep("Slow two three four.")))
+    ahead.start()
+    assert engine.reached.wait(10)
+    said: list[list[int]] = []
+    speaking = threading.Thread(target=lambda: said.append(heard(cached, "Now.")))
+    speaking.start()
+    while not cached._yielding._speakers:
+        time.sleep(0.001)
+    engine.go.set()
+    for thread in (ahead, speaking):
+        thread.join(10)
+    assert kept == [False]
+    assert said == [heard(Recorder(), "Now.")]
+    assert engine.most_open == 1
+    assert len(list(tmp_path.iterdir())) == 1
+    assert cached.keep("Slow two three four.")
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_nothing_is_rendered_ahead_while_an_answer_is_open(tmp_path: Path) -> None:
+    engine = Slow()
+    engine.go.set()
+    cached = CachedSpeech(engine, tmp_path)
+    answer = cached.synthesize("One two.")
+    next(answer)
+    assert not cached.keep("Okay.")
+    answer.close()
+    assert cached.keep("Okay.")
+    assert engine.asked == ["One two.", "Okay."]
+
+
+def test_rendering_ahead_stops_when_it_is_told_to(tmp_path: Path) -> None:
+    cached = CachedSpeech(Recorder(), tmp_path)
+    answers = iter([True, True, False])
+    assert not cached.keep("One two three four.", lambda: next(answers))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_kept_on_the_disk_is_in_memory_after_it_was_warmed(tmp_path: Path) -> None:
+    CachedSpeech(Recorder(), tmp_path).keep("Okay. Yes.")
+    cached = CachedSpeech(Recorder(), tmp_path)
+    assert cached.keep("Okay. Yes.")
+    assert cached.cache_counts()["memory_entries"] == 2
+
+
 def test_closing_closes_the_engine() -> None:
     engine = Recorder()
     CachedSpeech(engine).close()
@@ -163,6 +254,17 @@ def test_a_damaged_file_is_a_miss_and_goes(tmp_path: Path, damage: str) -> None:
     assert store.get("aa") is None
     assert not path.exists()
     assert store.stats().disk_errors == 1
+
+
+def test_a_disk_that_refuses_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "file").write_text("")
+    store = SpeechStore(tmp_path / "file" / "folder")
+    with caplog.at_level(logging.WARNING):
+        for name in ("aa", "bb", "cc"):
+            store.put(name, SOUND)
+    assert len(caplog.records) == 1
+    assert "rendered speech: cannot write" in caplog.text
+    assert all(store.get(name) is not None for name in ("aa", "bb", "cc"))
 
 
 def test_a_folder_that_cannot_be_written_is_only_counted(tmp_path: Path) -> None:

@@ -112,7 +112,29 @@ def test_parts_that_do_not_fit_are_not_used(voice: Path, opened: Parts, tmp_path
     else:
         copy.unlink()
         copy.write_bytes(voice.read_bytes()[:-1] + b"\0")
-    assert parts_of._stored(parts_folder(copy), copy) is None
+    if damage == "another voice":
+        assert parts_of._stored(parts_folder(copy), copy) is None
+    else:
+        with pytest.raises(parts_of.Damaged):
+            parts_of._stored(parts_folder(copy), copy)
+
+
+@pytest.mark.parametrize("name", [*FILES, "parts.json"])
+def test_a_damaged_part_is_cut_again_and_that_is_said(
+    voice: Path, feed: Feed, opened: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    copy = tmp_path / "joe.onnx"
+    os.link(voice, copy)
+    shutil.copytree(parts_folder(voice), parts_folder(copy))
+    whole = {file: (parts_folder(copy) / file).read_bytes() for file in FILES}
+    (parts_folder(copy) / name).write_bytes(b"{")
+    found = tuple(whole.values()), parts_of.Verified(opened.context, 0.0)
+    monkeypatch.setattr(parts_of, "make_parts", lambda onnx, feed: found)  # what a cut gives, without its seconds
+    again = open_parts(copy, feed, 1)
+    assert again.note is not None and name in again.note and str(parts_folder(copy)) in again.note
+    assert "\n" not in again.note
+    assert {file: (parts_folder(copy) / file).read_bytes() for file in FILES} == whole
+    assert open_parts(copy, feed, 1).note is None
 
 
 def test_where_nothing_can_be_written_the_cut_is_made_in_memory(
@@ -123,6 +145,7 @@ def test_where_nothing_can_be_written_the_cut_is_made_in_memory(
     parts_folder(copy).write_text("a file where the folder should be")
     found = open_parts(copy, feed, 1)
     assert found.front(*feed)[0].shape[1] == 192
+    assert found.note is not None and "cut at every start" in found.note
     assert parts_folder(copy).is_file()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["joe.onnx", "joe.parts"]
 

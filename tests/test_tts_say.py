@@ -86,17 +86,21 @@ def test_a_pipe_gets_a_wav_with_true_sizes(weights: Path, rtva: Rtva, tmp_path: 
     assert fifo.is_fifo()
 
 
-def test_stdout_carries_the_sound_alone(weights: Path) -> None:
+@pytest.mark.parametrize("out", ["/dev/stdout", "-"])
+def test_stdout_carries_the_sound_alone(weights: Path, tmp_path: Path, out: str) -> None:
     from sys import executable
 
-    done = subprocess.run([executable, "-m", "firmware_py", "say", "Yes.", "--out", "/dev/stdout"], capture_output=True)
+    command = [executable, "-m", "firmware_py", "say", "Yes.", "--out", out]
+    done = subprocess.run(command, capture_output=True, cwd=tmp_path)
+    assert list(tmp_path.iterdir()) == []
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout[:4] == b"RIFF"
     assert struct.unpack("<I", done.stdout[40:44])[0] == len(done.stdout) - 44
 
 
-def test_json_and_sound_do_not_share_stdout(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["say", "Yes.", "--out", "/dev/stdout", "--json"]) == 64
+@pytest.mark.parametrize("out", ["/dev/stdout", "-"])
+def test_json_and_sound_do_not_share_stdout(capsys: pytest.CaptureFixture[str], out: str) -> None:
+    assert main(["say", "Yes.", "--out", out, "--json"]) == 64
     assert capsys.readouterr().out == ""
 
 

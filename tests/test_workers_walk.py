@@ -29,7 +29,7 @@ def strike(supervisor: Supervisor, number: signal.Signals, is_over: threading.Ev
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV], ids=lambda s: s.name)
 def test_a_turn_survives_its_worker(kind: str, number: signal.Signals, weights: Path, recordings: Path) -> None:
     with no_leaks(), WorkerPool(PATIENT) as pool, VoicePipeline(make_engine=pool.make) as pipeline:
-        engines = {"stt": pipeline.stt, "tts": pipeline.tts}
+        engines = {"stt": pipeline.stt, "tts": pipeline.voice}
         supervisor: Supervisor = engines[kind].supervisor  # type: ignore[attr-defined]
         is_over = threading.Event()
         striker = threading.Thread(target=strike, args=(supervisor, number, is_over))

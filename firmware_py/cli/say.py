@@ -21,7 +21,8 @@ from firmware_py.ports import TextToSpeech
 if TYPE_CHECKING:
     from firmware_py.pipeline import VoicePipeline
 
-STDOUT_NAMES = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+STDOUT = "/dev/stdout"
+STDOUT_NAMES = (STDOUT, "/dev/fd/1", "/proc/self/fd/1")
 
 
 class Timed:
@@ -49,7 +50,7 @@ class Timed:
 def register(subparsers: Any) -> None:
     parser = subparsers.add_parser("say", help="text to speech", description=__doc__)
     parser.add_argument("text", metavar="TEXT", help="what to say")
-    parser.add_argument("--out", metavar="F", help="write a WAV file, a FIFO or /dev/stdout")
+    parser.add_argument("--out", metavar="F", help="write a WAV file, a FIFO, or - for stdout")
     parser.add_argument("--play", action="store_true", help="play it on the default ALSA device")
     parser.add_argument("--aloud", action="store_true", help="have the running service say it")
     parser.add_argument("--cache", action="store_true", help="use and fill the cache of rendered speech")
@@ -63,6 +64,8 @@ def register(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     if not args.text.strip():
         raise UsageError("say: TEXT is empty (see 'rtva say --help')")
+    if args.out == "-":
+        args.out = STDOUT
     if args.json and args.out in STDOUT_NAMES:
         raise UsageError("say: --json and --out both to stdout (give --out a file)")
     if args.aloud:
@@ -73,10 +76,12 @@ def run(args: argparse.Namespace) -> int:
     config = common.load_config(args)
     chosen = {"tts.engine": args.engine, "tts.voice": args.voice}
     config = config.with_values({key: value for key, value in chosen.items() if value})
+    if args.cache:
+        config = config.with_values({"tts.cache.enabled": True, "tts.cache.persist_all": True})
     with VoicePipeline(config) as pipeline:
-        tts = pipeline.tts
+        tts = pipeline.tts if args.cache else pipeline.voice
         common.note([*pipeline.notes, *cut_short(args.text)])
-        speech = Timed(cached(pipeline) if args.cache else tts, args.text)
+        speech = Timed(tts, args.text)
         deliver(speech, tts.rate_hz, args)
         report(speech, pipeline, args)
     return 0
@@ -88,30 +93,6 @@ def cut_short(text: str) -> list[str]:
 
     limit = DEFAULT_LIMITS.max_chars
     return [f"say: only the first {limit} of {len(text)} characters are said"] if len(text) > limit else []
-
-
-def cached(pipeline: VoicePipeline) -> TextToSpeech:
-    """The engine behind the cache of rendered speech in the home; another engine or voice file is another key."""
-    from firmware_py import models
-    from firmware_py.tts.cache import CachedSpeech, CacheSettings
-
-    config = pipeline.config.tts
-    settings = CacheSettings(sentence_splitting=config.sentence_splitting)
-    return CachedSpeech(pipeline.tts, models.home() / "cache" / "speech", key=_cache_key(pipeline), settings=settings)
-
-
-def _cache_key(pipeline: VoicePipeline) -> str:
-    from firmware_py import models
-
-    voice = pipeline.config.tts.voice
-    if pipeline.tts_engine == "pyttsx3":
-        return f"pyttsx3 {voice}"
-    if pipeline.tts_engine == "coqui":
-        file = models.resolve_coqui(voice).checkpoint
-    else:
-        file = models.resolve_substitute(voice).onnx
-    state = file.stat()
-    return f"{file.name} {state.st_size} {state.st_mtime_ns}"
 
 
 def deliver(speech: Timed, rate_hz: int, args: argparse.Namespace) -> None:
@@ -150,7 +131,7 @@ def _playing(chunks: Iterator[Pcm16], rate_hz: int) -> Iterator[Pcm16]:
 
 
 def report(speech: Timed, pipeline: VoicePipeline, args: argparse.Namespace) -> None:
-    audio_s = speech.samples / pipeline.tts.rate_hz
+    audio_s = speech.samples / pipeline.voice.rate_hz
     first_ms = speech.first_chunk_ms or 0.0
     if args.json:
         common.emit(

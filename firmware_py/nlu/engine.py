@@ -40,6 +40,7 @@ class Engine:
     def __init__(self, grammar: Grammar) -> None:
         self.language = grammar.language
         self._responses = {key: text for key, (text, _) in grammar.responses.items()}
+        self.responses = tuple(self._responses.values())
         normal = partial(words, language=grammar.language)
         check_rules(grammar.scope)
         self.values = Values(normal)

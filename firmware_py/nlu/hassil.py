@@ -72,6 +72,11 @@ class HassilUnderstanding:
         """The names of all intents, the user's own first."""
         return tuple(dict.fromkeys(name for engine in self._engines for name in engine.intents))
 
+    @property
+    def responses(self) -> tuple[str, ...]:
+        """The response templates of all intents, the user's own first."""
+        return tuple(dict.fromkeys(text for engine in self._engines for text in engine.responses))
+
     def understand(self, text: str) -> Understood:
         """The intent of one sentence; ``intent`` is None when it is unknown. Never raises."""
         readings = [engine.read(text) for engine in self._engines]

@@ -24,6 +24,7 @@ class CacheCounts:
 class ResponseCache:
     """Keeps up to ``size`` replies for ``ttl_s`` seconds each; ``clock`` is monotonic seconds. Thread-safe.
 
+    Who only looks (a draft) takes ``get(key, counted=False)`` and says with :meth:`count` what came of it.
     With ``enabled=False`` or a size of 0 it keeps nothing and counts nothing.
     """
 
@@ -40,21 +41,28 @@ class ResponseCache:
         self._lock = threading.Lock()
         self._hits = self._misses = self._evictions = 0
 
-    def get(self, key: Hashable) -> Reply | None:
+    def get(self, key: Hashable, *, counted: bool = True) -> Reply | None:
         """The reply kept for ``key``, None when there is none that is fresh."""
         if not self.enabled:
             return None
         with self._lock:
             kept = self._replies.get(key)
             if kept is not None and self._clock() < kept[0]:
-                self._hits += 1
+                self._hits += counted
                 self._replies.move_to_end(key)
                 return kept[1]
             if kept is not None:
                 del self._replies[key]
                 self._evictions += 1
-            self._misses += 1
+            self._misses += counted
             return None
+
+    def count(self, is_hit: bool) -> None:
+        """Counts a look that was not counted when it was taken."""
+        if self.enabled:
+            with self._lock:
+                self._hits += is_hit
+                self._misses += not is_hit
 
     def put(self, key: Hashable, reply: Reply) -> None:
         """Keeps ``reply`` for ``ttl_s`` from now; the one unused longest makes room."""

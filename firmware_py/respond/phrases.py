@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 UNKNOWN = "Sorry, I didn't understand that."
 FAILED = "Sorry, something went wrong with that."
 
 _SLOT = re.compile(r"\{\s*([^{}]*?)\s*\}")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+")
 _SPACES = re.compile(r"\s+")
 _BEFORE_STOP = re.compile(r"\s+([.,!?;:])")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|_|-")
@@ -19,6 +20,11 @@ def fill(template: str, slots: Mapping[str, Any]) -> str:
     """A response template with ``{slot}`` replaced by its value; a slot that was not said leaves no gap."""
     text = _SLOT.sub(lambda m: said(slots[m[1]]) if m[1] in slots else "", template)
     return _BEFORE_STOP.sub(r"\1", _SPACES.sub(" ", text)).strip()
+
+
+def fixed_parts(template: str) -> Iterator[str]:
+    """The sentences of a response template that are the same whatever was said."""
+    return (sentence for sentence in _SENTENCE.split(template.strip()) if sentence and "{" not in sentence)
 
 
 def read_back(intent: str, slots: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -42,6 +42,8 @@ class Prepared(Reply):
     """A reply that knows which sentence it answers, so that committing it can remember the turn."""
 
     understood: Understood | None = None
+    was_looked_up: bool = False
+    """Whether the cache was asked for it."""
 
 
 class Responder:
@@ -73,14 +75,27 @@ class Responder:
         if understood.intent is None and not understood.text.strip():
             return Prepared("", understood=understood)
         key = _key(understood)
-        kept = self.cache.get(key) if key is not None else None
+        kept = self.cache.get(key, counted=False) if key is not None else None
         if kept is not None:
-            return Prepared(kept.text, kept.intent, kept.actions, is_cached=True, understood=understood)
+            return Prepared(kept.text, kept.intent, kept.actions, True, understood, was_looked_up=True)
         answer = self._answer(understood, draft)
-        reply = Prepared(answer.text, understood.intent, answer.actions, understood=understood)
+        reply = Prepared(answer.text, understood.intent, answer.actions, False, understood, key is not None)
         if answer.cacheable and key is not None:
             self.cache.put(key, Reply(answer.text, understood.intent, answer.actions))
         return reply
+
+    def fixed_phrases(self, responses: Iterable[str] = ()) -> tuple[str, ...]:
+        """What is said word for word again and again: by skills, and in the user's own ``responses``."""
+        parts = (part for response in responses for part in phrases.fixed_parts(response))
+        return tuple(dict.fromkeys([phrases.UNKNOWN, phrases.FAILED, *discover().phrases, *parts]))
+
+    def cache_counts(self) -> dict[str, int]:
+        """Hits, misses, evictions and size of the cache of replies."""
+        return vars(self.cache.counts)
+
+    def clear_cache(self) -> None:
+        """Forgets the cached replies."""
+        self.cache.clear()
 
     def commit(self, reply: Reply) -> None:
         """Does the reply's actions and remembers the turn; an action that fails is logged, the others are done."""
@@ -90,6 +105,8 @@ class Responder:
             except Exception:
                 _log.exception("action %s failed", action.name)
         understood = reply.understood if isinstance(reply, Prepared) else None
+        if isinstance(reply, Prepared) and reply.was_looked_up:
+            self.cache.count(reply.is_cached)
         if reply.text or reply.actions:
             self._history.remember(understood or Understood(text="", intent=reply.intent), reply.text)
 

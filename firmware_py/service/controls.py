@@ -70,6 +70,7 @@ class ServiceControls:
             "counts": self._counts(),
             "totals": self.reports.totals(),
             "latency_ms": self.reports.metrics(),
+            "caches": appliance.pipeline.caches() if appliance else {},
             "workers": self.reports.workers(),
             "faces": self.reports.faces(),
             "turns": list(board.turns),
@@ -115,6 +116,12 @@ class ServiceControls:
 
     def trace(self, count: int) -> list[dict[str, Any]]:
         return self.reports.trace(count)
+
+    def cache(self, wanted: str) -> dict[str, Any]:
+        """Counts by cache; after ``clear`` those of empty caches, with the files that were ``removed``."""
+        pipeline = self._ready().pipeline
+        removed = pipeline.clear_caches() if wanted == "clear" else None
+        return {"caches": pipeline.caches()} | ({} if removed is None else {"removed": removed})
 
     def levels(self) -> tuple[float, float]:
         """Level and noise floor of the microphone, dB below full scale."""

@@ -31,6 +31,7 @@ from firmware_py.service.reload import Reloader
 from firmware_py.service.restarts import GOOD_AFTER_S, Restarts, runtime_directory
 from firmware_py.service.selftest import self_test
 from firmware_py.service.turn_log import TurnLog
+from firmware_py.service.warming import Warming
 from firmware_py.service.watch import Vitals, Watch
 from firmware_py.state.database import Database
 from firmware_py.status.board import Board, Ear
@@ -129,6 +130,8 @@ class Service:
         self.board.set_phase(State.IDLE)
         self.notifier.ready()
         _log.info("ready", extra={"facts": {"self_test_ms": self._self_test_ms}})
+        if config.tts.cache.warm:
+            parts.callback(Warming(pipeline, appliance.is_quiet).close)
         self._stay(appliance, reloader)
 
     def _wait_after_failures(self) -> None:
@@ -152,7 +155,7 @@ class Service:
         pipeline.initialize_components()
         for note in pipeline.notes:
             _log.warning("%s", note)
-        took_ms = self_test(pipeline.stt, pipeline.tts)
+        took_ms = self_test(pipeline.stt, pipeline.voice)
         self._self_test_ms = round(took_ms)
         return pipeline, report
 

@@ -136,8 +136,7 @@ def read_now(
     from firmware_py.telemetry.metrics import Now
 
     status, board = controls.status(), controls.board
-    responder: Any = appliance.pipeline.responder
-    cache = responder.cache.counts
+    replies, speech = (status["caches"].get(name, {}) for name in ("responses", "speech"))
     return Now(
         state=board.state,
         alerts=status["alerts"],
@@ -146,7 +145,8 @@ def read_now(
         gpu=gpu() if gpu else None,
         waiting=appliance.queue.waiting(),
         counts=status["counts"],
-        cache=(cache.hits, cache.misses),
+        cache=(replies.get("hits", 0), replies.get("misses", 0)),
+        speech_cache=(speech.get("hits", 0), speech.get("misses", 0)),
         workers=status["workers"],
         dropped=status["faces"].get("dropped", {}),
     )

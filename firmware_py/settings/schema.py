@@ -135,6 +135,14 @@ class Stt(Section):
     optimization: SttOptimization = SttOptimization()
 
 
+class SpeechCache(Section):
+    enabled: bool = knob(True, "Rendered speech is kept, and heard at once when it is said again.")
+    memory_mb: float = knob(16, "Memory for rendered speech, in megabytes; one is 24 s of sound.", ge=0, le=4096)
+    disk_mb: float = knob(64, "Disk for rendered speech, in megabytes; 0 keeps none there.", ge=0, le=65536)
+    warm: bool = knob(True, "The fixed phrases are rendered while nobody speaks, and kept on the disk.")
+    persist_all: bool = knob(False, "Everything that is said is kept on the disk, not only fixed phrases.")
+
+
 class Tts(Section):
     engine: Literal["pyttsx3", "piper", "coqui"] = knob(
         "piper",
@@ -151,6 +159,7 @@ class Tts(Section):
     sentence_splitting: bool = knob(
         True, "Long answers are made sentence by sentence.", guide="4. Streaming Mode"
     )  # fmt: skip
+    cache: SpeechCache = SpeechCache()
 
 
 class Vad(Section):

@@ -30,6 +30,7 @@ class Controls(Protocol):
     def reload(self) -> dict[str, Any]: ...
     def capture(self, wanted: str, minutes: int) -> dict[str, Any]: ...
     def trace(self, count: int) -> list[dict[str, Any]]: ...
+    def cache(self, wanted: str) -> dict[str, Any]: ...
 
 
 Handler = Callable[[Controls, str], Mapping[str, Any]]
@@ -121,6 +122,14 @@ def _trace(controls: Controls, argument: str) -> Mapping[str, Any]:
     return {"traces": controls.trace(int(digits[:4]))}
 
 
+def _cache(controls: Controls, argument: str) -> Mapping[str, Any]:
+    """``stats`` (also ``""``), ``clear``."""
+    wanted = argument or "stats"
+    if wanted not in ("stats", "clear"):
+        raise BadInput(f"cache {argument[:16]!r}: allowed: stats, clear")
+    return controls.cache(wanted)
+
+
 COMMANDS: dict[str, Handler] = {
     "status": _status,
     "say": _say,
@@ -132,4 +141,5 @@ COMMANDS: dict[str, Handler] = {
     "version": _version,
     "capture": _capture,
     "trace": _trace,
+    "cache": _cache,
 }

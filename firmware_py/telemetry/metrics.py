@@ -31,6 +31,7 @@ class Now:
     cache: tuple[int, int] = (0, 0)
     workers: list[dict[str, Any]] = field(default_factory=list)
     dropped: dict[str, int] = field(default_factory=dict)
+    speech_cache: tuple[int, int] = (0, 0)
 
 
 COUNTS = {
@@ -99,6 +100,9 @@ class Metrics:
         hits, misses = now.cache
         yield _counter("rtva_cache_hits", "Replies taken from the cache.", hits)
         yield _counter("rtva_cache_misses", "Replies that were not in it.", misses)
+        spoken, made = now.speech_cache
+        yield _counter("rtva_speech_cache_hits", "Sentences whose sound was kept already.", spoken)
+        yield _counter("rtva_speech_cache_misses", "Sentences whose sound had to be made.", made)
         asked = hits + misses
         yield _gauge("rtva_cache_hit_ratio", "Share of replies taken from the cache.", hits / asked if asked else 0.0)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import logging
 import shutil
 import tempfile
 import time
@@ -27,7 +26,6 @@ from firmware_py.tts.cut import Cut, cut
 from firmware_py.tts.sessions import Floats, Net, session_options
 from firmware_py.tts.split_voice import Context, Latent, Parts
 
-LOG = logging.getLogger(__name__)
 FORMAT = 1
 FILES = ("front.onnx", "flow.onnx", "decoder.onnx")
 TOLERANCE = 1e-4
@@ -55,17 +53,27 @@ def parts_folder(onnx: Path) -> Path:
 def open_parts(onnx: Path, feed: Feed, num_threads: int = 0) -> Parts:
     """The parts of the voice ``onnx``, cut now if they are not there. ``feed`` is a sentence to verify with.
 
-    Raises ValueError when the voice cannot be cut (another shape of graph, or parts that differ from the whole),
-    Unavailable or BadInput when it cannot be loaded at all.
+    Stored parts that are damaged are cut again, and ``note`` says so. Raises ValueError when the voice cannot be cut
+    (another shape of graph, or parts that differ from the whole), Unavailable or BadInput when it cannot be loaded
+    at all.
     """
-    folder = parts_folder(onnx)
-    context = _stored(folder, onnx)
+    folder, note = parts_folder(onnx), None
+    try:
+        context = _stored(folder, onnx)
+    except Damaged as damage:
+        context, note = None, f"{folder}: {damage}: the voice is cut again"
     if context is None:
         pieces, verified = make_parts(onnx, feed)
         context = verified.context
-        if not _store(folder, onnx, pieces, verified):
-            return _load(pieces, context, num_threads, str(onnx))
-    return _load([folder / name for name in FILES], context, num_threads)
+        refused = _store(folder, onnx, pieces, verified)
+        if refused:
+            note = f"{folder}: cannot be kept ({refused}): the voice is cut at every start"
+            return replace(_load(pieces, context, num_threads, str(onnx)), note=note)
+    return replace(_load([folder / name for name in FILES], context, num_threads), note=note)
+
+
+class Damaged(ValueError):
+    """Stored parts that are not what was stored."""
 
 
 def _load(models: Sequence[Path | bytes], context: Context, num_threads: int = 0, label: str = "") -> Parts:
@@ -145,15 +153,26 @@ def _digest(data: bytes) -> str:
 
 
 def _stored(folder: Path, onnx: Path) -> Context | None:
-    """The context of the parts in ``folder`` when they are whole and of this voice, else None."""
+    """The context of the parts in ``folder`` when they are of this voice, else None. Raises Damaged."""
     try:
         info = json.loads((folder / "parts.json").read_text())
-        fits = info["format"] == FORMAT and info["onnxruntime"] == _runtime() and _is_source(info["source"], onnx)
-        if fits and all(_digest((folder / name).read_bytes()) == info["files"][name] for name in FILES):
-            return Context(**info["context"])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    return None
+    except FileNotFoundError:
+        return None
+    except NotADirectoryError:
+        raise Damaged("not a folder") from None
+    except (OSError, ValueError) as error:
+        raise Damaged(f"parts.json cannot be read ({error})") from error
+    try:
+        if info["format"] != FORMAT or info["onnxruntime"] != _runtime() or not _is_source(info["source"], onnx):
+            return None
+        for name in FILES:
+            if _digest((folder / name).read_bytes()) != info["files"][name]:
+                raise Damaged(f"{name} is damaged")
+        return Context(**info["context"])
+    except FileNotFoundError as missing:
+        raise Damaged(f"{Path(missing.filename).name} is missing") from missing
+    except (OSError, KeyError, TypeError) as error:
+        raise Damaged(f"not parts of a voice ({type(error).__name__}: {error})") from error
 
 
 def _is_source(source: Any, onnx: Path) -> bool:
@@ -163,10 +182,40 @@ def _is_source(source: Any, onnx: Path) -> bool:
     return bool(source["size"] == state.st_size and source["sha256"] == _digest(onnx.read_bytes()))
 
 
-def _store(folder: Path, onnx: Path, pieces: tuple[bytes, ...], verified: Verified) -> bool:
-    """Write everything beside the voice and put it in place at once; False where that cannot be."""
+def _store(folder: Path, onnx: Path, pieces: tuple[bytes, ...], verified: Verified) -> str | None:
+    """Write everything beside the voice and put it in place at once; where that cannot be, why."""
+    try:
+        for left in folder.parent.glob(f".{folder.name}.*"):
+            if time.time() - left.stat().st_mtime > STALE_S:  # a writer was killed there
+                shutil.rmtree(left, ignore_errors=True)
+        new = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    except OSError as error:
+        return error.strerror or str(error)
+    try:
+        for name, piece in zip(FILES, pieces, strict=True):
+            (new / name).write_bytes(piece)
+        (new / "parts.json").write_text(json.dumps(_index(onnx, pieces, verified), indent=2) + "\n")
+        new.chmod(0o755)
+        shutil.rmtree(folder, ignore_errors=True)
+        new.rename(folder)
+    except OSError as error:
+        shutil.rmtree(new, ignore_errors=True)
+        return None if _is_stored(folder, onnx) else error.strerror or str(error)
+    return None
+
+
+def _is_stored(folder: Path, onnx: Path) -> bool:
+    """Whether another process has put the parts there meanwhile."""
+    try:
+        return _stored(folder, onnx) is not None
+    except Damaged:
+        return False
+
+
+def _index(onnx: Path, pieces: tuple[bytes, ...], verified: Verified) -> dict[str, Any]:
+    """What ``parts.json`` says."""
     state = onnx.stat()
-    info = {
+    return {
         "format": FORMAT,
         "source": {
             "size": state.st_size,
@@ -177,23 +226,3 @@ def _store(folder: Path, onnx: Path, pieces: tuple[bytes, ...], verified: Verifi
         "files": {name: _digest(piece) for name, piece in zip(FILES, pieces, strict=True)},
         **asdict(verified),
     }
-    try:
-        for left in folder.parent.glob(f".{folder.name}.*"):
-            if time.time() - left.stat().st_mtime > STALE_S:  # a writer was killed there
-                shutil.rmtree(left, ignore_errors=True)
-        new = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    except OSError as error:
-        LOG.info("the parts of %s are not kept: %s", onnx, error)
-        return False
-    try:
-        for name, piece in zip(FILES, pieces, strict=True):
-            (new / name).write_bytes(piece)
-        (new / "parts.json").write_text(json.dumps(info, indent=2) + "\n")
-        new.chmod(0o755)
-        shutil.rmtree(folder, ignore_errors=True)
-        new.rename(folder)
-    except OSError as error:
-        LOG.info("the parts of %s are not kept: %s", onnx, error)
-        shutil.rmtree(new, ignore_errors=True)
-        return _stored(folder, onnx) is not None
-    return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,6 @@ from firmware_py.tts.split_voice import SplitVoice
 from firmware_py.tts.spoken import spoken
 from firmware_py.tts.voice import Voice, read_voice
 
-LOG = logging.getLogger(__name__)
 WARM_TEXT = "The quick brown fox jumps over the lazy dog."
 EDGE_FADE_MS = 4
 """Both ends of a piece are faded over this long, so that a join with silence never clicks."""
@@ -46,9 +44,9 @@ class Piper:
 
     ``num_threads`` 0 is half the cores. With ``streaming`` the first 0.2 s of a sentence are handed out while the
     rest is decoded; a voice that cannot be cut for that is said sentence by sentence. Without
-    ``sentence_splitting`` a text is said in one go (up to a hard cap). The constructor loads and warms the
-    voice. Raises Unavailable when a file or a library is missing, BadInput when a file is not a Piper voice;
-    both name the file.
+    ``sentence_splitting`` a text is said in one go (up to a hard cap). The constructor loads and warms the voice;
+    ``note`` is what a user should know of that, or None. Raises Unavailable when a file or a library is missing,
+    BadInput when a file is not a Piper voice; both name the file.
     """
 
     def __init__(
@@ -64,6 +62,7 @@ class Piper:
         self.rate_hz = self._info.rate_hz
         self._split = split if sentence_splitting else whole
         self._phonemes = Phonemes(self._info)
+        self.note: str | None = None
         self._voice = self._open(onnx, num_threads, streaming)
         self.warm()
 
@@ -95,9 +94,10 @@ class Piper:
         if streaming and onnx.is_file():
             try:
                 parts = open_parts(onnx, self._feed(self._phonemes.ids(WARM_TEXT)), num_threads)
+                self.note = parts.note
                 return SplitVoice(parts, 1000 * HOP_SAMPLES / self.rate_hz)
             except ValueError as error:
-                LOG.info("%s is said sentence by sentence: %s", onnx, error)
+                self.note = f"{onnx} is said sentence by sentence: {error}"
         return WholeVoice(onnx, num_threads)
 
     def _feed(self, ids: tuple[int, ...]) -> Feed:

@@ -24,12 +24,13 @@ class Context:
 
 @dataclass(frozen=True)
 class Parts:
-    """The three graphs of :mod:`firmware_py.tts.cut`, loaded."""
+    """The three graphs of :mod:`firmware_py.tts.cut`, loaded; ``note`` is for the user, if how they came needs one."""
 
     front: Net
     flow: Net
     decoder: Net
     context: Context
+    note: str | None = None
 
 
 class Latent:

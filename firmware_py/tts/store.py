@@ -7,6 +7,7 @@ import logging
 import os
 import struct
 import tempfile
+import threading
 import time
 import zlib
 from collections import OrderedDict
@@ -33,6 +34,11 @@ class Bounds:
     memory_bytes: int = 16 << 20
     disk_bytes: int = 64 << 20
 
+    @classmethod
+    def of_megabytes(cls, memory_mb: float, disk_mb: float) -> Bounds:
+        """From the numbers of a configuration."""
+        return cls(int(memory_mb * (1 << 20)), int(disk_mb * (1 << 20)))
+
 
 @dataclass(frozen=True)
 class StoreStats:
@@ -55,23 +61,26 @@ def key_of(*parts: str) -> str:
 
 
 class SpeechStore:
-    """Sound by name (hex digits, :func:`key_of`). Never raises for a disk that is full, missing or wrong:
-    such a file is a miss, and is counted in ``disk_errors``. ``folder`` None keeps everything in memory.
+    """Sound by name (hex digits, :func:`key_of`). Never raises for a disk that is full, missing or wrong: such a
+    file is a miss, is counted in ``disk_errors``, and the first is logged. ``folder`` None keeps everything in
+    memory. Thread-safe; the disk is never touched under the lock.
     """
 
     def __init__(self, folder: Path | None = None, bounds: Bounds | None = None) -> None:
-        self._folder = folder
-        self._bounds = bounds or Bounds()
+        self.folder = folder
+        self.bounds = bounds or Bounds()
         self._memory: OrderedDict[str, Pcm16] = OrderedDict()
         self._memory_bytes = 0
         self._disk_errors = 0
+        self._lock = threading.Lock()
 
     def get(self, key: str) -> Pcm16 | None:
         """The sound under ``key``, read-only, or None."""
-        pcm = self._memory.get(key)
-        if pcm is not None:
-            self._memory.move_to_end(key)
-            return pcm
+        with self._lock:
+            pcm = self._memory.get(key)
+            if pcm is not None:
+                self._memory.move_to_end(key)
+                return pcm
         pcm = self._read(key)
         if pcm is not None:
             self._remember(key, pcm)
@@ -82,32 +91,44 @@ class SpeechStore:
         copy = np.array(pcm, np.int16)
         copy.flags.writeable = False
         self._remember(key, copy)
-        if persist and self._folder is not None and copy.nbytes <= self._bounds.disk_bytes:
-            self._write(self._folder, key, copy)
+        if persist and self.folder is not None and copy.nbytes <= self.bounds.disk_bytes:
+            self._write(self.folder, key, copy)
 
     def stats(self) -> StoreStats:
         """Counts and sizes; reads the folder."""
         sizes = [size for _, size, _ in self._files()]
-        return StoreStats(len(self._memory), self._memory_bytes, len(sizes), sum(sizes), self._disk_errors)
+        with self._lock:
+            return StoreStats(len(self._memory), self._memory_bytes, len(sizes), sum(sizes), self._disk_errors)
+
+    def memory_counts(self) -> dict[str, int]:
+        """The part of :meth:`stats` that costs no look at the disk."""
+        with self._lock:
+            return {
+                "memory_entries": len(self._memory),
+                "memory_bytes": self._memory_bytes,
+                "disk_errors": self._disk_errors,
+            }
 
     def clear(self) -> int:
         """Forget everything; returns how many files were removed."""
-        self._memory.clear()
-        self._memory_bytes = 0
+        with self._lock:
+            self._memory.clear()
+            self._memory_bytes = 0
         return sum(self._remove(path) for path, _, _ in self._files())
 
     def _remember(self, key: str, pcm: Pcm16) -> None:
-        if pcm.nbytes > self._bounds.memory_bytes:
+        if pcm.nbytes > self.bounds.memory_bytes:
             return
-        self._memory_bytes += pcm.nbytes - getattr(self._memory.pop(key, None), "nbytes", 0)
-        self._memory[key] = pcm
-        while self._memory_bytes > self._bounds.memory_bytes:
-            self._memory_bytes -= self._memory.popitem(last=False)[1].nbytes
+        with self._lock:
+            self._memory_bytes += pcm.nbytes - getattr(self._memory.pop(key, None), "nbytes", 0)
+            self._memory[key] = pcm
+            while self._memory_bytes > self.bounds.memory_bytes:
+                self._memory_bytes -= self._memory.popitem(last=False)[1].nbytes
 
     def _read(self, key: str) -> Pcm16 | None:
-        if self._folder is None:
+        if self.folder is None:
             return None
-        path = self._folder / (key + SUFFIX)
+        path = self.folder / (key + SUFFIX)
         try:
             pcm = _decode(path.read_bytes())
             if pcm is not None and time.time() - path.stat().st_mtime > _REMEMBER_USE_S:
@@ -134,21 +155,24 @@ class SpeechStore:
             self._fault("write", folder, error)
             if name is not None:
                 self._remove(Path(name))
+            return
         self._evict()
 
     def _evict(self) -> None:
         files = sorted(self._files(), key=lambda f: f[2])
         total = sum(size for _, size, _ in files)
         for path, size, _ in files:
-            if total <= self._bounds.disk_bytes:
+            if total <= self.bounds.disk_bytes:
                 return
             total -= size * self._remove(path)
 
     def _files(self) -> Iterator[tuple[Path, int, float]]:
         """Path, bytes and time of use of each file, left-over parts of a killed writer included."""
-        if self._folder is None or not self._folder.is_dir():
+        try:
+            found = sorted(self.folder.iterdir()) if self.folder is not None else []
+        except OSError:
             return
-        for path in sorted(self._folder.iterdir()):
+        for path in found:
             if path.suffix in (SUFFIX, ".part"):
                 try:
                     state = path.stat()
@@ -164,8 +188,11 @@ class SpeechStore:
         return True
 
     def _fault(self, what: str, path: Path, error: Exception) -> None:
-        self._disk_errors += 1
-        LOG.debug("cannot %s %s: %s", what, path, error)
+        with self._lock:
+            self._disk_errors += 1
+            is_first = self._disk_errors == 1
+        reason = getattr(error, "strerror", None) or error
+        LOG.log(logging.WARNING if is_first else logging.DEBUG, "rendered speech: cannot %s %s: %s", what, path, reason)
 
 
 def _encode(pcm: Pcm16) -> bytes:

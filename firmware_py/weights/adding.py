@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from firmware_py.errors import BadWeights, NotFound, Unavailable, UsageError
@@ -90,10 +92,8 @@ def checked_voice(onnx: Path) -> tuple[Path, Path]:
 
 
 def _check_voice(onnx: Path, config: Path) -> None:
-    """What can be seen without loading: an ONNX file begins with its ir_version (protobuf field 1)."""
-    with onnx.open("rb") as file:
-        if file.read(1) != b"\x08":
-            raise BadWeights(f"{onnx}: not an ONNX file")
+    """What can be seen without loading. Raises BadWeights naming the file."""
+    _check_onnx(onnx)
     try:
         if config.stat().st_size > _MAX_CONFIG:
             raise ValueError("too large")
@@ -104,6 +104,36 @@ def _check_voice(onnx: Path, config: Path) -> None:
         raise BadWeights(
             f"{config}: not the configuration of a Piper voice ({type(error).__name__}: {error})"
         ) from error
+
+
+def _check_onnx(onnx: Path) -> None:
+    """An ONNX file begins with its ir_version (protobuf field 1), and its last field ends where the file does."""
+    size = onnx.stat().st_size
+    with onnx.open("rb") as file:
+        if file.read(1) != b"\x08":
+            raise BadWeights(f"{onnx}: not an ONNX file")
+        file.seek(0)
+        while (at := file.tell()) < size:
+            kind = _varint(file) & 7
+            if kind == 2:
+                file.seek(_varint(file), os.SEEK_CUR)
+            elif kind == 0:
+                _varint(file)
+            else:
+                raise BadWeights(f"{onnx}: not an ONNX file (damaged at byte {at})")
+    if at > size:
+        raise BadWeights(f"{onnx}: cut short: it has {size} bytes of {at}")
+
+
+def _varint(file: BinaryIO) -> int:
+    """A protobuf integer; at the end of the file it ends too."""
+    value = 0
+    for shift in range(0, 70, 7):
+        byte = file.read(1) or b"\0"
+        value |= (byte[0] & 127) << shift
+        if byte[0] < 128:
+            break
+    return value
 
 
 def add_voice(books: Library, origin: str, say: Say) -> list[Path]:

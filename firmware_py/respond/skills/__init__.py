@@ -1,7 +1,8 @@
 """Skills: each module of this folder answers some intents.
 
 A skill module has ``HANDLERS`` (intent name -> handler) and may have ``ABILITY``, the words that complete "I can
-...", and ``ABILITY_ORDER`` for its place among them. A new file is a new skill; nothing else is edited.
+...", ``ABILITY_ORDER`` for its place among them, and ``PHRASES``, the replies that it gives word for word. A new
+file is a new skill; nothing else is edited.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from firmware_py.respond.request import Handler
 
 @dataclass(frozen=True)
 class Skills:
-    """What was found: the handler of each intent, and what can be asked, in the order to say it."""
+    """What was found: the handler of each intent, what can be asked, in the order to say it, and fixed replies."""
 
     handlers: Mapping[str, Handler]
     abilities: tuple[str, ...]
+    phrases: tuple[str, ...] = ()
 
 
 @lru_cache(maxsize=1)
@@ -28,6 +30,7 @@ def discover() -> Skills:
     """Imports every module of this folder. Raises ValueError for an intent that two of them answer."""
     handlers: dict[str, Handler] = {}
     abilities: list[tuple[int, str]] = []
+    phrases: list[str] = []
     for found in pkgutil.iter_modules(__path__):
         module = importlib.import_module(f"{__name__}.{found.name}")
         for intent, handler in module.HANDLERS.items():
@@ -36,4 +39,5 @@ def discover() -> Skills:
             handlers[intent] = handler
         if hasattr(module, "ABILITY"):
             abilities.append((getattr(module, "ABILITY_ORDER", 50), module.ABILITY))
-    return Skills(handlers, tuple(text for _, text in sorted(abilities)))
+        phrases += getattr(module, "PHRASES", ())
+    return Skills(handlers, tuple(text for _, text in sorted(abilities)), tuple(phrases))

@@ -9,10 +9,12 @@ ABILITY = "flip a coin or roll dice"
 ABILITY_ORDER = 40
 SAID_ONE_BY_ONE = 6
 """More dice than this are said as their sum alone."""
+COIN = ("Heads.", "Tails.")
+PHRASES = (*COIN, *(f"{eyes}." for eyes in range(1, 7)))
 
 
 def coin(request: Request) -> Answer:
-    return Answer(request.rng.choice(("Heads.", "Tails.")))
+    return Answer(request.rng.choice(COIN))
 
 
 def dice(request: Request) -> Answer:

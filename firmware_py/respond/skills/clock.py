@@ -10,6 +10,7 @@ ABILITY_ORDER = 10
 MONTHS: tuple[str, ...] = ("January", "February", "March", "April", "May", "June", "July")
 MONTHS += ("August", "September", "October", "November", "December")
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+PHRASES = tuple(f"It's {day}." for day in DAYS)
 
 
 def time(request: Request) -> Answer:

@@ -7,13 +7,17 @@ from firmware_py.respond import skills
 from firmware_py.respond.phrases import join
 from firmware_py.respond.request import Answer, Handler, Request
 
+NOTHING_YET = "I haven't said anything yet."
+DONE = "Okay."
+PHRASES = (DONE, NOTHING_YET)
+
 
 def repeat(request: Request) -> Answer:
-    return Answer(request.last_reply or "I haven't said anything yet.")
+    return Answer(request.last_reply or NOTHING_YET)
 
 
 def cancel(request: Request) -> Answer:
-    return Answer("Okay.", (Action("stop_speaking"),))
+    return Answer(DONE, (Action("stop_speaking"),))
 
 
 def help_(request: Request) -> Answer:

@@ -8,6 +8,8 @@ from firmware_py.respond.request import Answer, Handler, Request
 ABILITY = "change the volume"
 ABILITY_ORDER = 20
 STEP_PERCENT = 10
+MUTED, UNMUTED = "Muted.", "Sound is on."
+PHRASES = (MUTED, UNMUTED, *(f"Volume {percent} percent." for percent in range(0, 101, STEP_PERCENT)))
 
 
 def _change(request: Request, by: int, words: str) -> Answer:
@@ -39,11 +41,11 @@ def set_to(request: Request) -> Answer:
 
 
 def mute(request: Request) -> Answer:
-    return Answer("Muted.", (Action("mute", {"on": True}),))
+    return Answer(MUTED, (Action("mute", {"on": True}),))
 
 
 def unmute(request: Request) -> Answer:
-    return Answer("Sound is on.", (Action("mute", {"on": False}),))
+    return Answer(UNMUTED, (Action("mute", {"on": False}),))
 
 
 HANDLERS: dict[str, Handler] = {

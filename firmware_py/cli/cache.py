@@ -1,0 +1,79 @@
+"""``rtva cache stats|clear``: what is kept so that answers are instant.
+
+Rendered speech lies on the disk; a running service has more of it in memory, and cached replies. ``clear`` empties
+all of that.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from firmware_py.cli import common, control
+from firmware_py.config import Config
+from firmware_py.errors import Unavailable
+
+
+def register(subparsers: Any) -> None:
+    parser = subparsers.add_parser("cache", help="kept replies and speech", description=__doc__)
+    parser.add_argument("wanted", choices=("stats", "clear"), help="tell, or empty")
+    control.add_socket(parser)
+    common.add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    config = common.load_config(args)
+    store = open_store(config)
+    service = ask_service(args)
+    fields: dict[str, Any] = {"folder": str(store.folder)}
+    if args.wanted == "clear":
+        fields["removed"] = store.clear() + (service or {}).get("removed", 0)
+    kept = store.stats()
+    fields |= {
+        "disk_entries": kept.disk_entries,
+        "disk_bytes": kept.disk_bytes,
+        "disk_limit_bytes": store.bounds.disk_bytes,
+        "service": None if service is None else service["caches"],
+    }
+    if args.json:
+        common.emit(fields)
+    else:
+        show(fields)
+    if args.wanted == "clear" and kept.disk_entries:
+        raise Unavailable(f"{store.folder}: {kept.disk_entries} files cannot be removed")
+    return 0
+
+
+def open_store(config: Config) -> Any:
+    """The rendered speech on the disk."""
+    from firmware_py import models
+    from firmware_py.tts.store import Bounds, SpeechStore
+
+    cache = config.tts.cache
+    return SpeechStore(models.speech_folder(), Bounds.of_megabytes(cache.memory_mb, cache.disk_mb))
+
+
+def ask_service(args: argparse.Namespace) -> dict[str, Any] | None:
+    """What the running service answers, None where there is none. Raises Unavailable when it cannot be asked."""
+    try:
+        path = control.find(args)
+    except Unavailable:
+        return None
+    return control.ask("cache", args.wanted, path)
+
+
+def show(fields: dict[str, Any]) -> None:
+    limit_mb = fields["disk_limit_bytes"] / 1e6
+    print(
+        f"{fields['folder']}: {fields['disk_entries']} pieces of speech, "
+        f"{fields['disk_bytes'] / 1e6:.1f} of {limit_mb:.0f} MB"
+    )
+    if "removed" in fields:
+        print(f"{fields['removed']} files removed")
+    for name, counts in (fields["service"] or {}).items():
+        print(
+            f"{name} of the running service: " + ", ".join(f"{key.replace('_', ' ')} {counts[key]}" for key in counts)
+        )
+    if fields["service"] is None:
+        print("no service is running here: there is nothing in memory")
