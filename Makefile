@@ -1,13 +1,19 @@
 # rtva: everyday commands. `make demo` and `make test` set everything up themselves.
 PY := .venv/bin/python
 
-.PHONY: help setup demo test test-coqui check stress bench bench-recognition install uninstall system-test clean
+.PHONY: help setup native generic demo test test-coqui check stress bench bench-recognition install uninstall system-test clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
 
 setup:           ## system packages, .venv, the compiled core, weights
 	@scripts/setup.sh
+
+native: setup    ## builds whisper.cpp for this very processor into .venv (a compiler, minutes)
+	@$(PY) scripts/native.py build
+
+generic: setup   ## goes back to the wheel of whisper.cpp that runs on any processor
+	@$(PY) scripts/native.py generic
 
 demo: setup      ## asks a spoken question and answers it aloud, with a timeline
 	@.venv/bin/rtva demo --out build/demo

@@ -3,6 +3,7 @@
 #
 #   DESTDIR   stands before every path: a root file system that is being built
 #   WEIGHTS=no installs none; otherwise those of this user are copied and missing ones fetched
+#   NATIVE=yes|no takes a build of 'make native' along, or not; yes without DESTDIR, whose processor may be another
 #   PURGE=yes uninstall removes configuration and state as well
 #
 # Installing over an older version keeps /etc/rtva and /var/lib/rtva as they are.
@@ -35,6 +36,13 @@ package() {
     "$PYTHON" -m venv "$D$PREFIX.new"
     "$D$PREFIX.new/bin/python" -m pip install --quiet --disable-pip-version-check --no-warn-script-location \
         --constraint constraints.txt "$(ls "$PWD"/build/wheels/rtva-*.whl)[gpio]"
+    native=
+    [ "${NATIVE:-$([ -n "$D" ] || echo yes)}" != yes ] || native=$($PY scripts/native.py wheel)
+    if [ -n "$native" ]; then
+        say "with the whisper.cpp that was built for this processor"
+        "$D$PREFIX.new/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall "$native"
+        cp .venv/.whisper.json "$D$PREFIX.new/"
+    fi
     sed -i "s|$D$PREFIX.new|$PREFIX|g" "$D$PREFIX.new"/bin/* "$D$PREFIX.new/pyvenv.cfg" 2>/dev/null || true
     mkdir -p "$D$PREFIX.new/share/doc/rtva" "$D$PREFIX.new/share/systemd"
     cp -r docs/. "$D$PREFIX.new/share/doc/rtva/"

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
-from firmware_py import backends, models
+from firmware_py import backends, cores, models
 from firmware_py.config import Config
 from firmware_py.draft import Stations
 from firmware_py.errors import ConfigError, Unavailable
@@ -49,15 +49,19 @@ class VoicePipeline:
     ``notes`` collects one line for each substitution ("base.en is not here: ..."). Raises Unavailable when
     weights or an engine are missing and BadWeights when a file is not what the manifest says. ``actuator`` does
     what committed replies say (None: nothing, dry) and ``world`` is what skills read; set both before the
-    first reply. ``tts_engine`` is the voice that was made, perhaps a substitute. ``close`` ends the engines; a
-    pipeline is also a context manager.
+    first reply. ``tts_engine`` is the voice that was made, perhaps a substitute. ``leaves_core``: this process
+    listens and speaks while it recognises, and recognition leaves it a core. ``close`` ends the engines; a pipeline
+    is also a context manager.
     """
 
-    def __init__(self, config: Config | None = None, *, make_engine: MakeEngine = in_process) -> None:
+    def __init__(
+        self, config: Config | None = None, *, make_engine: MakeEngine = in_process, leaves_core: bool = False
+    ) -> None:
         self.config = config or Config.default()
         self.notes: list[str] = []
         self.load_ms: dict[str, float] = {}
         self._make_engine = make_engine
+        self._leaves_core = leaves_core
         self._parts: dict[str, Any] = {}
         self._stt_model = self.config.stt.model
         self.tts_engine: str | None = None
@@ -216,7 +220,9 @@ class VoicePipeline:
             raise Unavailable("stt.optimization.device is cuda, and this build of whisper.cpp has no CUDA")
         arguments = {
             "model": weights.path,
-            "threads": stt.optimization.num_workers,
+            "threads": cores.recognition_threads(
+                stt.optimization.num_workers, cores.available(), leaves_one=self._leaves_core
+            ),
             "language": None if language == "auto" else language,
             "guidance": self._guidance(language) if stt.guided else None,
         }

@@ -35,9 +35,11 @@ fi
 id=$("$PYTHON" -c 'import sys; print(sys.version, sys.prefix)')
 if [ "$(cat .venv/.python 2>/dev/null || true)" != "$id" ]; then
     say "making .venv with $("$PYTHON" -V)"
+    chosen=$(cat .venv/.whisper.json 2>/dev/null || true)
     rm -rf .venv
     "$PYTHON" -m venv .venv
     printf '%s\n' "$id" > .venv/.python
+    [ -z "$chosen" ] || printf '%s\n' "$chosen" > .venv/.whisper.json
 fi
 stamp() { cat "$@" | sha256sum | cut -d' ' -f1; }
 deps=$(stamp pyproject.toml constraints.txt)
@@ -65,3 +67,4 @@ if [ "$(cat .venv/.core 2>/dev/null || true)" != "$core" ]; then
     printf '%s\n' "$core" > .venv/.core
 fi
 [ "${1:-}" = --no-weights ] || .venv/bin/rtva models fetch
+[ ! -e .venv/.whisper.json ] || .venv/bin/python scripts/native.py ensure

@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     config = common.with_intents(common.load_config(args), args.intents)
     walk = app.replay if args.pace == "fast" else app.converse
     names = FileNames(args.out)
-    with VoicePipeline(config) as pipeline:
+    with VoicePipeline(config, leaves_core=True) as pipeline:
         try:
             pipeline.initialize_components()
         except ConfigError as error:

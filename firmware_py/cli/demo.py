@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     from firmware_py.pipeline import VoicePipeline
 
     ask.make_folder(args.out)
-    with VoicePipeline(common.load_config(args)) as pipeline:
+    with VoicePipeline(common.load_config(args), leaves_core=True) as pipeline:
         pipeline.initialize_components()
         common.note(pipeline.notes)
         question = args.out / "question.wav"

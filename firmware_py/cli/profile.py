@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     if args.plot:
         bench_plot.check(args.plot)
     config = common.with_intents(common.load_config(args), args.intents)
-    with VoicePipeline(config) as pipeline, tempfile.TemporaryDirectory() as folder:
+    with VoicePipeline(config, leaves_core=True) as pipeline, tempfile.TemporaryDirectory() as folder:
         pipeline.initialize_components()
         common.note(pipeline.notes)
         modes = modes_of(args.drafts, pipeline.drafts)

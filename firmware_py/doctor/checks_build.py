@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
 import pkgutil
 import platform
 import struct
 import sys
+from pathlib import Path
 
 import firmware_py
 from firmware_py.doctor import Case, Finding, check, fail, ok, skip, warn
@@ -32,6 +34,10 @@ GGML_FLAGS = {
     "sve": "SVE",
 }
 """A flag of ``/proc/cpuinfo`` -> what ``whisper_print_system_info`` calls the code for it (ggml, ``ggml-cpu.cpp``)."""
+
+ADVICE = "'make native' builds it for this processor, 'make generic' goes back"
+NATIVE_SHARE = 0.6
+"""Of the generic build's time, on an x86-64 with AVX-512: ``bench/results/stt.md``."""
 
 SYSTEM_INFO = "import json, _pywhispercpp as w; print(json.dumps(w.whisper_print_system_info()))"
 
@@ -85,9 +91,19 @@ def whisper_cpp(case: Case) -> Finding:
     unused = sorted(names - built_for)
     shown = ", ".join(sorted(built_for & (set(GGML_FLAGS.values()) | {"F16C", "FMA", "CUDA"})))
     if unused:
-        advice = "pywhispercpp built here with GGML_NATIVE=ON is faster"
-        return warn(f"generic build ({shown}); leaves unused: {', '.join(unused)}", advice)
+        cost = native_saves(Path(sys.prefix) / ".whisper.json")
+        return warn(f"generic build ({shown}); {cost}; leaves unused: {', '.join(unused)}", ADVICE)
     return ok(f"uses all this processor has ({shown})")
+
+
+def native_saves(mark: Path) -> str:
+    """What the generic build costs: as ``scripts/native.py`` measured it here, else as it was measured elsewhere."""
+    try:
+        noted = json.loads(mark.read_text())
+        share = float(noted["native_ms"]) / float(noted["generic_ms"])
+        return f"the native build took {share:.2f} of its processor time here ({noted['generic_ms']:g} ms a command)"
+    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
+        return f"a native build took {NATIVE_SHARE:g} of its processor time on an x86-64 with AVX-512"
 
 
 def enabled(system_info: str) -> set[str]:

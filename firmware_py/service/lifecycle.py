@@ -150,7 +150,7 @@ class Service:
         if pool is not None:
             parts.enter_context(pool)
             make, report = pool.make, pool.snapshot  # type: ignore[assignment]
-        pipeline = parts.enter_context(VoicePipeline(config, make_engine=make))
+        pipeline = parts.enter_context(VoicePipeline(config, make_engine=make, leaves_core=True))
         self._pipeline = pipeline
         pipeline.initialize_components()
         for note in pipeline.notes:

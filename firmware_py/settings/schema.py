@@ -99,9 +99,10 @@ class SttOptimization(Section):
     compute_type: Literal["float32", "float16", "int8", "int4"] = knob(
         "int8", "Precision of the model's weights.", guide="2. CPU Optimization; 6. Model Quantization"
     )
-    num_workers: int = knob(
-        4,
-        "Threads of one recognition; never more are used than the machine has cores.",
+    num_workers: int | None = knob(
+        None,
+        "Threads of one recognition, never more than there are cores; null takes all of them, 8 at most. "
+        "The service and ask leave one core free where there are more than two.",
         guide="2. CPU Optimization",
         ge=1,
         le=64,
