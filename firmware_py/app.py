@@ -74,6 +74,10 @@ class Observers:
     on_failure: Callable[[RtvaError], None] = field(default=lambda error: None)
     on_utterance: Callable[[TurnEvent, TurnTrace | None, str], None] = field(default=lambda event, trace, error: None)
     """A finished utterance with its sound, the turn that came of it and what failed ("" when nothing did)."""
+    on_event: Callable[[TurnEvent], None] = field(default=lambda event: None)
+    """Each decision of the endpointer, in the listen thread."""
+    on_take: Callable[[TurnEvent], None] = field(default=lambda event: None)
+    """The turn thread begins with an event."""
 
 
 def position_clock(t0_ns: int) -> Callable[[int], int]:
@@ -89,12 +93,13 @@ def worker_pool(config: Config) -> WorkerPool | None:
     return WorkerPool(Rules(workers.standby, Deadlines(scale=workers.deadline_scale)))
 
 
-def replay(pipeline: VoicePipeline, file: Path) -> list[Answer]:
-    """Walks one recording at fast pace and returns its turns.
+def replay(pipeline: VoicePipeline, file: Path, observers: Observers | None = None) -> list[Answer]:
+    """Walks one recording at fast pace and returns its turns; ``observers`` are told of events and utterances.
 
     The walk is fed silence behind the recording until the last turn ends.
     """
     config = pipeline.config
+    observers = observers or Observers()
     ring = Ring(RING_SAMPLES)
     listener = Listener(ring, pipeline.make_vad(), pipeline.listen_settings(), position_clock(0))
     rate_hz, played = pipeline.tts.rate_hz, []  # type: int, list[Pcm16]
@@ -104,8 +109,11 @@ def replay(pipeline: VoicePipeline, file: Path) -> list[Answer]:
     for block in _then_silence(RecordingMicrophone(file, chunk_size=config.audio.input.chunk_size), listener):
         ring.write(block)
         for event in listener.drain():
+            observers.on_event(event)
+            observers.on_take(event)
             trace = taker.handle(event)
             if trace is not None:
+                observers.on_utterance(event, trace, "")
                 _add_costs(trace, listener, config.audio.input.chunk_size)
                 answers.append(Answer(trace, rate_hz, played[:]))
                 played.clear()
@@ -227,7 +235,11 @@ class Appliance:
         self.controls.silence()
 
     def _listen(self) -> None:
-        self.listener.run(self.queue.put)
+        self.listener.run(self._emit)
+
+    def _emit(self, event: TurnEvent) -> None:
+        self.observers.on_event(event)
+        self.queue.put(event)
 
     def _take_turns(self) -> None:
         while not self.queue.is_closed:
@@ -248,6 +260,7 @@ class Appliance:
 
     def _take(self, event: TurnEvent) -> None:
         self.taker.t0_ns = self.capture.time_ns(event.at) - event.at * 1_000_000_000 // RATE_HZ
+        self.observers.on_take(event)
         try:
             trace = self.taker.handle(event)
         except RtvaError as error:

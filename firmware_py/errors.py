@@ -24,6 +24,8 @@ EX_DATAERR = 65
 EX_NOINPUT = 66
 EX_UNAVAILABLE = 69
 EX_SOFTWARE = 70
+EX_PROTOCOL = 76
+"""``rtva replay`` alone: the conversation did not go as it was recorded."""
 EX_CONFIG = 78
 
 

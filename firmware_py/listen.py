@@ -73,6 +73,7 @@ class Listener:
         self._frame = np.zeros(FRAME_SAMPLES, np.int16)
         self._clean = np.zeros(FRAME_SAMPLES, np.int16)
         self._overrun = 0
+        self._forgetting: Callable[[int], None] | None = None
 
     @property
     def in_speech(self) -> bool:
@@ -99,8 +100,27 @@ class Listener:
             for event in self.drain():
                 emit(event)
 
+    def forget(self, told: Callable[[int], None] | None) -> None:
+        """Has the station forget the sound so far at the next frame outside of an utterance; from any thread.
+
+        ``told(position)`` is called in the listen thread, must return at once, and gets the sample at which everything
+        begins anew. None takes back what was not done yet.
+        """
+        self._forgetting = told
+
+    def _forget(self, told: Callable[[int], None]) -> None:
+        self._forgetting = None
+        position = self.ring.consumed - FRAME_SAMPLES
+        self._front.reset()
+        self.vad.reset()
+        self._endpointer.reset(position)
+        told(position)
+
     def _skip_lost(self) -> None:
         """After an overrun the stream has a hole: detector and endpointer start anew behind it."""
+        told = self._forgetting
+        if told is not None and not self.in_speech:
+            self._forget(told)
         if self.ring.overrun != self._overrun:
             self._overrun = self.ring.overrun
             self.vad.reset()

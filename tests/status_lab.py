@@ -42,6 +42,10 @@ class NotedControls:
         self.calls.append(("capture", wanted, minutes))
         return {"is_on": wanted == "on"}
 
+    def record(self, wanted: str, minutes: int) -> dict[str, Any]:
+        self.calls.append(("record", wanted, minutes))
+        return {"is_on": wanted == "on"}
+
     def trace(self, count: int) -> list[dict[str, Any]]:
         self.calls.append(("trace", count))
         return []

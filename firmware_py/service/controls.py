@@ -27,6 +27,7 @@ class Reports:
     faces: Callable[[], dict[str, Any]] = field(default=dict)
     totals: Callable[[], dict[str, int]] = field(default=dict)
     reload: Callable[[], dict[str, Any]] = field(default=dict)
+    record: Callable[[str, int], dict[str, Any]] = field(default=lambda wanted, minutes: {})
     trace: Callable[[int], list[dict[str, Any]]] = field(default=lambda count: [])
 
 
@@ -65,6 +66,7 @@ class ServiceControls:
             "is_silent": appliance.controls.is_muted if appliance else self._remembered.is_silent,
             "alerts": board.alerts,
             "capture": self._debug.status(),
+            "record": self.reports.record("status", 0) if appliance else {},
             "level_db": round(appliance.listener.level_db, 1) if appliance else None,
             "floor_db": round(appliance.listener.floor_db, 1) if appliance else None,
             "counts": self._counts(),
@@ -113,6 +115,10 @@ class ServiceControls:
 
     def capture(self, wanted: str, minutes: int) -> dict[str, Any]:
         return self._debug.command(wanted, minutes)
+
+    def record(self, wanted: str, minutes: int) -> dict[str, Any]:
+        self._ready()
+        return self.reports.record(wanted, minutes)
 
     def trace(self, count: int) -> list[dict[str, Any]]:
         return self.reports.trace(count)

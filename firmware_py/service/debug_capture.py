@@ -26,11 +26,12 @@ class DebugCapture:
     """Off until :meth:`on`. ``add`` never waits; ``start`` begins the thread that writes and deletes.
 
     ``clock`` is monotonic seconds. ``dropped`` counts turns that the disk was too slow for, ``failed`` those that it
-    refused, ``written`` those that it took.
+    refused, ``written`` those that it took. ``purges`` delete what else is old, every hour.
     """
 
     def __init__(self, folder: DebugFolder, board: Board, clock: Callable[[], float] = time.monotonic) -> None:
         self.dropped = self.failed = self.written = 0
+        self.purges: list[Callable[[], int]] = []
         self._folder, self._board, self._clock = folder, board, clock
         self._until_s: float | None = None
         self._purge_at_s = clock()
@@ -144,7 +145,7 @@ class DebugCapture:
         self._why = ""
 
     def _purge(self) -> None:
-        deleted = self._folder.purge()
+        deleted = self._folder.purge() + sum(purge() for purge in self.purges)
         if deleted:
             _log.info("debug capture: %d files older than %.0f h are deleted", deleted, KEEP_S / 3600)
 

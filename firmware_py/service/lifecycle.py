@@ -27,6 +27,7 @@ from firmware_py.service.faces import Faces
 from firmware_py.service.gate import MicrophoneGate
 from firmware_py.service.measures import Exporters, Measures, thresholds
 from firmware_py.service.memory import Memory, recall
+from firmware_py.service.recorder import Recorder, conversations
 from firmware_py.service.reload import Reloader
 from firmware_py.service.restarts import GOOD_AFTER_S, Restarts, runtime_directory
 from firmware_py.service.selftest import self_test
@@ -43,6 +44,7 @@ MICROPHONE_S = 10.0
 EXTEND_S = 30.0
 STATE_FILE = "state.db"
 DEBUG_FOLDER = "debug"
+CONVERSATIONS_FOLDER = "conversations"
 
 _log = logging.getLogger("rtva")
 
@@ -65,6 +67,8 @@ class Service:
         self.notifier = notifier or Notifier()
         self.gate = MicrophoneGate(self._open_microphone, on_change=self.board.set_ear)
         self.debug = DebugCapture(DebugFolder(models.home() / DEBUG_FOLDER), self.board)
+        self.recorder = Recorder(conversations(models.home() / CONVERSATIONS_FOLDER), self.board)
+        self.debug.purges.append(self.recorder.purge)
         self.turns = TurnLog()
         self.controls: ServiceControls | None = None
         self._pipeline: VoicePipeline | None = None
@@ -109,8 +113,15 @@ class Service:
         controls.attach(appliance)
         reloader = Reloader(config, self.options.read_config, appliance, lambda new: _set_thresholds(measures, new))
         self.turns.read_shed = lambda: appliance.queue.shed
+        self.recorder.appliance = appliance
         controls.reports = Reports(
-            measures.report, workers, faces.report, database.counters, reloader.reload, self.turns.last
+            measures.report,
+            workers,
+            faces.report,
+            database.counters,
+            lambda: self._reload_by(reloader),
+            self.recorder.command,
+            self.turns.last,
         )
         parts.callback(Exporters(config, measures, appliance, controls).close)
         self._start(appliance, parts)
@@ -169,12 +180,15 @@ class Service:
             on_turn=self.board.add_turn,
             on_failure=lambda error: self.hub.publish("failure", error=str(error)),
             on_utterance=self._on_utterance,
+            on_event=self.recorder.on_event,
+            on_take=self.recorder.on_take,
         )
         return Appliance(pipeline, self.gate, speaker, observers)
 
     def _on_utterance(self, event: TurnEvent, trace: TurnTrace | None, error: str) -> None:
         self.turns.add(event, trace, error)
         self.debug.add(event, trace, error)
+        self.recorder.on_utterance(event, trace, error)
 
     def _open_microphone(self) -> Microphone:
         assert self._pipeline is not None
@@ -185,6 +199,7 @@ class Service:
         self.notifier.status("waiting for the microphone")
         appliance.start()
         parts.callback(appliance.stop)
+        parts.callback(self.recorder.close)
         parts.callback(self.gate.close)
         waited = time.monotonic() + MICROPHONE_S
         while not self._stopping.wait(0.05):
@@ -208,9 +223,16 @@ class Service:
                 self._restarts.succeed()
                 good_at = 0.0
 
+    def _reload_by(self, reloader: Reloader) -> dict[str, Any]:
+        """Another configuration is another conversation."""
+        done = reloader.reload()
+        if done["applied"]:
+            self.recorder.off("the configuration was changed")
+        return done
+
     def _reload(self, reloader: Reloader) -> None:
         try:
-            reloader.reload()
+            self._reload_by(reloader)
         except RtvaError as error:
             _log.error("nothing was changed: %s", error)
 

@@ -127,5 +127,5 @@ class Watch:
 def _because(board: Board, stuck: list[str]) -> str:
     reasons = [*(f"{part} does not move" for part in stuck), *board.alerts]
     if board.is_capturing:
-        reasons.append("a debug capture stores what is said")
+        reasons.append("a debug capture or a recording stores what is said")
     return f": {', '.join(reasons)}" if reasons else ""

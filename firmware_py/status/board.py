@@ -44,7 +44,7 @@ class Board:
         self._ear: Ear | None = None
         self._error_ns = 0
         self._alerts: dict[str, float] = {}
-        self._is_capturing = False
+        self._capturing: set[str] = set()
         self._shown = State.STARTING
         self._since_ns = clock_ns()
 
@@ -65,8 +65,8 @@ class Board:
 
     @property
     def is_capturing(self) -> bool:
-        """Whether a debug capture is on: what is said is stored."""
-        return self._is_capturing
+        """Whether a debug capture or a recording is on: what is said is stored."""
+        return bool(self._capturing)
 
     def since_s(self) -> float:
         """Seconds that the state has been what it is."""
@@ -105,10 +105,10 @@ class Board:
             self.hub.publish("alert", name=name, is_on=value is not None, value=value)
             self._show()
 
-    def set_capturing(self, is_on: bool, minutes: int = 0) -> None:
-        """A debug capture was switched on for ``minutes``, or off; every time is told."""
+    def set_capturing(self, is_on: bool, minutes: int = 0, by: str = "capture") -> None:
+        """A debug capture (or a recording) was switched on for ``minutes``, or off; every time is told."""
         with self._lock:
-            self._is_capturing = is_on
+            (self._capturing.add if is_on else self._capturing.discard)(by)
             self.hub.publish("capture", is_on=is_on, minutes=minutes)
 
     def add_turn(self, trace: TurnTrace) -> None:

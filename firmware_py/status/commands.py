@@ -12,7 +12,10 @@ SAY_MOST = 1000
 CAPTURE_MINUTES = range(1, 1441)
 """How long a debug capture may be on."""
 CAPTURE_DEFAULT_MIN = 10
+"""Of a debug capture and of a conversation that is kept."""
 
+RECORD_MINUTES = range(1, 31)
+"""How long a conversation that is kept may last."""
 TRACES = range(1, 33)
 """How many of the last turns can be asked for."""
 
@@ -29,6 +32,7 @@ class Controls(Protocol):
     def stop(self) -> None: ...
     def reload(self) -> dict[str, Any]: ...
     def capture(self, wanted: str, minutes: int) -> dict[str, Any]: ...
+    def record(self, wanted: str, minutes: int) -> dict[str, Any]: ...
     def trace(self, count: int) -> list[dict[str, Any]]: ...
     def cache(self, wanted: str) -> dict[str, Any]: ...
 
@@ -104,14 +108,22 @@ def _reload(controls: Controls, argument: str) -> Mapping[str, Any]:
 
 
 def _capture(controls: Controls, argument: str) -> Mapping[str, Any]:
+    return controls.capture(*_switched("capture", argument, CAPTURE_MINUTES))
+
+
+def _record(controls: Controls, argument: str) -> Mapping[str, Any]:
+    return controls.record(*_switched("record", argument, RECORD_MINUTES))
+
+
+def _switched(name: str, argument: str, minutes: range) -> tuple[str, int]:
     """``on``, ``on 30`` (minutes), ``off``, ``status``; ``""`` is ``status``."""
     wanted, *rest = argument.split() or ["status"]
     if wanted not in ("on", "off", "status") or len(rest) > (wanted == "on"):
-        raise BadInput(f"capture {argument[:16]!r}: allowed: on, on MINUTES, off, status")
+        raise BadInput(f"{name} {argument[:16]!r}: allowed: on, on MINUTES, off, status")
     digits = rest[0] if rest else str(CAPTURE_DEFAULT_MIN)
-    if not (digits.isascii() and digits.isdigit() and int(digits[:5]) in CAPTURE_MINUTES):
-        raise BadInput(f"capture for {digits[:16]!r} minutes: allowed: {CAPTURE_MINUTES[0]} to {CAPTURE_MINUTES[-1]}")
-    return controls.capture(wanted, int(digits[:5]))
+    if not (digits.isascii() and digits.isdigit() and int(digits[:5]) in minutes):
+        raise BadInput(f"{name} for {digits[:16]!r} minutes: allowed: {minutes[0]} to {minutes[-1]}")
+    return wanted, int(digits[:5])
 
 
 def _trace(controls: Controls, argument: str) -> Mapping[str, Any]:
@@ -140,6 +152,7 @@ COMMANDS: dict[str, Handler] = {
     "reload": _reload,
     "version": _version,
     "capture": _capture,
+    "record": _record,
     "trace": _trace,
     "cache": _cache,
 }
