@@ -63,8 +63,8 @@ cdef class Endpointer:
             return ()
         return tuple([(e.kind, e.at, e.start, e.speech_start, e.speech_end) for e in events[:count]])
 
-    def set_hangover(self, int ms):
-        return rtva_endpoint_set_hangover(&self.endpoint, to_frames("hangover", ms, 1))
+    def set_hangover(self, int64_t speech_end, int ms):
+        return rtva_endpoint_set_hangover(&self.endpoint, speech_end, to_frames("hangover", ms, 1))
 
     def reset(self, int64_t position=0):
         rtva_endpoint_reset(&self.endpoint, position)

@@ -19,6 +19,8 @@
  *   frames of silence end a candidate. So "no" and "stop" pass a minimum of 250 ms with 130 ms of voice that stands
  *   out of the noise, while doubtful voice has to last for all of it.
  * - PAUSE and ENDPOINT are decided on a silent frame alone, by the count of silent frames since the last voiced one.
+ * - The hangover may be changed for the pause in progress, which is named by its speech_end: what was found out about one
+ *   pause never touches another. Each pause begins with the configured one.
  */
 #ifndef RTVA_ENDPOINT_H
 #define RTVA_ENDPOINT_H
@@ -55,7 +57,7 @@ typedef struct rtva_endpoint {
     int64_t position; /* end of the last frame */
     int64_t earliest; /* no utterance starts before this */
     int64_t run_start, speech_start, speech_end;
-    int32_t hangover; /* of the utterance in progress */
+    int32_t hangover; /* of the pause in progress */
     int32_t run;      /* speech frames in a row (unknown ones do not break it) */
     int32_t run_credit;
     int32_t credit;  /* of the candidate */
@@ -90,12 +92,13 @@ static inline int rtva_endpoint_init(rtva_endpoint *e, const rtva_endpoint_confi
     return RTVA_ENDPOINT_OK;
 }
 
-/* For the utterance in progress alone; false when there is none, so that a late caller cannot touch the next. */
-static inline bool rtva_endpoint_set_hangover(rtva_endpoint *e, int32_t frames)
+/* For the pause that began at `speech_end`, from the next frame on; false when that is not the pause in progress. */
+static inline bool rtva_endpoint_set_hangover(rtva_endpoint *e, int64_t speech_end, int32_t frames)
 {
-    if (e->in_speech && frames >= 1)
-        e->hangover = frames;
-    return e->in_speech;
+    if (!e->is_paused || e->speech_end != speech_end || frames < 1)
+        return false;
+    e->hangover = frames;
+    return true;
 }
 
 static inline int64_t rtva_endpoint_start_(const rtva_endpoint *e)
@@ -177,6 +180,7 @@ static inline int rtva_endpoint_push(rtva_endpoint *e, int verdict, int is_activ
         return count;
     if (e->is_paused && e->silence == 0) {
         e->is_paused = false;
+        e->hangover = e->config.hangover;
         events[count++] = rtva_endpoint_event_(e, RTVA_RESUME);
     }
     if (is_silent && e->silence >= e->hangover)

@@ -36,8 +36,8 @@ class Endpointer:
         Returns 0 to 3 events ``(kind, at, start, speech_start, speech_end)`` as in ``events.TurnEvent``.
         """
 
-    def set_hangover(self, ms: int) -> bool:
-        """For the utterance in progress alone; returns False, and does nothing, when there is none."""
+    def set_hangover(self, speech_end: int, ms: int) -> bool:
+        """For the pause that began at ``speech_end``; False, and nothing done, when that is not the one in progress."""
 
     def reset(self, position: int = 0) -> None: ...
     @property
@@ -47,4 +47,5 @@ class Endpointer:
     @property
     def is_paused(self) -> bool: ...
     @property
-    def hangover_ms(self) -> int: ...
+    def hangover_ms(self) -> int:
+        """Of the pause in progress."""

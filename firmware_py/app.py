@@ -25,7 +25,7 @@ from firmware_py.audio.virtual import VirtualSpeaker
 from firmware_py.config import Config
 from firmware_py.controls import Loudspeaker, SpeakerControls
 from firmware_py.errors import RtvaError, Unavailable
-from firmware_py.events import FRAME_SAMPLES, RATE_HZ, Pcm16, State, TurnEvent, TurnTrace
+from firmware_py.events import FRAME_SAMPLES, RATE_HZ, Patience, Pcm16, State, TurnEvent, TurnTrace
 from firmware_py.listen import Listener
 from firmware_py.pipeline import VoicePipeline
 from firmware_py.ports import Microphone, Speaker
@@ -93,10 +93,23 @@ def worker_pool(config: Config) -> WorkerPool | None:
     return WorkerPool(Rules(workers.standby, Deadlines(scale=workers.deadline_scale)))
 
 
-def replay(pipeline: VoicePipeline, file: Path, observers: Observers | None = None) -> list[Answer]:
+Heeded = Callable[[Patience], Patience]
+"""What becomes of a word to the endpointer on a recording's clock: the same with another ``from_ns``."""
+
+
+def measured(patience: Patience) -> Patience:
+    """It counts once the draft was done, as long as that took here and now."""
+    return patience
+
+
+def replay(
+    pipeline: VoicePipeline, file: Path, observers: Observers | None = None, *, heeded: Heeded = measured
+) -> list[Answer]:
     """Walks one recording at fast pace and returns its turns; ``observers`` are told of events and utterances.
 
-    The walk is fed silence behind the recording until the last turn ends.
+    The walk is fed silence behind the recording until the last turn ends. What a draft tells the endpointer counts
+    from the time on the recording's clock at which the draft was done; ``heeded`` may set another, so that endpoints
+    do not depend on the machine.
     """
     config = pipeline.config
     observers = observers or Observers()
@@ -104,11 +117,16 @@ def replay(pipeline: VoicePipeline, file: Path, observers: Observers | None = No
     listener = Listener(ring, pipeline.make_vad(), pipeline.listen_settings(), position_clock(0))
     rate_hz, played = pipeline.tts.rate_hz, []  # type: int, list[Pcm16]
     player = FastPlayer(rate_hz, config.audio.output.buffer_size, played.append)
-    taker = TurnTaker(pipeline.stations, player, TurnSettings(is_live=False, drafts=pipeline.drafts))
+    taker = TurnTaker(
+        pipeline.stations,
+        player,
+        TurnSettings(is_live=False, drafts=pipeline.drafts),
+        on_draft=lambda draft: listener.be_patient(heeded(pipeline.patience(draft))),
+    )
     answers: list[Answer] = []
     for block in _then_silence(RecordingMicrophone(file, chunk_size=config.audio.input.chunk_size), listener):
         ring.write(block)
-        for event in listener.drain():
+        for event in listener.decide():
             observers.on_event(event)
             observers.on_take(event)
             trace = taker.handle(event)
@@ -164,6 +182,7 @@ class Appliance:
             TurnSettings(drafts=pipeline.drafts),
             has_resumed=self.queue.has_resumed,
             on_state=self._on_state,
+            on_draft=lambda draft: self.listener.be_patient(pipeline.patience(draft)),
         )
         self.listener = Listener(
             self.ring, pipeline.make_vad(), pipeline.listen_settings(), lambda position: self.capture.now_ns()
@@ -244,8 +263,9 @@ class Appliance:
     def _take_turns(self) -> None:
         while not self.queue.is_closed:
             self.turn_ticks += 1
-            event = self.queue.get(0.0 if self._jobs or self._says else 0.5)
-            if event is None and not (self._jobs or self._says):
+            may_work = (self._jobs or self._says) and not self.listener.in_speech
+            event = self.queue.get(0.0 if may_work else 0.5)
+            if event is None and not may_work:
                 continue
             self.busy_since_ns = time.monotonic_ns()
             try:

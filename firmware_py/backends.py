@@ -24,6 +24,7 @@ BACKENDS: dict[str, dict[str, str]] = {
     },
     "grammar": {"hassil": "firmware_py.nlu.grammar:guidance"},
     "understanding": {"hassil": "firmware_py.nlu.hassil:HassilUnderstanding"},
+    "completeness": {"templates": "firmware_py.nlu.completeness:TemplateCompleteness"},
     "history": {"turns": "firmware_py.nlu.context:ContextManager"},
     "responder": {"skills": "firmware_py.respond.responder:Responder"},
     "cache": {"memory": "firmware_py.respond.cache:ResponseCache"},

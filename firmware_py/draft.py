@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from firmware_py.errors import Cancelled
 from firmware_py.events import RATE_HZ, Pcm16, Reply, Transcript, TurnEvent, Understood
 from firmware_py.ports import Responder, SpeechToText, TextToSpeech, Understanding
 
@@ -88,14 +89,21 @@ def work_on(
 ) -> Work:
     """Transcribes, understands, prepares the reply and makes its first chunk.
 
-    Raises Cancelled as soon as a station notices that ``is_cancelled`` turned true.
+    Raises Cancelled at the first station, or step of one, that finds ``is_cancelled`` true.
     """
     work = Work(event.speech_end)
     samples = utterance(event)
+
+    def go_on() -> None:
+        if is_cancelled is not None and is_cancelled():
+            raise Cancelled("speech went on")
+
     work.transcript = _stage(work, clock, "stt", lambda: stations.stt.transcribe(samples, is_cancelled=is_cancelled))
+    go_on()
     if work.transcript.text:
         work.understood = _stage(work, clock, "nlu", lambda: stations.understanding.understand(work.transcript.text))
         work.reply = _stage(work, clock, "reply", lambda: stations.responder.prepare(work.understood))
+    go_on()
     if work.reply.text:
         work.speech = _begun(stations.tts.synthesize(work.reply.text), work, clock)
     work.done_ns = clock.now()

@@ -50,6 +50,36 @@ class Kind(enum.Enum):
     TOO_LONG = "too_long"
 
 
+class Ending(enum.Enum):
+    """How a sentence ends, by its words.
+
+    COMPLETE is a whole request to which nothing that changes it can be added; EXTENDABLE one to which something can;
+    INCOMPLETE breaks off; UNKNOWN is every other sentence.
+    """
+
+    COMPLETE = "complete"
+    EXTENDABLE = "extendable"
+    INCOMPLETE = "incomplete"
+    UNKNOWN = "unknown"
+
+
+UNDRAFTED = "undrafted"
+"""Why a turn ended when no draft had been judged in time: the configured silence was over."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long the pause behind sample ``speech_end`` may last before the turn is over, and why.
+
+    It counts from the frame that ends at ``from_ns`` (monotonic) or later: when the draft was done.
+    """
+
+    speech_end: int
+    hangover_ms: int
+    reason: str = UNDRAFTED
+    from_ns: int = 0
+
+
 @dataclass(frozen=True)
 class TurnEvent:
     """One decision of the endpointer.
@@ -58,6 +88,9 @@ class TurnEvent:
     ``speech_start`` and ``speech_end`` bound the voiced part (``speech_end`` is one past the last voiced
     sample). ``decided_ns`` is the monotonic time of the decision.
     ``audio`` holds the samples ``start .. at`` for PAUSE, ENDPOINT and TOO_LONG and is empty otherwise.
+    ``hangover_ms`` is the silence that was waited for and ``reason`` why (the value of an :class:`Ending`,
+    "undrafted", or "too_long"); both are of an end alone. ``heeded_at``, of the event behind a PAUSE, is the sample at
+    which what the draft told the endpointer began to count, 0 if nothing did.
     """
 
     kind: Kind
@@ -67,6 +100,9 @@ class TurnEvent:
     speech_end: int
     decided_ns: int
     audio: Pcm16 = field(default_factory=lambda: np.zeros(0, np.int16), repr=False)
+    hangover_ms: int = 0
+    reason: str = ""
+    heeded_at: int = 0
 
 
 @dataclass(frozen=True)
@@ -148,8 +184,9 @@ class TurnTrace:
 
     ``marks`` are monotonic nanoseconds by the names in :data:`MARKS`; a mark that was not reached is absent
     here and null in JSON. ``t0_ns`` is the time of sample 0, the origin of :meth:`marks_ms`. ``stages_ms``
-    are durations. ``is_guided``, ``margin`` and ``guided_score`` are the transcript's, ``is_cached`` the reply's. It is
-    written by the turn thread alone and read by others once the turn is over.
+    are durations. ``hangover_ms`` and ``endpoint_reason`` say after how much silence the turn ended and why (see
+    :class:`TurnEvent`). ``is_guided``, ``margin`` and ``guided_score`` are the transcript's, ``is_cached`` the reply's.
+    It is written by the turn thread alone and read by others once the turn is over.
     """
 
     t0_ns: int = 0
@@ -164,6 +201,8 @@ class TurnTrace:
     draft_hit: bool = False
     draft_ready: bool = False
     drafts_discarded: int = 0
+    hangover_ms: int = 0
+    endpoint_reason: str = ""
     guards: tuple[str, ...] = ()
     is_guided: bool = False
     margin: float = 0.0

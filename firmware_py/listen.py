@@ -7,7 +7,7 @@ the turn thread: events go into a bounded queue.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +15,12 @@ import numpy as np
 from firmware_py._endpoint import ENDPOINT, PAUSE, RESUME, SPEECH, TOO_LONG, Endpointer
 from firmware_py._front import FrontEnd
 from firmware_py._ring import Ring
-from firmware_py.events import FRAME_SAMPLES, Kind, Pcm16, TurnEvent
+from firmware_py.events import FRAME_SAMPLES, Kind, Patience, Pcm16, TurnEvent
 from firmware_py.ports import Vad
 
 KINDS = {SPEECH: Kind.SPEECH, PAUSE: Kind.PAUSE, RESUME: Kind.RESUME, ENDPOINT: Kind.ENDPOINT, TOO_LONG: Kind.TOO_LONG}
 WITH_AUDIO = (Kind.PAUSE, Kind.ENDPOINT, Kind.TOO_LONG)
+NOTHING = np.zeros(0, np.int16)
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,9 @@ class Listener:
         self.level_db = -120.0
         self.floor_db = -120.0
         self.is_deaf = False
+        self._settings = settings
+        self._asked = self._heeded = self._in_force = Patience(-1, settings.hangover_ms)
+        self._heeded_at = 0
         self._front = FrontEnd()
         self._endpointer = Endpointer(
             preroll_ms=settings.padding_duration_ms,
@@ -80,24 +84,29 @@ class Listener:
         """Whether an utterance is open."""
         return bool(self._endpointer.in_speech)
 
-    def set_hangover(self, ms: int) -> None:
-        """The hangover of the utterance in progress; the next one begins with the configured one again."""
-        self._endpointer.set_hangover(ms)
+    def be_patient(self, patience: Patience) -> None:
+        """How long a pause may last; from any thread, without a lock. The last call counts.
 
-    def drain(self) -> list[TurnEvent]:
-        """Works through every whole frame in the ring and returns what was decided."""
-        events: list[TurnEvent] = []
+        It names the pause by its ``speech_end``: one that speech has ended since is never changed, nor is another.
+        """
+        self._asked = patience
+
+    def decide(self) -> Iterator[TurnEvent]:
+        """Works through every whole frame in the ring; yields each decision before it looks at the next frame."""
         while self.ring.available() >= FRAME_SAMPLES:
             self.ring.read_into(self._frame)
             self._skip_lost()
-            events += self._push(self._frame)
-        return events
+            yield from self._push(self._frame)
+
+    def drain(self) -> list[TurnEvent]:
+        """All of :meth:`decide` at once."""
+        return list(self.decide())
 
     def run(self, emit: Callable[[TurnEvent], None], wait_s: float = 0.5) -> None:
         """The listen thread: until the ring is closed."""
         while not self.ring.closed:
             self.ring.wait(FRAME_SAMPLES, wait_s)
-            for event in self.drain():
+            for event in self.decide():
                 emit(event)
 
     def forget(self, told: Callable[[int], None] | None) -> None:
@@ -133,6 +142,8 @@ class Listener:
         verdict = self.vad.push(self._clean) if not self.is_deaf else 0
         after_vad = time.perf_counter_ns()
         self.level_db, self.floor_db = self._front.level_db, self._front.floor_db
+        if self._asked is not self._heeded:
+            self._heed(self._asked)
         decided = self._endpointer.push(verdict, self._front.is_active if not self.is_deaf else 0)
         cost = self.cost
         cost.frames += 1
@@ -140,12 +151,29 @@ class Listener:
         cost.front_ns += time.perf_counter_ns() - after_vad + between - started
         return [self._event(*d) for d in decided]
 
+    def _heed(self, asked: Patience) -> None:
+        """Takes over what was asked for, once its time has come; what is about another pause is let go."""
+        if self.clock(self.ring.consumed) < asked.from_ns:
+            return
+        self._heeded = asked
+        if self._endpointer.set_hangover(asked.speech_end, asked.hangover_ms):
+            self._in_force, self._heeded_at = asked, self.ring.consumed
+
     def _event(self, code: int, at: int, start: int, speech_start: int, speech_end: int) -> TurnEvent:
         kind = KINDS[code]
         if kind is Kind.SPEECH:
             self.cost = ListenCost()
-        audio = self._utterance(start, at) if kind in WITH_AUDIO else np.zeros(0, np.int16)
-        return TurnEvent(kind, at, start, speech_start, speech_end, self.clock(at), audio)
+        audio = self._utterance(start, at) if kind in WITH_AUDIO else NOTHING
+        patience, hangover_ms, reason = self._in_force, 0, ""
+        if kind is Kind.ENDPOINT:
+            hangover_ms, reason = patience.hangover_ms, patience.reason
+        elif kind is Kind.TOO_LONG:
+            reason = kind.value
+        heeded_at, self._heeded_at = self._heeded_at, 0
+        self._in_force = Patience(speech_end, self._settings.hangover_ms)
+        return TurnEvent(
+            kind, at, start, speech_start, speech_end, self.clock(at), audio, hangover_ms, reason, heeded_at
+        )
 
     def _utterance(self, start: int, at: int) -> Pcm16:
         oldest = max(0, self.ring.written - self.ring.capacity)

@@ -13,10 +13,11 @@ from typing import Any, cast
 
 from firmware_py import backends, cores, models
 from firmware_py.config import Config
-from firmware_py.draft import Stations
+from firmware_py.draft import Stations, Work
 from firmware_py.errors import ConfigError, Unavailable
+from firmware_py.events import Ending, Patience
 from firmware_py.listen import ListenSettings
-from firmware_py.ports import Responder, SpeechToText, TextToSpeech, Understanding, Vad
+from firmware_py.ports import Completeness, Responder, SpeechToText, TextToSpeech, Understanding, Vad
 
 MakeEngine = Callable[[str, str, dict[str, Any]], Any]
 
@@ -80,7 +81,7 @@ class VoicePipeline:
             self._close_part("stt")
         self.warm_recognition()
         _warm(self.tts)
-        _ = self.stations
+        _ = self.stations, self.completeness
 
     def warm_recognition(self) -> None:
         """Loads and warms the recogniser alone, so that the first utterance's time is the engine's own."""
@@ -114,7 +115,24 @@ class VoicePipeline:
     def understand_with(self, understanding: Understanding) -> None:
         """Takes another understanding; recognition is loaded anew to be guided by it."""
         self._close_part("stt")
+        self._close_part("completeness")
         self._parts["understanding"] = understanding
+
+    @property
+    def completeness(self) -> Completeness:
+        """How a sentence ends, by the templates of :attr:`understanding`."""
+        return cast(Completeness, self._part("completeness", self._make_completeness))
+
+    def patience(self, draft: Work) -> Patience:
+        """How long the pause that was drafted may last, by what was heard in it."""
+        vad = self.config.vad
+        ending = self.completeness.judge(draft.transcript, draft.understood)
+        hangover_ms: int = vad.hangover_ms
+        if ending is Ending.COMPLETE:
+            hangover_ms = vad.hangover_complete_ms
+        elif ending is Ending.INCOMPLETE:
+            hangover_ms = vad.hangover_incomplete_ms
+        return Patience(draft.speech_end, hangover_ms, ending.value, draft.done_ns)
 
     @property
     def responder(self) -> Responder:
@@ -152,7 +170,7 @@ class VoicePipeline:
     def renew(self, config: Config) -> None:
         """Takes another configuration for understanding and replies; the engines stay as they are."""
         self.config = config
-        for part in ("understanding", "responder"):
+        for part in ("understanding", "completeness", "responder"):
             self._close_part(part)
 
     @property
@@ -291,6 +309,9 @@ class VoicePipeline:
                 raise ConfigError(f"nlp.intents: {path}: no such file or folder")
         arguments = {"templates": nlp.intent_paths(), "repair_threshold": nlp.repair_threshold}
         return in_process("understanding", "hassil", arguments)
+
+    def _make_completeness(self) -> Any:
+        return in_process("completeness", "templates", {"understanding": self.understanding})
 
     def _make_responder(self) -> Any:
         cache, context = self.config.response_generation.cache, self.config.nlp.context_manager

@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware_py.events import Pcm16, Reply, Slots, State, Transcript, Understood
+from firmware_py.events import Ending, Pcm16, Reply, Slots, State, Transcript, Understood
 
 
 @runtime_checkable
@@ -89,6 +89,16 @@ class Understanding(Protocol):
     """One sentence to an intent; never raises on any text."""
 
     def understand(self, text: str) -> Understood: ...
+
+
+@runtime_checkable
+class Completeness(Protocol):
+    """How a sentence ends, for the endpointer's patience.
+
+    Must: judge by what was heard and meant alone, within a few milliseconds; never raise on any text.
+    """
+
+    def judge(self, heard: Transcript, meant: Understood) -> Ending: ...
 
 
 @runtime_checkable

@@ -6,6 +6,7 @@ does the work then. Only :meth:`TurnTaker.finish` has side effects, and it is ca
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -15,6 +16,8 @@ from firmware_py.events import RATE_HZ, Kind, Pcm16, State, TurnEvent, TurnTrace
 from firmware_py.ports import Player
 
 __all__ = ["Stations", "TurnSettings", "TurnTaker"]
+
+_log = logging.getLogger("rtva")
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class TurnTaker:
 
     ``has_resumed`` tells, while a draft is made, that speech went on: the draft is abandoned at the next
     step. ``on_draft`` is given each finished draft (the endpointer may wait longer or less for it).
+    ``drafts_discarded`` counts those of a pause that was none, ``drafts_failed`` those that an engine failed in; the
+    endpoint of such a turn does the work again.
     """
 
     stations: Stations
@@ -41,6 +46,7 @@ class TurnTaker:
     on_draft: Callable[[Work], None] = field(default=lambda work: None)
     t0_ns: int = 0
     drafts_discarded: int = 0
+    drafts_failed: int = 0
     _draft: Work | None = None
     _pause_ns: int | None = None
     _discarded_this_turn: int = 0
@@ -69,11 +75,16 @@ class TurnTaker:
         if not self.settings.drafts or self.has_resumed():
             return
         try:
-            self._draft = work_on(event, self.stations, self._clock(event), self.has_resumed)
+            draft = work_on(event, self.stations, self._clock(event), self.has_resumed)
         except Cancelled:
             self._count_discarded()
             return
-        self.on_draft(self._draft)
+        except Exception as error:  # whatever an engine raises: a draft is a guess, and the turn is not lost with it
+            self.drafts_failed += 1
+            _log.warning("a draft failed: %s", error)
+            return
+        self._draft = draft
+        self.on_draft(draft)
 
     def _end(self, event: TurnEvent) -> TurnTrace:
         self.on_state(State.THINKING)
@@ -101,7 +112,8 @@ class TurnTaker:
         return trace
 
     def say(self, text: str) -> None:
-        """Speaks ``text`` outside of any turn; blocks until it is played."""
+        """Speaks ``text`` outside of any turn; blocks until it is played. The voice does one thing at a time."""
+        self._discard()
         self.on_state(State.SPEAKING)
         try:
             self.player.play(self.stations.tts.synthesize(text)).wait()
@@ -112,7 +124,12 @@ class TurnTaker:
         return StageClock(None if self.settings.is_live else event.decided_ns)
 
     def _trace(self, event: TurnEvent) -> TurnTrace:
-        trace = TurnTrace(t0_ns=self.t0_ns, drafts_discarded=self._discarded_this_turn)
+        trace = TurnTrace(
+            t0_ns=self.t0_ns,
+            drafts_discarded=self._discarded_this_turn,
+            hangover_ms=event.hangover_ms,
+            endpoint_reason=event.reason,
+        )
         trace.mark("speech_start", self._at(event.speech_start))
         trace.mark("speech_end", self._at(event.speech_end))
         if self._pause_ns is not None:

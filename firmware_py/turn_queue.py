@@ -50,9 +50,12 @@ class TurnQueue:
         return sum(e.kind in ENDS for e in self._events)
 
     def has_resumed(self) -> bool:
-        """Whether a RESUME waits: the pause that is being drafted was none."""
+        """Whether speech went on behind the pause that is being drafted: a RESUME waits before the next end."""
         with self._ready:
-            return any(e.kind is Kind.RESUME for e in self._events)
+            for event in self._events:
+                if event.kind is Kind.RESUME or event.kind in ENDS:
+                    return event.kind is Kind.RESUME
+            return False
 
     def close(self) -> None:
         """Wakes the reader for good; what still waits is dropped."""

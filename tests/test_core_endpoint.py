@@ -41,8 +41,8 @@ def play(endpointer: Endpointer, frames: list[Heard]) -> list[tuple[int, ...]]:
     events: list[tuple[int, ...]] = []
     for frame in frames:
         events += endpointer.push(frame.verdict, frame.is_active)
-        if frame.hangover is not None:
-            endpointer.set_hangover(frame.hangover * 10)
+        if frame.hangover is not None and events:
+            endpointer.set_hangover(events[-1][4], frame.hangover * 10)
     return events
 
 
@@ -141,21 +141,34 @@ def test_preroll_never_repeats_what_was_voiced_before() -> None:
     assert events[3][2] == events[2][4]
 
 
-def test_the_hangover_changes_for_one_utterance_alone() -> None:
+def test_the_hangover_changes_for_one_pause_alone() -> None:
     endpointer = Endpointer()
-    assert not endpointer.set_hangover(200)
-    assert kinds(play(endpointer, said("1*30"))) == [SPEECH]
-    assert endpointer.set_hangover(200) and endpointer.hangover_ms == 200
-    assert kinds(play(endpointer, said("0*19"))) == [PAUSE]
+    end = 30 * 160
+    assert not endpointer.set_hangover(0, 200)
+    assert kinds(play(endpointer, said("1*30 0*9"))) == [SPEECH]
+    assert not endpointer.set_hangover(end, 200), "a silence that is no pause yet"
+    assert kinds(play(endpointer, said("0*1"))) == [PAUSE]
+    assert not endpointer.set_hangover(end - 160, 200), "another pause is meant"
+    assert endpointer.set_hangover(end, 200) and endpointer.hangover_ms == 200
+    assert kinds(play(endpointer, said("0*9"))) == []
     assert kinds(play(endpointer, said("0"))) == [ENDPOINT]
-    assert endpointer.hangover_ms == 500
+    assert endpointer.hangover_ms == 500 and not endpointer.set_hangover(end, 200)
     assert kinds(play(endpointer, said("1*30 0*49"))) == [SPEECH, PAUSE]
+
+
+def test_speech_that_goes_on_brings_the_configured_hangover_back() -> None:
+    endpointer = Endpointer()
+    play(endpointer, said("1*30 0*15"))
+    assert endpointer.set_hangover(30 * 160, 700)
+    assert kinds(play(endpointer, said("0*40 1*5"))) == [RESUME] and endpointer.hangover_ms == 500
+    assert not endpointer.set_hangover(30 * 160, 100), "what is known of the pause before comes too late"
+    assert kinds(play(endpointer, said("0*49"))) == [PAUSE]
 
 
 def test_a_shorter_hangover_takes_effect_at_the_next_silent_frame() -> None:
     endpointer = Endpointer()
     play(endpointer, said("1*30 0*40"))
-    endpointer.set_hangover(100)
+    endpointer.set_hangover(30 * 160, 100)
     assert kinds(play(endpointer, said("u"))) == []
     assert kinds(play(endpointer, said("0"))) == [ENDPOINT]
 

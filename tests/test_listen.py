@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 
 from firmware_py._ring import Ring
-from firmware_py.events import FRAME_SAMPLES, Kind, Pcm16, TurnEvent
+from firmware_py.events import FRAME_SAMPLES, Kind, Patience, Pcm16, TurnEvent
 from firmware_py.listen import Listener, ListenSettings
 from firmware_py.vad.webrtc import WebRtcVad
 
@@ -71,6 +72,89 @@ def test_the_audio_of_an_event_is_what_was_captured() -> None:
     start = events[0].speech_start / RATE
     assert start == pytest.approx(1.0, abs=0.02)
     assert events[0].start == events[0].speech_start - int(0.3 * RATE)
+
+
+PAUSES = sound((1.0, 0.001), (0.8, 0.5), (1.2, 0.001))
+
+
+def decided(pcm: Pcm16, on_pause: Callable[[Listener, TurnEvent], None], **settings: float) -> list[TurnEvent]:
+    ring = Ring(1 << 17)
+    station = listener(ring, LoudVad(), **settings)
+    events = []
+    ring.write(pcm)
+    for event in station.decide():
+        events.append(event)
+        if event.kind is Kind.PAUSE:
+            on_pause(station, event)
+    return events
+
+
+def test_a_pause_ends_the_turn_as_soon_as_it_was_told_to() -> None:
+    ends = decided(PAUSES, lambda station, e: station.be_patient(Patience(e.speech_end, 200, "complete")))
+    assert (ends[-1].at - ends[-1].speech_end) == 0.2 * RATE
+    assert ends[-1].hangover_ms == 200 and ends[-1].reason == "complete"
+
+
+def test_without_a_word_the_configured_silence_ends_it_and_says_so() -> None:
+    end = decided(PAUSES, lambda station, e: None, hangover_ms=400)[-1]
+    assert (end.at - end.speech_end) == 0.4 * RATE and end.hangover_ms == 400 and end.reason == "undrafted"
+
+
+def test_what_is_known_later_counts_from_then_on() -> None:
+    """At fast pace a draft is done at a time of the recording: no frame before it may know."""
+
+    def tell(station: Listener, e: TurnEvent) -> None:
+        station.be_patient(Patience(e.speech_end, 200, "complete", e.decided_ns + 171_000_000))
+
+    end = decided(PAUSES, tell)[-1]
+    assert (end.at - end.speech_end) == 0.28 * RATE, "PAUSE at 100 ms and 171 ms for the draft: the next frame"
+    late = decided(PAUSES, lambda s, e: s.be_patient(Patience(e.speech_end, 200, "complete", e.decided_ns + 10**9)))
+    assert (late[-1].at - late[-1].speech_end) == 0.5 * RATE and late[-1].reason == "undrafted"
+
+
+def test_what_is_known_of_another_pause_changes_nothing() -> None:
+    stale: list[Patience] = []
+
+    def tell(station: Listener, e: TurnEvent) -> None:
+        stale.append(Patience(e.speech_end, 150, "complete"))
+        if len(stale) == 2:
+            station.be_patient(stale[0])
+
+    pcm = sound((1.0, 0.001), (0.8, 0.5), (0.2, 0.001), (0.6, 0.5), (1.2, 0.001))
+    events = decided(pcm, tell)
+    assert [e.kind for e in events][-2:] == [Kind.PAUSE, Kind.ENDPOINT]
+    assert (events[-1].at - events[-1].speech_end) == 0.5 * RATE and events[-1].reason == "undrafted"
+
+
+def test_a_late_word_from_another_thread_never_reaches_the_next_utterance() -> None:
+    """The hand-over is a single store: while one thread floods it, every pause keeps to what is about itself."""
+    ring = Ring(1 << 19)
+    station, events = listener(ring, LoudVad()), []
+    known: list[Patience] = []
+    is_over = threading.Event()
+
+    def flood() -> None:
+        while not is_over.is_set():
+            for patience in known[-4:]:
+                station.be_patient(patience)
+
+    thread = threading.Thread(target=flood)
+    thread.start()
+    for _ in range(40):
+        ring.write(sound((0.1, 0.001), (0.5, 0.5), (0.8, 0.001)))
+        for event in station.decide():
+            events.append(event)
+            if event.kind is Kind.PAUSE:
+                known.append(Patience(event.speech_end, 150 + 10 * (len(known) % 30), "complete"))
+    is_over.set()
+    thread.join(5.0)
+    meant = {p.speech_end: p for p in known}
+    ends = [e for e in events if e.kind is Kind.ENDPOINT]
+    assert len(ends) == 40
+    for end in ends:
+        waited = 500 if end.reason == "undrafted" else meant[end.speech_end].hangover_ms
+        assert end.hangover_ms == waited and end.at - end.speech_end >= waited * 16
+    assert any(end.reason == "complete" for end in ends)
 
 
 def test_a_hole_in_the_stream_starts_the_detector_anew() -> None:

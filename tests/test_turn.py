@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from firmware_py.audio.play import FastPlayer
 from firmware_py.draft import HEARD_TAIL_MS, TAIL_MS, Stations, utterance
-from firmware_py.errors import Cancelled
+from firmware_py.errors import Cancelled, RtvaError, Unavailable
 from firmware_py.events import Kind, Pcm16, Reply, State, Transcript, TurnEvent, Understood
 from firmware_py.turn import TurnSettings, TurnTaker
 from firmware_py.turn_queue import TurnQueue
@@ -120,6 +120,74 @@ def test_a_draft_is_cancelled_while_it_is_made() -> None:
     assert recorder.calls == ["stt"] and turns.drafts_discarded == 1
 
 
+def test_a_draft_is_cancelled_between_two_stations() -> None:
+    for stop_after in (["stt"], ["stt", "nlu", "reply"]):
+        recorder = Recorder()
+        turns, _ = taker(recorder, has_resumed=lambda r=recorder, s=stop_after: r.calls == s)
+        turns.handle(event(Kind.PAUSE, 1100, 1000))
+        assert recorder.calls == stop_after and turns.drafts_discarded == 1 and not recorder.committed
+
+
+@pytest.mark.parametrize("problem", [Unavailable("the worker is gone"), RuntimeError("error 7")])
+def test_a_draft_that_fails_costs_nothing_but_the_draft(problem: Exception) -> None:
+    def fail_once() -> None:
+        if len(recorder.calls) == 1:
+            raise problem
+
+    recorder = Recorder(during_stt=fail_once)
+    turns, _ = taker(recorder)
+    turns.handle(event(Kind.SPEECH, 300, 300))
+    turns.handle(event(Kind.PAUSE, 1100, 1000))
+    assert turns.drafts_failed == 1 and turns.drafts_discarded == 0
+    trace = turns.handle(event(Kind.ENDPOINT, 1500, 1000))
+    assert trace is not None and not trace.draft_hit and recorder.spoken == ["heard 14400"]
+
+
+def test_an_engine_that_fails_at_the_endpoint_too_is_reported() -> None:
+    def fail() -> None:
+        raise Unavailable("the worker is gone")
+
+    turns, _ = taker(Recorder(during_stt=fail))
+    turns.handle(event(Kind.PAUSE, 1100, 1000))
+    with pytest.raises(RtvaError, match="the worker is gone"):
+        turns.handle(event(Kind.ENDPOINT, 1500, 1000))
+
+
+def test_a_turn_that_is_too_long_commits_the_draft_of_its_last_pause() -> None:
+    recorder = Recorder()
+    turns, _ = taker(recorder)
+    turns.handle(event(Kind.PAUSE, 1100, 1000))
+    trace = turns.handle(event(Kind.TOO_LONG, 1300, 1000))
+    assert trace is not None and trace.draft_hit and recorder.calls.count("stt") == 1
+
+
+def test_an_empty_draft_is_committed_as_silence() -> None:
+    recorder = Recorder(silent=True)
+    turns, played = taker(recorder)
+    turns.handle(event(Kind.PAUSE, 1100, 1000))
+    trace = turns.handle(event(Kind.ENDPOINT, 1500, 1000))
+    assert trace is not None and trace.draft_hit and not trace.reply
+    assert recorder.calls == ["stt"] and not recorder.committed and not played
+
+
+def test_an_announcement_closes_an_open_draft_first() -> None:
+    """The voice does one thing at a time; the endpoint does the work again."""
+    recorder = Recorder()
+    turns, _ = taker(recorder)
+    turns.handle(event(Kind.PAUSE, 1100, 1000))
+    turns.say("the door is open")
+    assert recorder.closed == 2 and recorder.spoken == ["the door is open"]
+    trace = turns.handle(event(Kind.ENDPOINT, 1500, 1000))
+    assert trace is not None and not trace.draft_hit and recorder.committed == ["heard 14400"]
+
+
+def test_a_trace_says_why_the_turn_was_over() -> None:
+    turns, _ = taker(Recorder())
+    end = replace(event(Kind.ENDPOINT, 1500, 1000), hangover_ms=200, reason="complete")
+    trace = turns.handle(end)
+    assert trace is not None and (trace.hangover_ms, trace.endpoint_reason) == (200, "complete")
+
+
 def test_without_drafts_nothing_happens_before_the_endpoint() -> None:
     recorder = Recorder()
     turns, _ = taker(recorder, drafts=False)
@@ -196,3 +264,12 @@ def test_a_closed_queue_wakes_its_reader() -> None:
     assert queue.has_resumed()
     queue.close()
     assert queue.get(10.0) is None and not queue.has_resumed()
+
+
+def test_a_resume_behind_the_next_end_is_not_about_this_pause() -> None:
+    queue = TurnQueue()
+    queue.put(event(Kind.ENDPOINT, 1500, 1000))
+    queue.put(event(Kind.RESUME, 2500, 2400))
+    assert not queue.has_resumed()
+    queue.get()
+    assert queue.has_resumed()

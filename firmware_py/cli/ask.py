@@ -113,6 +113,9 @@ def turn_fields(file: str, trace: TurnTrace, out: Path | None) -> dict[str, Any]
         "stages_ms": trace.stages_ms,
         "draft_hit": trace.draft_hit,
         "draft_ready": trace.draft_ready,
+        "drafts_discarded": trace.drafts_discarded,
+        "hangover_ms": trace.hangover_ms,
+        "endpoint_reason": trace.endpoint_reason,
     }
 
 

@@ -65,7 +65,7 @@ class Engine:
 
     def match(self, reading: Reading) -> Found | None:
         """The template that the sentence matches to the letter, with and without polite words around it."""
-        for tokens in self._cores(reading.tokens):
+        for tokens in self.cores(reading):
             match = self._matcher.find([t.word for t in tokens])
             if match is not None:
                 return self._found(match.graph, match.fills, reading, tokens)
@@ -74,14 +74,16 @@ class Engine:
     def repair(self, reading: Reading, floor: float) -> tuple[float, Found | None]:
         """The sentence that sounds most like it: its score, and what it means; (0.0, None) below ``floor``."""
         best: tuple[float, Found | None] = (0.0, None)
-        cores = list(self._cores(reading.tokens))
+        cores = list(self.cores(reading))
         for tokens in (cores[0], cores[-1]) if len(cores) > 1 else cores:
             found = self._repair.find([t.word for t in tokens], max(floor, best[0]))
             if found is not None and found.score > best[0]:
                 best = (found.score, self._found(found.graph, found.fills, reading, tokens))
         return best
 
-    def _cores(self, tokens: Sequence[Token]) -> Iterable[Sequence[Token]]:
+    def cores(self, reading: Reading) -> Iterable[Sequence[Token]]:
+        """What may be the sentence itself: all of it first, then ever fewer polite words around it."""
+        tokens = reading.tokens
         said = [t.word for t in tokens]
         for start, end in self._politeness.bounds(said):
             yield tokens[start:end]

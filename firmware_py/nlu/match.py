@@ -82,6 +82,10 @@ class Sentence:
         self._spans: dict[tuple[int, int], list[tuple[int, Any, Value | None]]] = {}
         self._takes: dict[int, list[tuple[int, int, Any, Value | None]]] = {}
 
+    def followed_by(self, word: str) -> Sentence:
+        """The sentence with one word more."""
+        return Sentence([*self.words, word], self._values, self.language)
+
     def spans(self, source: ListDef, start: int) -> list[tuple[int, Any, Value | None]]:
         """``(end, value, list value)`` for every stretch from ``start`` that ``source`` takes, longest first."""
         key = (id(source), start)

@@ -48,3 +48,10 @@ class Values:
             found += [(at, value) for value in node.get(_END, ())]
             node = node.get(words[at]) if at < len(words) else None
         return found[::-1]
+
+    def is_begun(self, source: ListDef, words: Sequence[str], start: int) -> bool:
+        """Whether the words from ``start`` to the last begin a value of the list and more of it has to follow."""
+        node: dict[str, Any] | None = self._trees[id(source)]
+        for word in words[start:]:
+            node = node.get(word) if node is not None else None
+        return node is not None and start < len(words) and any(word != _END for word in node)

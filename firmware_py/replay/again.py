@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,13 @@ from firmware_py.audio.recording import load
 from firmware_py.config import Config, from_text
 from firmware_py.controls import NoLoudspeaker
 from firmware_py.errors import BadInput, ConfigError
-from firmware_py.events import TurnEvent, TurnTrace
+from firmware_py.events import RATE_HZ, TurnEvent, TurnTrace
 from firmware_py.pipeline import VoicePipeline
 from firmware_py.replay import compare, form, session
 from firmware_py.replay.form import Conversation, Event, Turn
 from firmware_py.replay.world import RepeatedWorld
+
+NEVER_NS = 1 << 62
 
 
 @dataclass
@@ -58,6 +61,7 @@ def _walk(kept: Conversation, sound: Path, pipeline: VoicePipeline) -> Replayed:
     loudspeaker = NoLoudspeaker()
     controls = app.begin_conversation(pipeline, loudspeaker, act=True)
     controls.set_percent(kept.volume)
+    heeded = dict(_heeded(kept.events))
     readings = {turn.speech_end: turn.readings for turn in kept.turns}
     world = RepeatedWorld(pipeline.world, kept.seed, _began(kept), readings)
     pipeline.world = world
@@ -74,8 +78,16 @@ def _walk(kept: Conversation, sound: Path, pipeline: VoicePipeline) -> Replayed:
             on_take=lambda event: world.begin(event.speech_end),
             on_utterance=on_utterance,
         ),
+        heeded=lambda patience: replace(patience, from_ns=heeded.get(patience.speech_end, NEVER_NS)),
     )
     return done
+
+
+def _heeded(events: list[Event]) -> Iterator[tuple[int, int]]:
+    """The end of speech before each pause in which a draft told the endpointer something, and when it counted, in ns."""
+    for pause, behind in itertools.pairwise(events):
+        if pause.kind == "pause" and behind.heeded_at:
+            yield pause.speech_end, behind.heeded_at * 1_000_000_000 // RATE_HZ
 
 
 def keep(

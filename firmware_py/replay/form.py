@@ -27,13 +27,14 @@ class _Part(BaseModel):
 
 
 class Event(_Part):
-    """A turn event. Positions are samples at 16 kHz since the recording began."""
+    """A turn event. Positions are samples at 16 kHz since the recording began; ``heeded_at`` as in ``TurnEvent``."""
 
     kind: Literal["speech", "pause", "resume", "endpoint", "too_long"]
     at: int = Field(ge=0)
     start: int = Field(ge=0)
     speech_start: int = Field(ge=0)
     speech_end: int = Field(ge=0)
+    heeded_at: int = Field(0, ge=0)
 
 
 class Turn(_Part):

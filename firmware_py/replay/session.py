@@ -88,6 +88,7 @@ def event_form(event: TurnEvent, origin: int = 0) -> Event:
         start=event.start - origin,
         speech_start=event.speech_start - origin,
         speech_end=event.speech_end - origin,
+        heeded_at=max(0, event.heeded_at - origin),
     )
 
 

@@ -181,20 +181,10 @@ class Vad(Section):
         250, "Voiced sound that it takes before anything counts as speech.", guide="5. Padding", ge=10, le=5000
     )
     pause_ms: int = knob(100, "Silence after which an answer is drafted.", ge=10, le=5000)
-    hangover_complete_ms: int = knob(
-        200,
-        "Silence that ends a turn whose draft is a complete request.",
-        ge=10,
-        le=5000,
-        planned=True,
-    )
-    hangover_ms: int = knob(500, "Silence that ends a turn.", ge=10, le=5000)
+    hangover_complete_ms: int = knob(200, "Silence that ends a turn whose draft is a complete request.", ge=10, le=5000)
+    hangover_ms: int = knob(500, "Silence that ends any other turn, and one without a draft.", ge=10, le=5000)
     hangover_incomplete_ms: int = knob(
-        700,
-        "Silence that ends a turn whose draft breaks off in the middle.",
-        ge=10,
-        le=10000,
-        planned=True,
+        700, "Silence that ends a turn whose draft breaks off in the middle.", ge=10, le=10000
     )
     max_utterance_s: float = knob(15.0, "A turn is ended after this long.", ge=1, le=60)
 

@@ -25,7 +25,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Heard:
-    """One frame: the detector's verdict, the energy detector's, and a hangover that is asked for after it."""
+    """One frame: the detector's verdict, the energy detector's, and a hangover asked for after it."""
 
     verdict: int
     is_active: int = -1
@@ -114,13 +114,13 @@ class Recording:
                 return now
         return None
 
-    def _hangover(self, decided: int, now: int) -> int:
-        asked = [f.hangover for f in self.frames[decided:now] if f.hangover is not None]
+    def _hangover(self, paused: int | None, now: int) -> int:
+        asked = [f.hangover for f in self.frames[paused:now] if f.hangover is not None] if paused is not None else []
         return asked[-1] if asked else self.rules.hangover
 
     def _utterance(self, first: int, decided: int, earliest: int):
         start = max(earliest, (first - self.rules.preroll) * FRAME)
-        is_paused = False
+        paused: int | None = None  # the frame at which the pause in progress was seen
 
         def event(kind: int, now: int) -> Event:
             return kind, (now + 1) * FRAME, start, first * FRAME, (self._silence(first, now)[0] + 1) * FRAME
@@ -129,14 +129,14 @@ class Recording:
         for now in range(decided, len(self.labels)):
             silence = self._silence(first, now)[1] if self._is_silent(now) else 0
             is_voice = now in voiced(self.labels, first, now + 1, self.rules.debounce)
-            if is_paused and is_voice:
-                is_paused = False
+            if paused is not None and is_voice:
+                paused = None
                 yield event(RESUME, now)
-            if silence >= self._hangover(decided, now):
+            if silence >= self._hangover(paused, now):
                 yield event(ENDPOINT, now)
                 return
-            if silence >= self.rules.pause and not is_paused:
-                is_paused = True
+            if silence >= self.rules.pause and paused is None:
+                paused = now
                 yield event(PAUSE, now)
             if (now + 1) * FRAME - start >= self.rules.max_utterance * FRAME:
                 yield event(TOO_LONG, now)

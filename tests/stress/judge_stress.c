@@ -100,7 +100,7 @@ int main(int argc, char **argv)
         for (int e = 0; e < count; e++)
             check_event(&events[e], &last);
         if (below(100) == 0)
-            rtva_endpoint_set_hangover(&endpoint, below(100));
+            rtva_endpoint_set_hangover(&endpoint, endpoint.speech_end - 160 * (below(4) == 0), below(100));
         told += count;
     }
     printf("judge    %ld frames, %ld events\n", frames, told);

@@ -1,0 +1,181 @@
+"""How a sentence ends, by its words: a whole request, one that could go on, or one that breaks off.
+
+Every template graph is walked with all the words that were said. Where a walk ends in a final state the sentence is
+that template's; where arcs lead on from there it is also the beginning of a longer one. A longer sentence counts only
+if it means something else: "what time is it" may go on with "right now" and stays the same request, "set a timer" may
+go on with "for five minutes" and does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from firmware_py.events import Ending, Transcript, Understood
+from firmware_py.nlu.engine import Engine, Reading
+from firmware_py.nlu.english import SCALES, TENS
+from firmware_py.nlu.graph import Graph, Slot
+from firmware_py.nlu.hassil import HassilUnderstanding
+from firmware_py.nlu.match import Sentence
+from firmware_py.nlu.templates import ListDef
+
+
+def _words(*lines: str) -> frozenset[str]:
+    return frozenset(word for line in lines for word in line.split())
+
+
+BREAKS_OFF = {
+    "en": _words(
+        "a an the my your his her its our their this these some any",
+        "to for from in on at of with without by about into onto than as between through until till",
+        "and or but because if while is are am was were be will would could should can may",
+        "please set put make turn i he she we they not no very more less",
+        "point minus plus times divided hundred",
+    ),
+    "de": _words(
+        "der die das den dem des ein eine einen einem einer mein meine dein deine",
+        "in im an am auf aus bei mit nach von vom zu zum zur für um bis über unter",
+        "und oder aber weil wenn ist sind war wird ich er sie wir ihr nicht sehr mehr weniger",
+        "komma minus plus mal",
+    ),
+}
+"""Words behind which a sentence that no template matches is not over: articles, prepositions, conjunctions, and what
+a number goes on from."""
+
+GROWING = frozenset(TENS) | frozenset(SCALES) | {"hundred"}
+"""English number words that a longer number often goes on from."""
+
+ELLIPSES = ("...", "…", "-", "–", "—")
+"""How a recogniser writes that speech broke off."""
+
+LEAST_SCORE = 0.6
+"""A guided transcript believed with less than this is no evidence of an end: see docs/decisions/0013."""
+
+
+class TemplateCompleteness:
+    """A :class:`~firmware_py.ports.Completeness` by the templates of ``understanding`` and lists of function words."""
+
+    def __init__(self, understanding: HassilUnderstanding) -> None:
+        self._engines = understanding.engines
+
+    def judge(self, heard: Transcript, meant: Understood) -> Ending:
+        """See :class:`firmware_py.events.Ending`. A repaired sentence is never COMPLETE."""
+        is_match = meant.intent is not None and meant.score >= 1.0
+        readings = [(engine, engine.read(heard.text)) for engine in self._engines]
+        ends = [end for engine, reading in readings for end in walk_all(engine, reading)]
+        if is_match and any(end.is_whole for end in ends):
+            doubtful = heard.is_guided and heard.score < LEAST_SCORE
+            return Ending.EXTENDABLE if doubtful or any(end.goes_on(meant) for end in ends) else Ending.COMPLETE
+        breaks_off = any(_breaks_off(reading, engine.language) for engine, reading in readings)
+        if breaks_off or any(end.leads_on for end in ends) or heard.text.rstrip().endswith(ELLIPSES):
+            return Ending.INCOMPLETE
+        return Ending.UNKNOWN
+
+
+@dataclass
+class End:
+    """Where all the words of a sentence lead in one template.
+
+    ``states`` are those reached behind the last word; ``is_cut``: the last word stands inside a value of a list;
+    ``is_open``: it belongs to a slot that could take more words; ``is_last``: no polite word stands behind it.
+    """
+
+    graph: Graph
+    is_last: bool
+    states: set[int] = field(default_factory=set)
+    is_cut: bool = False
+    is_open: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the sentence is one of this template's."""
+        return any(state in self.graph.final for state in self.states)
+
+    @property
+    def leads_on(self) -> bool:
+        """Whether a longer sentence of this template begins with it."""
+        return self.is_last and (self.is_cut or any(self.graph.arcs[state] for state in self.states))
+
+    def goes_on(self, meant: Understood) -> bool:
+        """Whether a longer sentence of this template begins with it and means something else than ``meant``."""
+        if not self.is_last:
+            return False
+        if self.is_cut or self.is_open:
+            return True
+        block = self.graph.block
+        is_other = block.intent != meant.intent or any(meant.slots.get(k) != v for k, v in block.slots.items())
+        return any(self.graph.arcs[s] and (is_other or _has_slot(self.graph, s)) for s in self.states)
+
+
+def walk_all(engine: Engine, reading: Reading) -> Iterator[End]:
+    """The ends in all graphs of an engine, polite words before and behind the sentence left out as well."""
+    for words in engine.cores(reading):
+        is_last = words[-1] is reading.tokens[-1]
+        sentence = Sentence([t.word for t in words], engine.values, engine.language)
+        for graph in engine.graphs:
+            walk = _Walk(graph, engine, sentence, End(graph, is_last))
+            walk.go(0, 0, is_told=False)
+            if walk.end.states or walk.end.is_cut:
+                yield walk.end
+
+
+@dataclass
+class _Walk:
+    """One graph with one sentence; ``seen`` keeps it from entering a place twice."""
+
+    graph: Graph
+    engine: Engine
+    sentence: Sentence
+    end: End
+    seen: set[tuple[int, int, bool]] = field(default_factory=set)
+
+    def go(self, state: int, at: int, *, is_told: bool) -> None:
+        """``is_told``: a word of the template itself was among those so far; a free slot alone begins nothing."""
+        if (state, at, is_told) in self.seen:
+            return
+        self.seen.add((state, at, is_told))
+        words = self.sentence.words
+        if at == len(words):
+            if is_told:
+                self.end.states.add(state)
+            return
+        for label, to in self.graph.arcs[state]:
+            if label == words[at]:
+                self.go(to, at + 1, is_told=True)
+            elif isinstance(label, Slot):
+                self._fill(label.source, to, at, is_told=is_told)
+
+    def _fill(self, source: ListDef, to: int, at: int, *, is_told: bool) -> None:
+        words = self.sentence.words
+        is_free = source.is_wildcard and source.reads is None
+        for end, *_ in self.sentence.spans(source, at):
+            self.go(to, end, is_told=is_told or not is_free)
+            if end == len(words) and is_told:
+                self.end.is_open |= is_free or _grows(source, self.sentence, at)
+        if source.values and is_told:
+            self.end.is_cut |= self.engine.values.is_begun(source, words, at)
+
+
+def _breaks_off(reading: Reading, language: str) -> bool:
+    return bool(reading.tokens) and reading.tokens[-1].word in BREAKS_OFF.get(language.split("-")[0], ())
+
+
+def _has_slot(graph: Graph, state: int) -> bool:
+    """Whether a slot lies on a way from ``state``."""
+    reached, stack = {state}, [state]
+    while stack:
+        for label, to in graph.arcs[stack.pop()]:
+            if isinstance(label, Slot):
+                return True
+            if to not in reached:
+                reached.add(to)
+                stack.append(to)
+    return False
+
+
+def _grows(source: ListDef, sentence: Sentence, start: int) -> bool:
+    """Whether the number or expression that the sentence ends with is one that often goes on: twenty (five)."""
+    if sentence.words[-1] not in GROWING or not sentence.language.startswith("en"):
+        return False
+    longer = sentence.followed_by("five")
+    return any(end == len(longer.words) for end, *_ in longer.spans(source, start))
