@@ -84,7 +84,7 @@ def _walk(kept: Conversation, sound: Path, pipeline: VoicePipeline) -> Replayed:
 
 
 def _heeded(events: list[Event]) -> Iterator[tuple[int, int]]:
-    """The end of speech before each pause in which a draft told the endpointer something, and when it counted, in ns."""
+    """The end of speech before each pause whose draft told the endpointer something, and when that counted, in ns."""
     for pause, behind in itertools.pairwise(events):
         if pause.kind == "pause" and behind.heeded_at:
             yield pause.speech_end, behind.heeded_at * 1_000_000_000 // RATE_HZ
