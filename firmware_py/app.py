@@ -23,26 +23,15 @@ from firmware_py.audio.play import FastPlayer, Player
 from firmware_py.audio.recording import RecordingMicrophone
 from firmware_py.audio.virtual import VirtualSpeaker
 from firmware_py.config import Config
-from firmware_py.controls import Loudspeaker, SpeakerControls
+from firmware_py.conversation import begin_conversation as begin_conversation
 from firmware_py.errors import RtvaError, Unavailable
 from firmware_py.events import FRAME_SAMPLES, RATE_HZ, Patience, Pcm16, State, TurnEvent, TurnTrace
 from firmware_py.listen import Listener
 from firmware_py.pipeline import VoicePipeline
 from firmware_py.ports import Microphone, Speaker
-from firmware_py.respond.world import LocalWorld, Volume
 from firmware_py.turn import TurnSettings, TurnTaker
 from firmware_py.turn_queue import ENDS, TurnQueue
 from firmware_py.workers import Deadlines, Rules, WorkerPool
-
-
-def begin_conversation(pipeline: VoicePipeline, loudspeaker: Loudspeaker, *, act: bool) -> SpeakerControls:
-    """A fresh conversation: no history, no cached reply; with ``act`` replies do what they say."""
-    controls = SpeakerControls(loudspeaker, pipeline.config.audio.output.volume)
-    pipeline.world = LocalWorld(read_volume=lambda: Volume(controls.percent, controls.is_muted))
-    pipeline.actuator = controls if act else None
-    pipeline.new_conversation()
-    return controls
-
 
 MOST_SAYS = 4
 """Announcements that may wait; a device that babbles is told so."""

@@ -1,10 +1,10 @@
-"""What a committed reply may do to the appliance itself: volume, mute, silence."""
+"""What a committed reply may do: to the appliance itself (volume, mute, silence), and who does the rest."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from firmware_py.events import Action
@@ -77,3 +77,23 @@ class SpeakerControls:
             self.silence()
         else:
             _log.warning("nothing here does %s", action.name)
+
+
+class Performer(Protocol):
+    """Does some actions, those it names."""
+
+    @property
+    def actions(self) -> Collection[str]: ...
+    def perform(self, action: Action) -> None: ...
+
+
+@dataclass
+class Routes:
+    """Hands an action to the performer that names it, and what nobody names to the speaker's controls."""
+
+    speaker: SpeakerControls
+    performers: list[Performer] = field(default_factory=list)
+
+    def perform(self, action: Action) -> None:
+        found = next((p for p in self.performers if action.name in p.actions), self.speaker)
+        found.perform(action)

@@ -69,6 +69,8 @@ class VoicePipeline:
         self._speech_key = ""
         self.actuator: Any = None
         self.world: Any = None
+        self.agenda: Any = None
+        self.lists: Any = None
 
     def initialize_components(self, *, stt_model: str | None = None) -> None:
         """Loads and warms recognition, understanding, replies and voice now instead of at first use.

@@ -112,11 +112,19 @@ class TurnTaker:
         return trace
 
     def say(self, text: str) -> None:
-        """Speaks ``text`` outside of any turn; blocks until it is played. The voice does one thing at a time."""
+        """Speaks ``text`` outside of any turn; blocks until it is played."""
+        self._discard()
+        self.sound(self.stations.tts.synthesize(text))
+
+    def sound(self, chunks: Iterator[Pcm16]) -> None:
+        """Plays ``chunks`` at the voice's rate outside of any turn; blocks until they are played.
+
+        The voice does one thing at a time: a draft is thrown away before the first chunk is asked for.
+        """
         self._discard()
         self.on_state(State.SPEAKING)
         try:
-            self.player.play(self.stations.tts.synthesize(text)).wait()
+            self.player.play(chunks).wait()
         finally:
             self.on_state(State.IDLE)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from firmware_py.errors import Unavailable
@@ -53,6 +54,10 @@ class NotedControls:
     def cache(self, wanted: str) -> dict[str, Any]:
         self.calls.append(("cache", wanted))
         return {"caches": {}}
+
+    def clock(self, at: datetime | None = None) -> dict[str, Any]:
+        self.calls.append(("clock", at))
+        return {"time": "2027-05-02T07:30:00+02:00", "is_set": True}
 
     def reload(self) -> dict[str, Any]:
         raise Unavailable("still starting")

@@ -29,6 +29,10 @@ CAPTURE_TEXT = """Debug capture: while it is on, the sound of each utterance and
 $RTVA_HOME/debug. It ends by itself, and what was captured is deleted a day later."""
 
 
+CLOCK_TEXT = """Says what time rtva believes it is, and whether that can be believed. Sets it for this boot where
+neither a network nor a battery-backed clock does; the system's own clock is left alone."""
+
+
 class Refused(RtvaError):
     """What the service answered, with its own exit code."""
 
@@ -45,14 +49,17 @@ def register(subparsers: Any) -> None:
         parser.set_defaults(run=run, command=name, argument="")
     volume = subparsers.add_parser("volume", help="loudness of the voice", description="Says or sets the volume.")
     volume.add_argument("argument", metavar="N", nargs="?", default="", help="0 to 100, or +N or -N")
+    clock = subparsers.add_parser("clock", help="the time as rtva believes it", description=CLOCK_TEXT)
+    clock.add_argument("argument", metavar="TIME", nargs="?", default="", help="sets it: 2027-05-02T07:30")
     capture = subparsers.add_parser("capture", help="store what is said for a while", description=CAPTURE_TEXT)
     capture.add_argument("wanted", choices=("on", "off", "status"))
     capture.add_argument("--minutes", type=int, metavar="N", help=f"with on: 1 to 1440 ({CAPTURE_DEFAULT_MIN})")
     events = subparsers.add_parser("events", help="every change, one JSON object a line", description=__doc__)
-    for parser in (volume, capture, events):
+    for parser in (volume, clock, capture, events):
         add_socket(parser)
         common.add_json(parser)
     volume.set_defaults(run=run, command="volume")
+    clock.set_defaults(run=run, command="clock")
     capture.set_defaults(run=run_capture)
     events.set_defaults(run=follow_events)
 

@@ -48,6 +48,9 @@ class Matcher:
 
     def __init__(self, graphs: Sequence[Graph], values: Values, language: str) -> None:
         self.graphs, self.values, self.language = graphs, values, language
+        for graph in graphs:
+            for arcs in graph.arcs:
+                arcs.sort(key=lambda arc: _freedom(arc[0]))
         self._needed = [_needed(graph) for graph in graphs]
         counts = Counter(word for words in self._needed for word in words)
         self._by_word: dict[str, list[int]] = {}
@@ -103,7 +106,7 @@ class Sentence:
         if source.reads is not None:
             return [(end, value, None) for end, value in readers.READERS[source.reads](self.words, start)]
         if source.is_wildcard:
-            return [(end, None, None) for end in range(len(self.words), start, -1)]
+            return [(end, None, None) for end in range(start + 1, len(self.words) + 1)]
         if source.numbers is None:
             return [(end, value.out, value) for end, value in self._values.spans(source, self.words, start)]
         said = ((end, source.numbers.accept(n)) for end, n in numbers.spans(self.words, start, self.language))
@@ -172,6 +175,13 @@ def fits_context(graph: Graph, fills: Iterable[Fill]) -> bool:
     return check_required_context(dict(block.requires_context), context) and check_excluded_context(
         dict(block.excludes_context), context
     )
+
+
+def _freedom(label: str | Slot) -> int:
+    """Words are tried before slots, and slots that take anything last: so few words are free."""
+    if isinstance(label, str):
+        return 0
+    return 2 if label.source.is_wildcard and label.source.reads is None else 1
 
 
 def _needed(graph: Graph) -> frozenset[str]:

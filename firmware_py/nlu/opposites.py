@@ -21,6 +21,8 @@ for _pair in _PAIRS.split("/"):
     _OPPOSITES.setdefault(_other, set()).add(_one)
 
 _NEGATIONS = frozenset(("not", "no", "never", "without", "nothing", "except"))
+_ELSEWHERE = frozenset(("outside", "outdoors"))
+"""Heard and not said, it was about something else: the weather is not the processor."""
 _MUST_BE_HEARD = frozenset(("not", "without"))
 
 
@@ -31,7 +33,9 @@ def contradict(heard: Collection[str], said: Collection[str]) -> bool:
     other way about.
     """
     for word in heard:
-        if word not in said and (word in _NEGATIONS or not _OPPOSITES.get(word, set()).isdisjoint(said)):
+        if word not in said and (
+            word in _NEGATIONS or word in _ELSEWHERE or not _OPPOSITES.get(word, set()).isdisjoint(said)
+        ):
             return True
     return any(word in _MUST_BE_HEARD and word not in heard for word in said)
 

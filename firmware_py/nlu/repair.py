@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 MAX_WORDS = 60
 MAX_PHONES = 300
-CANDIDATES = 48
+CANDIDATES = 64
 FLOOR = 0.6
 """Repairs that score less are not looked for, unless a lower floor is asked for."""
 _LEAST_SHARED, _LEAST_OF_BEST = 0.25, 0.4

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from firmware_py.events import Reply, Understood
-from firmware_py.respond import phrases
+from firmware_py.events import Action, Reply, Understood
+from firmware_py.respond import announce, phrases
 from firmware_py.respond.cache import ResponseCache
 from firmware_py.respond.request import Answer, Handler, Request
 from firmware_py.respond.skills import discover
@@ -77,9 +77,11 @@ class Responder:
         key = _key(understood)
         kept = self.cache.get(key, counted=False) if key is not None else None
         if kept is not None:
-            return Prepared(kept.text, kept.intent, kept.actions, True, understood, was_looked_up=True)
+            kept_reply = Prepared(kept.text, kept.intent, kept.actions, True, understood, was_looked_up=True)
+            return self._with_news(kept_reply)
         answer = self._answer(understood, draft)
-        reply = Prepared(answer.text, understood.intent, answer.actions, False, understood, key is not None)
+        fresh = Prepared(answer.text, understood.intent, answer.actions, False, understood, key is not None)
+        reply = self._with_news(fresh)
         if answer.cacheable and key is not None:
             self.cache.put(key, Reply(answer.text, understood.intent, answer.actions))
         return reply
@@ -109,6 +111,16 @@ class Responder:
             self.cache.count(reply.is_cached)
         if reply.text or reply.actions:
             self._history.remember(understood or Understood(text="", intent=reply.intent), reply.text)
+
+    def _with_news(self, reply: Prepared) -> Prepared:
+        """What was missed is said once, behind the next thing that is answered."""
+        agenda = self._world.agenda
+        missed = agenda.entries(phase="missed")
+        if not missed or not reply.text or reply.intent is None:
+            return reply
+        told = Action("forget", {"ids": [entry.id for entry in missed]})
+        text = f"{reply.text} {announce.missed(missed, agenda.clock)}"
+        return replace(reply, text=text, actions=(*reply.actions, told))
 
     def _answer(self, understood: Understood, draft: bool) -> Answer:
         if understood.intent is None:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from firmware_py.agenda.agenda import Agenda
+from firmware_py.agenda.lists import Lists
 from firmware_py.events import Action
 from firmware_py.respond.board import Board
 
@@ -40,10 +42,18 @@ class World(Protocol):
     def volume(self) -> Volume | None:
         """None when nobody knows."""
 
+    @property
+    def agenda(self) -> Agenda:
+        """Timers, alarms, reminders; a skill only reads it."""
+
+    @property
+    def lists(self) -> Lists:
+        """Shopping and other lists; a skill only reads them."""
+
 
 class Actuator(Protocol):
     """Does what a committed reply says. Actions: ``volume_set {percent}``, ``volume_change {by}``,
-    ``mute {on}``, ``stop_speaking {}``; one it does not know it must ignore and log."""
+    ``mute {on}``, ``stop_speaking {}``, and those of ``agenda.deeds``; one it does not know it must ignore and log."""
 
     def perform(self, action: Action) -> None: ...
 
@@ -61,6 +71,8 @@ class LocalWorld:
     rng: random.Random = field(default_factory=random.SystemRandom)
     board: Board = field(default_factory=Board)
     read_volume: Callable[[], Volume | None] = field(default=lambda: None)
+    agenda: Agenda = field(default_factory=Agenda)
+    lists: Lists = field(default_factory=Lists)
 
     def now(self) -> datetime:
         return self.clock()

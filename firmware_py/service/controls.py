@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from firmware_py import __version__
@@ -108,7 +109,19 @@ class ServiceControls:
         return speaker.percent
 
     def stop(self) -> None:
-        self._ready().hush()
+        appliance = self._ready()
+        appliance.pipeline.world.agenda.stop_ringing()
+        appliance.hush()
+
+    def clock(self, at: datetime | None = None) -> dict[str, Any]:
+        """The wall clock as rtva believes it; ``at`` (local, or with a zone) sets it where nothing else does."""
+        agenda = self._ready().pipeline.world.agenda
+        if at is not None:
+            if agenda.clock.is_system_set():
+                raise Unavailable("the clock is set by the network or its own battery; set that of the system")
+            agenda.clock.set_wall(at if at.tzinfo else at.replace(tzinfo=agenda.clock.zone()))
+            agenda.on_change()
+        return {"time": agenda.clock.now().isoformat(timespec="seconds"), "is_set": agenda.clock.is_set()}
 
     def reload(self) -> dict[str, Any]:
         return self.reports.reload()

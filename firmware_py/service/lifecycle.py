@@ -14,6 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from firmware_py import app, models
+from firmware_py.agenda.agenda import Agenda
+from firmware_py.agenda.clock import Clock
+from firmware_py.agenda.lists import Lists
+from firmware_py.agenda.scheduler import Scheduler
 from firmware_py.app import Appliance, Observers
 from firmware_py.config import Config
 from firmware_py.errors import RtvaError, Unavailable
@@ -30,6 +34,7 @@ from firmware_py.service.memory import Memory, recall
 from firmware_py.service.recorder import Recorder, conversations
 from firmware_py.service.reload import Reloader
 from firmware_py.service.restarts import GOOD_AFTER_S, Restarts, runtime_directory
+from firmware_py.service.ringer import Ringer
 from firmware_py.service.selftest import self_test
 from firmware_py.service.turn_log import TurnLog
 from firmware_py.service.warming import Warming
@@ -109,6 +114,7 @@ class Service:
         parts.callback(faces.close)
         parts.callback(self._say_goodbye)
         pipeline, workers = self._load(config, parts)
+        pipeline.agenda, pipeline.lists = Agenda(Clock(database), database), Lists(database)
         appliance = self._make_appliance(pipeline, parts)
         controls.attach(appliance)
         reloader = Reloader(config, self.options.read_config, appliance, lambda new: _set_thresholds(measures, new))
@@ -135,6 +141,7 @@ class Service:
             self.notifier,
             [lambda: measures.each_second(appliance.queue.waiting())],
         )
+        parts.callback(Scheduler(pipeline.agenda, Ringer(appliance)).close)
         watch.start()
         parts.callback(watch.stop)
         parts.callback(self._say_goodbye)

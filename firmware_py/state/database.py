@@ -11,7 +11,7 @@ import json
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from firmware_py.state.migrations import TooNew, migrate
 MEMORY = ":memory:"
 CHECKPOINT_PAGES = 64
 """The log is folded into the file after this many pages (256 KiB): a small file, read quickly after a power cut."""
+
+Statement = tuple[str, Sequence[Any]]
 
 _log = logging.getLogger("rtva.state")
 
@@ -55,15 +57,30 @@ class Database:
 
         A failure is logged and becomes :attr:`problem`; the next change that succeeds clears it.
         """
+        statements: list[Statement] = [
+            ("REPLACE INTO settings VALUES (?, ?)", (name, json.dumps(value)))
+            for name, value in (settings or {}).items()
+        ]
+        statements += [
+            (
+                "INSERT INTO counters VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + ?",
+                (name, value, value),
+            )
+            for name, value in (add or {}).items()
+        ]
+        return self.write(statements)
+
+    def rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """What a SELECT finds."""
+        with self._lock:
+            return self._db.execute(query, values).fetchall()
+
+    def write(self, statements: Sequence[Statement]) -> bool:
+        """Executes ``(SQL, values)`` pairs, all or none; True once it is on the disk. Fails as :meth:`change` does."""
         try:
             with self._transaction() as db:
-                for name, value in (settings or {}).items():
-                    db.execute("REPLACE INTO settings VALUES (?, ?)", (name, json.dumps(value)))
-                for name, value in (add or {}).items():
-                    db.execute(
-                        "INSERT INTO counters VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + ?",
-                        (name, value, value),
-                    )
+                for query, values in statements:
+                    db.execute(query, values)
         except sqlite3.Error as error:
             self._complain(f"the state file {self.path} cannot be written: {error}")
             return False

@@ -10,6 +10,10 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL CHECK (typeof(value) = 'integer'))"
         " WITHOUT ROWID",
     ),
+    (
+        "CREATE TABLE entries (id INTEGER PRIMARY KEY, data TEXT NOT NULL)",
+        "CREATE TABLE list_items (id INTEGER PRIMARY KEY, list TEXT NOT NULL, item TEXT NOT NULL)",
+    ),
 )
 """``STEPS[n]`` leads from version n to n + 1, as SQL without transactions."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, Protocol
 
 from firmware_py.errors import BadInput
@@ -35,6 +36,7 @@ class Controls(Protocol):
     def record(self, wanted: str, minutes: int) -> dict[str, Any]: ...
     def trace(self, count: int) -> list[dict[str, Any]]: ...
     def cache(self, wanted: str) -> dict[str, Any]: ...
+    def clock(self, at: datetime | None = None) -> dict[str, Any]: ...
 
 
 Handler = Callable[[Controls, str], Mapping[str, Any]]
@@ -142,6 +144,17 @@ def _cache(controls: Controls, argument: str) -> Mapping[str, Any]:
     return controls.cache(wanted)
 
 
+def _clock(controls: Controls, argument: str) -> Mapping[str, Any]:
+    """``""`` asks, ``2027-05-02T07:30`` sets; local time unless a zone stands behind it."""
+    if not argument:
+        return controls.clock()
+    try:
+        at = datetime.fromisoformat(argument)
+    except ValueError:
+        raise BadInput(f"clock {argument[:32]!r}: allowed: a time like 2027-05-02T07:30") from None
+    return controls.clock(at)
+
+
 COMMANDS: dict[str, Handler] = {
     "status": _status,
     "say": _say,
@@ -155,4 +168,5 @@ COMMANDS: dict[str, Handler] = {
     "record": _record,
     "trace": _trace,
     "cache": _cache,
+    "clock": _clock,
 }

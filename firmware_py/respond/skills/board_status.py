@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from firmware_py.respond.board import Board
-from firmware_py.respond.phrases import join, plural
 from firmware_py.respond.request import Answer, Handler, Request
+from firmware_py.respond.when import duration
 
 ABILITY = "say how this board is doing"
 ABILITY_ORDER = 30
@@ -46,19 +46,6 @@ def disk(board: Board) -> str:
 
 def _size(gigabytes: float) -> str:
     return f"{gigabytes:.1f}" if gigabytes < 10 else f"{gigabytes:.0f}"
-
-
-def duration(seconds: int) -> str:
-    """The two largest units: "2 days and 3 hours", "45 seconds"."""
-    units = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
-    parts: list[str] = []
-    for name, size in units:
-        count, seconds = divmod(seconds, size)
-        if count or (parts and len(parts) < 2):
-            parts.append(plural(count, name) if count else "")
-        if len(parts) == 2:
-            break
-    return join(p for p in parts if p) or "less than a second"
 
 
 ASPECTS: dict[str, Callable[[Board], str]] = {

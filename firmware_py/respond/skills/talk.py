@@ -17,7 +17,8 @@ def repeat(request: Request) -> Answer:
 
 
 def cancel(request: Request) -> Answer:
-    return Answer(DONE, (Action("stop_speaking"),))
+    is_ringing = bool(request.world.agenda.entries(phase="ringing"))
+    return Answer(DONE, (Action("stop_speaking"), *([Action("stop_ringing")] if is_ringing else [])))
 
 
 def help_(request: Request) -> Answer:

@@ -1,0 +1,1 @@
+"""What was promised for later and what was noted: timers, alarms, reminders and lists, durable over a power cut."""
