@@ -29,6 +29,7 @@ MAY_SEE: dict[str, set[str]] = {
     "state": set(),
     "agenda": {"events"},
     "cores": set(),
+    "dashboard": {"errors", "telemetry"},
     "pipeline": {"backends", "cores", "config", "errors", "events", "listen", "models", "ports", "draft"},
     "models": {"errors", "weights"},
     "weights": {"errors", "models"},

@@ -268,3 +268,22 @@ def test_the_journal_is_known_by_its_inode(monkeypatch: pytest.MonkeyPatch, tmp_
         assert journal.is_journal(stream)
         monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:1")
         assert not journal.is_journal(stream)
+
+
+def test_every_metric_of_the_grafana_dashboard_exists() -> None:
+    import json
+
+    dashboard = json.loads((RULES.parent / "rtva-grafana.json").read_text())
+    everything = Now(gpu=0.5, counts=dict.fromkeys(COUNTS, 1), alerts=["cpu"], dropped={"control": 1}, workers=[
+        {"kind": "stt", "state": "ready", "rss_bytes": 1, "crashed": 0, "killed": 0}])  # fmt: skip
+    metrics = Metrics(Statistics(), lambda: everything)
+    metrics.observe({"stt": 50.0})
+    there = {sample.name for family in metrics.registry.collect() for sample in family.samples}
+    there |= {"rtva_latency_seconds", "rtva_latency_mean_seconds"}
+    asked = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    named = {name for expression in asked for name in re.findall(r"\brtva_[a-z_]+", expression)}
+    assert len(named) > 20 and named <= there, named - there
+    stages = {stage for expression in asked for stage in re.findall(r'stage="(\w+)"', expression)}
+    assert stages == {"audio", "vad", "stt", "nlu", "reply", "tts_first", "answer", "gap"}
+    assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
+    assert "__inputs" not in dashboard and "${datasource}" in json.dumps(dashboard)

@@ -14,6 +14,9 @@ from typing import Any
 import numpy as np
 
 from firmware_py.events import TurnTrace
+from firmware_py.telemetry.goals import GOALS_MS, grade
+
+__all__ = ["GOALS_MS", "MARKS", "ROWS", "Times", "by_row", "costs", "grade", "graded", "percentiles", "waits"]
 
 ROWS = {
     "audio": "Audio Processing",
@@ -27,17 +30,6 @@ ROWS = {
 
 MARKS = {"stt": "stt_done", "nlu": "nlu_done", "reply": "reply_done", "tts_first": "tts_first"}
 """Stage -> the mark at its end."""
-
-GOALS_MS = {
-    "audio": (10.0, 20.0),
-    "vad": (5.0, 10.0),
-    "stt": (50.0, 100.0),
-    "nlu": (30.0, 50.0),
-    "reply": (40.0, 80.0),
-    "tts_first": (80.0, 150.0),
-    "total": (200.0, 500.0),
-}
-"""Stage -> below which it is "target" and "acceptable" (the guide's Latency Goals)."""
 
 Times = dict[str, float]
 """Milliseconds by stage."""
@@ -57,12 +49,6 @@ def waits(trace: TurnTrace) -> Times:
         found[stage] = max(0, at - reached) / 1e6
         reached = max(reached, at)
     return found
-
-
-def grade(stage: str, ms: float) -> str:
-    """The guide's word for ``ms`` in this row."""
-    target, acceptable = GOALS_MS[stage]
-    return "target" if ms < target else "acceptable" if ms < acceptable else "needs improvement"
 
 
 def percentiles(values: Sequence[float]) -> Times:

@@ -28,6 +28,7 @@ class Reports:
     faces: Callable[[], dict[str, Any]] = field(default=dict)
     totals: Callable[[], dict[str, int]] = field(default=dict)
     reload: Callable[[], dict[str, Any]] = field(default=dict)
+    machine: Callable[[], dict[str, Any]] = field(default=dict)
     record: Callable[[str, int], dict[str, Any]] = field(default=lambda wanted, minutes: {})
     trace: Callable[[int], list[dict[str, Any]]] = field(default=lambda count: [])
 
@@ -75,6 +76,7 @@ class ServiceControls:
             "latency_ms": self.reports.metrics(),
             "caches": appliance.pipeline.caches() if appliance else {},
             "workers": self.reports.workers(),
+            "machine": self.reports.machine(),
             "faces": self.reports.faces(),
             "turns": list(board.turns),
             "version": __version__,

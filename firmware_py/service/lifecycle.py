@@ -126,6 +126,7 @@ class Service:
             faces.report,
             database.counters,
             lambda: self._reload_by(reloader),
+            measures.machine,
             self.recorder.command,
             self.turns.last,
         )

@@ -11,6 +11,7 @@ from typing import Any
 from firmware_py.app import Appliance
 from firmware_py.config import Config
 from firmware_py.errors import RtvaError
+from firmware_py.respond.board import Board as Sensors
 from firmware_py.service.controls import ServiceControls
 from firmware_py.status.board import Board
 from firmware_py.telemetry import host
@@ -40,6 +41,7 @@ class Measures:
         self.cpu = 0.0
         self.memory = host.memory_used()
         self._cpu, self._cpu_minute = host.Cpu(), Window(CPU_FOR_S)
+        self._sensors, self._gpu = Sensors(), host.find_gpu()
         self._subscription = board.hub.subscribe("measures", TOPICS, size=256)
         self._is_closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="measures", daemon=True)
@@ -61,6 +63,17 @@ class Measures:
         return {
             name: {key: round(value, 1) for key, value in asdict(spread).items()}
             for name, spread in self.statistics.spreads().items()
+        }
+
+    def machine(self) -> dict[str, Any]:
+        """For ``status``: the machine's load in percent (processors: mean of a minute), and its temperature."""
+        temperature_c = self._sensors.temperature_c()
+        return {
+            "cpu_percent": round(100 * self.cpu, 1),
+            "memory_percent": round(100 * self.memory, 1),
+            "gpu_percent": round(100 * self._gpu(), 1) if self._gpu else None,
+            "temperature_c": None if temperature_c is None else round(temperature_c, 1),
+            "utterances_per_minute": self.statistics.per_minute(),
         }
 
     def close(self) -> None:
