@@ -235,20 +235,28 @@ class VoicePipeline:
         stt = self.config.stt
         weights = models.resolve_stt(self._stt_model, stt.optimization.compute_type)
         self._note(weights.note)
-        language = weights.language or stt.language
-        if stt.optimization.device == "cuda":
-            raise Unavailable("stt.optimization.device is cuda, and this build of whisper.cpp has no CUDA")
+        language = weights.language or self._language_for(weights.model)
         arguments = {
             "model": weights.path,
             "threads": cores.recognition_threads(
                 stt.optimization.num_workers, cores.available(), leaves_one=self._leaves_core
             ),
             "language": None if language == "auto" else language,
+            "device": stt.optimization.device,
             "guidance": self._guidance(language) if stt.guided else None,
         }
         engine = self._make_engine("stt", "whisper_cpp", arguments)
         self._note(getattr(engine, "note", None))
         return engine
+
+    def _language_for(self, model: str) -> str:
+        """The configured language; of a model that hears English only, English."""
+        language = self.config.stt.language
+        if model.endswith(".en") and language != "en":
+            if language != "auto":
+                self._note(f"{model} hears English only: stt.language {language} is not used")
+            return "en"
+        return language
 
     def _guidance(self, language: str) -> dict[str, Any] | None:
         """The sentences that recognition is guided by, None when there are no templates in its language."""

@@ -12,6 +12,7 @@ from firmware_py.config import Effective
 from firmware_py.doctor import Case, Finding, checks
 from firmware_py.doctor.checks_build import GGML_FLAGS, SYSTEM_INFO, enabled
 from firmware_py.doctor.probe import ProbeError, probe
+from firmware_py.stt.device import has_cuda_build
 
 MEMINFO = "MemTotal: 2000000 kB\nMemAvailable: {} kB\n"
 
@@ -160,11 +161,13 @@ def test_a_build_is_compared_with_the_processor(tmp_path: Path) -> None:
 
 
 def test_cuda_that_is_asked_for_and_not_built_in_fails() -> None:
-    if "CUDA" in enabled(probe(SYSTEM_INFO)):
+    if has_cuda_build():
         pytest.skip("this build has CUDA; a build without it runs this")
-    found = run("whisper.cpp", asked(Case(), "stt: {optimization: {device: cuda}}"))
+    found = run("device", asked(Case(), "stt: {optimization: {device: cuda}}"))
     assert found.status == "fail"
     assert "no CUDA" in found.message
+    assert run("device", asked(Case(), "stt: {optimization: {device: auto}}")).status == "ok"
+    assert run("device", asked(Case(), "stt: {optimization: {device: cpu}}")).message == "the processor"
 
 
 def test_system_info_is_read_with_its_sections() -> None:

@@ -16,6 +16,7 @@ from typing_extensions import Self
 
 from firmware_py.settings.base import Section, anchored, file_paths, knob
 from firmware_py.settings.faces import Alerts, Metrics, Status
+from firmware_py.settings.languages import WHISPER_LANGUAGES
 
 WHISPER_SIZES = ("tiny", "base", "small", "medium")
 MODEL_NAMES = tuple(name for size in WHISPER_SIZES for name in (f"{size}.en", size))
@@ -35,6 +36,14 @@ def _model(value: Any, info: ValidationInfo) -> Any:
         if "/" in value:
             return anchored(value, info)
     raise ValueError("not a model")
+
+
+def _language(value: Any) -> Any:
+    if value is False:
+        return "no"  # Norwegian: YAML 1.1 reads it as false
+    if value == "auto" or value in WHISPER_LANGUAGES:
+        return value
+    raise ValueError("not a language")
 
 
 def _voice(value: Any, info: ValidationInfo) -> Any:
@@ -113,11 +122,10 @@ class Stt(Section):
     model: Annotated[str, BeforeValidator(_model, json_schema_input_type=str)] = knob(
         "tiny.en", "Whisper model.", guide="1. Model Selection, STT Models", allowed=MODEL_ALLOWED
     )
-    language: str = knob(
+    language: Annotated[str, BeforeValidator(_language, json_schema_input_type=str)] = knob(
         "en",
         "Language code for a multilingual model, or auto; a .en model hears English only.",
-        pattern="^(auto|[a-z]{2,3})$",
-        allowed="auto, or two or three small letters",
+        allowed=f"auto, {', '.join(sorted(WHISPER_LANGUAGES))}",
     )
     streaming: bool = knob(
         True, "Recognition starts at the first pause instead of at the end of the turn.", guide="4. Streaming Mode"

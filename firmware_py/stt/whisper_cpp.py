@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from firmware_py.errors import Unavailable
 from firmware_py.events import RATE_HZ, Transcript
 from firmware_py.stt import guards, guided_door, trim
+from firmware_py.stt.device import uses_gpu
 from firmware_py.stt.native import Decoded, Native
 from firmware_py.stt.pywhisper import PyWhisper
 
@@ -47,8 +48,8 @@ class WhisperCpp:
     checked before it comes here). ``threads`` 0 means all cores, and more than there are is cut to them;
     ``language`` None lets a multilingual model detect it. ``guidance`` holds ``grammar`` (``Grammar.data()``) and
     perhaps ``operating_point``, the least ``score`` (0..1) at which a sentence of the templates is believed; it is
-    dropped, and ``note`` says so, when the library is one that our binding does not know. Raises Unavailable when
-    the library or the file is missing.
+    dropped, and ``note`` says so, when the library is one that our binding does not know. ``device`` is cpu,
+    cuda or auto (:mod:`.device`). Raises Unavailable when the library, the file, or the GPU asked for is missing.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class WhisperCpp:
         *,
         threads: int = 0,
         language: str | None = "en",
-        use_gpu: bool = False,
+        device: str = "cpu",
         full_context: bool = False,
         guidance: Mapping[str, Any] | None = None,
     ) -> None:
@@ -68,7 +69,7 @@ class WhisperCpp:
         self._guide: Guide | None = None
         self._point = float((guidance or {}).get("operating_point", guided_door.OPERATING_POINT))
         self._engine: Native | PyWhisper | None = self._load(
-            model, min(threads or _cores(), _cores()), language, use_gpu
+            model, min(threads or _cores(), _cores()), language, uses_gpu(device)
         )
         if guidance is not None and isinstance(self._engine, Native):
             from firmware_py.stt.guided import Guide

@@ -333,7 +333,9 @@ class Supervisor:
                 self._dying.remove(worker)
                 self.last_failure = worker.epitaph
                 self._changed.notify_all()
-            _log.warning("a worker of %s has gone: %s", self.job, worker.epitaph)
+            # What the engine's constructor raised, start() raises: saying it here too would be the second line.
+            level = logging.WARNING if self._load_error is None else logging.DEBUG
+            _log.log(level, "a worker of %s has gone: %s", self.job, worker.epitaph)
 
     def _announce(self) -> None:
         state = self.state.replace("busy", "ready")

@@ -1,0 +1,210 @@
+"""Speech to text: model x precision x threads, with speed, memory and accuracy, beside the guide's figures.
+
+    .venv/bin/python bench/bench_matrix.py [--quick] [--json FILE] [--out bench/results/matrix.md] [--clips 24]
+
+Models: those of the manifest whose weights are here (``rtva models fetch base --type float16`` and so on). Accuracy is
+the share of recorded orders (``$RTVA_RECORDINGS/coffee``, evenly picked) whose intent and slots are wholly right from
+the open transcript. Each cell is a process of its own; a clip goes to all cells in turn before the next, so that a busy
+machine is busy for all of them. Memory is what loading and work added to the process.
+
+A size without weights here is measured with random ones: a network's time and memory do not depend on what it knows.
+Its time is one encode of 4 s of sound and 12 decoded tokens, and there is no accuracy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from cells import Cell
+from matrix_report import report
+from tables import machine
+
+from firmware_py import models
+from firmware_py.errors import RtvaError
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = Path(os.environ.get("RTVA_RECORDINGS", ROOT.parent / "shared" / "speech")) / "coffee"
+PRECISIONS = ("float16", "int8", "int4")
+"""float32 is served by float16 (whisper.cpp aborts on a float32 file); its size is twice float16's."""
+
+LAYERS = {"small": (768, 12, 12), "medium": (1024, 16, 24)}
+"""Width, heads, layers of the sizes that may have no weights here (openai/whisper, ``ModelDimensions``)."""
+
+TOKENS, SOUND_S = 12, 4
+
+
+def recogniser(path: Path, threads: int, language: str) -> Callable[[str], str]:
+    """A loaded and warmed engine: the name of a recording to its open text."""
+    from firmware_py.audio.recording import load
+    from firmware_py.stt.whisper_cpp import WhisperCpp
+
+    engine = WhisperCpp(path, threads=threads, language=language)
+    engine.warm()
+    sounds: dict[str, Any] = {}
+
+    def transcribe(sound: Any) -> str:
+        if isinstance(sound, str):
+            sounds[sound] = load(FOLDER / sound)
+            return ""
+        return engine.transcribe(sounds[sound["file"]]).text
+
+    return transcribe
+
+
+def network(path: Path, threads: int) -> Callable[[Any], int]:
+    """The encoder and :data:`TOKENS` steps of the decoder, whatever comes out."""
+    from firmware_py.stt import guards
+    from firmware_py.stt.native import Native
+
+    engine = Native(path, threads=threads, language="en")
+    noise = np.random.default_rng(0).normal(0, 0.05, SOUND_S * 16000).astype(np.float32)
+
+    def once(_: Any) -> int:
+        engine.listen(noise, guards.audio_context(SOUND_S))
+        return len(engine.open(TOKENS).tokens)
+
+    return once
+
+
+def random_model(size: str, kind: str, path: Path) -> Path:
+    """A ggml file of a size's shape that knows nothing."""
+    from firmware_py.weights import ggml
+    from firmware_py.weights.whisper import Checkpoint, Dims, layout
+
+    state, heads, layers = LAYERS[size]
+    dims = Dims(51865, 1500, state, heads, layers, 448, state, heads, layers, 80)
+    shapes = dict(layout(dims))
+    generator = np.random.default_rng(0)
+    block = (generator.standard_normal(1 << 20) * 0.02).astype(np.float16)
+
+    def tensor(name: str) -> Any:
+        return np.resize(block, shapes[name])
+
+    with path.open("wb") as out:
+        ggml.write(Checkpoint(size, dims, tuple(b" %d" % n for n in range(50257)), tensor), kind, out)
+    return path
+
+
+def here(quick: bool) -> list[dict[str, Any]]:
+    """The cells whose weights are in the store."""
+    cores = len(os.sched_getaffinity(0))
+    counts = [cores] if quick else sorted({1, 2, cores} & set(range(1, cores + 1)))
+    found = []
+    for name in ("tiny.en", "tiny", "base.en", "base", "small.en", "small", "medium.en", "medium"):
+        for precision in PRECISIONS[:2] if quick else PRECISIONS:
+            try:
+                path = models.resolve(name, precision)
+            except RtvaError:
+                continue
+            one = {"model": name, "precision": precision, "path": path}
+            found += [{**one, "threads": threads} for threads in counts]
+    return found
+
+
+def measure(
+    cells: list[dict[str, Any]], clips: list[str], labels: dict[str, Any], budget_s: float
+) -> tuple[list[dict[str, Any]], int]:
+    """A row a cell, and the clips that were done within the time."""
+    from firmware_py.nlu.hassil import HassilUnderstanding
+
+    understanding = HassilUnderstanding(templates=(FOLDER / "intents.yaml",), builtin=False)
+    running = [Cell(recogniser, c["path"], c["threads"], "en") for c in cells]
+    times: list[list[float]] = [[] for _ in cells]
+    right = [0] * len(cells)
+    until = time.monotonic() + budget_s
+    done = 0
+    for clip in clips:
+        if time.monotonic() > until:
+            break
+        done += 1
+        for number, cell in enumerate(running):
+            cell.ask(clip)
+            text, ms = cell.ask({"file": clip})
+            times[number].append(ms)
+            understood = understanding.understand(text)
+            right[number] += (understood.intent, dict(understood.slots)) == (
+                labels[clip]["intent"],
+                labels[clip]["slots"],
+            )
+    rows = []
+    for number, (cell, spec) in enumerate(zip(running, cells, strict=True)):
+        rows.append(
+            {
+                **{key: spec[key] for key in ("model", "precision", "threads")},
+                "median_ms": round(statistics.median(times[number]), 1),
+                "p95_ms": round(float(np.percentile(times[number], 95)), 1),
+                "right": round(right[number] / done, 3),
+                "memory_mb": round(cell.memory().own_mb),
+                "file_mb": round(spec["path"].stat().st_size / 1e6, 1),
+                "load_ms": round(cell.load_ms),
+            }
+        )
+        cell.close()
+    return rows, done
+
+
+def without_weights(present: set[str]) -> list[dict[str, Any]]:
+    """Rows of the sizes whose weights are not here; tiny.en's beside them, measured the same way."""
+    cores, rows = len(os.sched_getaffinity(0)), []
+    missing = [size for size in LAYERS if not present & {size, f"{size}.en"}]
+    with tempfile.TemporaryDirectory() as folder:
+        paths = {(size, "int8"): random_model(size, "q8_0", Path(folder) / f"{size}.bin") for size in missing}
+        for name in present & {"tiny.en", "base"}:
+            paths[(name, "int8")] = models.resolve(name, "int8")
+        for (name, precision), path in paths.items():
+            with Cell(network, path, cores) as cell:
+                cell.ask(None)
+                asked = [cell.ask(None)[1] for _ in range(5)]
+                row = {"model": name, "precision": precision, "threads": cores, "is_random": name in missing}
+                memory, size = round(cell.memory().own_mb), round(path.stat().st_size / 1e6, 1)
+                rows.append(
+                    {**row, "median_ms": round(statistics.median(asked), 1), "memory_mb": memory, "file_mb": size}
+                )
+    return sorted(rows, key=lambda row: float(row["file_mb"]))
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="tiny.en in two precisions on 6 clips")
+    parser.add_argument("--clips", type=int, default=24)
+    parser.add_argument("--budget-s", type=float, default=240, help="no further clip after this long (default: 240)")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="the report as Markdown")
+    args = parser.parse_args(argv)
+    if not (FOLDER / "labels.json").is_file():
+        print(f"no recordings in {FOLDER}; set RTVA_RECORDINGS", file=sys.stderr)
+        return 69
+    labels = json.loads((FOLDER / "labels.json").read_text())
+    names = sorted(labels)
+    count = 6 if args.quick else args.clips
+    clips = names[:: max(1, len(names) // count)][:count]
+    cells = here(args.quick)
+    if args.quick:
+        cells = [cell for cell in cells if cell["model"] == "tiny.en"]
+    if not cells:
+        print("no Whisper weights here; 'rtva models fetch' brings them", file=sys.stderr)
+        return 69
+    rows, done = measure(cells, clips, labels, args.budget_s)
+    sizes = [] if args.quick else without_weights({c["model"] for c in cells})
+    results = {"machine": machine(), "clips": done, "shape": [SOUND_S, TOKENS], "rows": rows, "sizes": sizes}
+    text = report(results)
+    print(text)
+    if args.out:
+        args.out.write_text(text)
+    if args.json:
+        args.json.write_text(json.dumps(results, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
