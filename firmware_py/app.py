@@ -328,7 +328,7 @@ def running(
 def open_microphone(pipeline: VoicePipeline) -> Microphone:
     """The capture device of the configuration; Unavailable names those that exist."""
     audio = pipeline.config.audio
-    microphone: Microphone = backends.load("microphone", "alsa")(
+    microphone: Microphone = backends.load("microphone", audio.backend)(
         audio.input.device,
         rate_hz=audio.input.sample_rate,
         channel=audio.input.channel,
@@ -340,7 +340,7 @@ def open_microphone(pipeline: VoicePipeline) -> Microphone:
 def open_speaker(pipeline: VoicePipeline) -> Speaker:
     """The playback device of the configuration; Unavailable names those that exist."""
     audio = pipeline.config.audio
-    speaker: Speaker = backends.load("speaker", "alsa")(
+    speaker: Speaker = backends.load("speaker", audio.backend)(
         audio.output.device,
         rate_hz=pipeline.tts.rate_hz,
         buffer_size=audio.output.buffer_size,

@@ -31,10 +31,12 @@ BACKENDS: dict[str, dict[str, str]] = {
     "speech_cache": {"pieces": "firmware_py.tts.cache:cached_speech"},
     "microphone": {
         "alsa": "firmware_py.audio.alsa:AlsaMicrophone",
+        "sounddevice": "firmware_py.audio.portaudio:PortAudioMicrophone",
         "recording": "firmware_py.audio.recording:RecordingMicrophone",
     },
     "speaker": {
         "alsa": "firmware_py.audio.alsa:AlsaSpeaker",
+        "sounddevice": "firmware_py.audio.portaudio:PortAudioSpeaker",
         "virtual": "firmware_py.audio.virtual:VirtualSpeaker",
     },
 }
@@ -46,7 +48,11 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
 }
 """Adapter module -> what it imports late: a stand-by worker imports it ahead."""
 
-EXTRAS: dict[str, str] = {"firmware_py.tts.espeak": "pyttsx3", "firmware_py.tts.coqui": "coqui"}
+EXTRAS: dict[str, str] = {
+    "firmware_py.tts.espeak": "pyttsx3",
+    "firmware_py.tts.coqui": "coqui",
+    "firmware_py.audio.portaudio": "desktop",
+}
 """Adapter module -> the extra of this package that brings its library."""
 
 

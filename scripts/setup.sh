@@ -20,15 +20,19 @@ have_header alsa/asoundlib.h || missing="$missing libasound2-dev"
 include=$("$PYTHON" -c 'import sysconfig; print(sysconfig.get_paths()["include"])')
 [ -f "$include/Python.h" ] || missing="$missing python3-dev"
 "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
-if [ -n "$missing" ]; then
+# Only a test and audio.backend sounddevice want this one: it is taken along where it can be, never insisted on.
+wished=
+ldconfig -p 2>/dev/null | grep -q 'libportaudio\.so\.2' || wished=" libportaudio2"
+if [ -n "$missing" ] || { [ -n "$wished" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }; then
     if [ "$(id -u)" = 0 ]; then sudo=; elif command -v sudo >/dev/null; then sudo=sudo; else sudo=none; fi
     if [ "$sudo" = none ] || ! command -v apt-get >/dev/null; then
         die "these system packages are missing:$missing"
     fi
-    say "installing system packages:$missing"
-    $sudo apt-get update -qq
+    say "installing system packages:$missing$wished"
+    $sudo apt-get update -qq || [ -z "$missing" ]
     # shellcheck disable=SC2086
-    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
+    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $missing $wished >/dev/null ||
+        [ -z "$missing" ]
 fi
 
 # .venv: made anew when the interpreter changed; packages when the pins did; the core when its sources did.

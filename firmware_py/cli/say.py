@@ -51,7 +51,7 @@ def register(subparsers: Any) -> None:
     parser = subparsers.add_parser("say", help="text to speech", description=__doc__)
     parser.add_argument("text", metavar="TEXT", help="what to say")
     parser.add_argument("--out", metavar="F", help="write a WAV file, a FIFO, or - for stdout")
-    parser.add_argument("--play", action="store_true", help="play it on the default ALSA device")
+    parser.add_argument("--play", action="store_true", help="play it on the default device")
     parser.add_argument("--aloud", action="store_true", help="have the running service say it")
     parser.add_argument("--cache", action="store_true", help="use and fill the cache of rendered speech")
     parser.add_argument("--engine", choices=backends.names("tts"), help="speech engine in place of the configured one")
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         tts = pipeline.tts if args.cache else pipeline.voice
         common.note([*pipeline.notes, *cut_short(args.text)])
         speech = Timed(tts, args.text)
-        deliver(speech, tts.rate_hz, args)
+        deliver(speech, pipeline, args)
         report(speech, pipeline, args)
     return 0
 
@@ -95,15 +95,15 @@ def cut_short(text: str) -> list[str]:
     return [f"say: only the first {limit} of {len(text)} characters are said"] if len(text) > limit else []
 
 
-def deliver(speech: Timed, rate_hz: int, args: argparse.Namespace) -> None:
+def deliver(speech: Timed, pipeline: VoicePipeline, args: argparse.Namespace) -> None:
     """Writes, plays, or only makes the sound. Raises BadInput, before anything is written, when there is none."""
-    chunks = iter(speech)
+    chunks, rate_hz = iter(speech), pipeline.voice.rate_hz
     first = next(chunks, None)
     if first is None:
         raise BadInput(f"say: nothing can be said of {args.text[:40]!r}")
     chunks = _again(first, chunks)
     if args.play:
-        chunks = _playing(chunks, rate_hz)
+        chunks = _playing(chunks, rate_hz, pipeline.config.audio.backend)
     if args.out:
         from firmware_py.audio.wav import write_wav
 
@@ -117,10 +117,10 @@ def _again(first: Pcm16, rest: Iterator[Pcm16]) -> Iterator[Pcm16]:
     yield from rest
 
 
-def _playing(chunks: Iterator[Pcm16], rate_hz: int) -> Iterator[Pcm16]:
+def _playing(chunks: Iterator[Pcm16], rate_hz: int, backend: str) -> Iterator[Pcm16]:
     from firmware_py import backends
 
-    speaker = backends.load("speaker", "alsa")(rate_hz=rate_hz)
+    speaker = backends.load("speaker", backend)(rate_hz=rate_hz)
     try:
         for chunk in chunks:
             speaker.write(chunk)

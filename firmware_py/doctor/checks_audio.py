@@ -17,18 +17,39 @@ except alsaaudio.ALSAAudioError as problem:
     error = str(problem)
 print(json.dumps({"cards": alsaaudio.cards(), "devices": alsaaudio.pcms(kind), "error": error}))
 """
+ASK_PORTAUDIO = """
+import json, sys
+from firmware_py.audio.portaudio_device import open_stream
+stream, rate_hz = open_stream(sys.argv[1], sys.argv[2], int(sys.argv[3]), 1, 1024)
+stream.close()
+print(json.dumps(rate_hz))
+"""
 BUSY = "busy"
 SHOWN = 12
 
 
 @check("microphone")
 def microphone(case: Case) -> Finding:
-    return _device("PCM_CAPTURE", case.config.audio.input.device, "audio.input.device")
+    audio = case.config.audio
+    if audio.backend == "sounddevice":
+        return _portaudio("input", audio.input.device, audio.input.sample_rate)
+    return _device("PCM_CAPTURE", audio.input.device, "audio.input.device")
 
 
 @check("speaker")
 def speaker(case: Case) -> Finding:
-    return _device("PCM_PLAYBACK", case.config.audio.output.device, "audio.output.device")
+    audio = case.config.audio
+    if audio.backend == "sounddevice":
+        return _portaudio("output", audio.output.device, audio.output.sample_rate)
+    return _device("PCM_PLAYBACK", audio.output.device, "audio.output.device")
+
+
+def _portaudio(direction: str, device: str, rate_hz: int) -> Finding:
+    try:
+        found = probe(ASK_PORTAUDIO, direction, device, str(rate_hz))
+    except ProbeError as error:
+        return fail(str(error).rpartition("Unavailable: ")[2], "'python -m sounddevice' lists devices")
+    return ok(f"{device} opens at {found} Hz through PortAudio")
 
 
 def _device(kind: str, device: str, key: str) -> Finding:

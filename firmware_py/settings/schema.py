@@ -97,6 +97,9 @@ class AudioOutput(Section):
 
 
 class Audio(Section):
+    backend: Literal["alsa", "sounddevice"] = knob(
+        "alsa", "How sound comes and goes: ALSA, or for development on a laptop PortAudio (docs/development.md)."
+    )
     input: AudioInput = AudioInput()
     output: AudioOutput = AudioOutput()
 
