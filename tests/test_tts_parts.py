@@ -1,4 +1,4 @@
-"""The real voice cut in three: what windows give is what the whole gives; what is kept is checked."""
+"""The real voice cut in four: what windows give is what the whole gives; what is kept is checked."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from firmware_py.tts.parts import FILES, TOLERANCE, Feed, make_parts, open_parts
 from firmware_py.tts.phonemes import Phonemes
 from firmware_py.tts.piper import feed_of
 from firmware_py.tts.sessions import Net, session_options
-from firmware_py.tts.split_voice import Context, Parts
+from firmware_py.tts.split_voice import Context, Latent, Parts
 from firmware_py.tts.voice import read_voice
 from firmware_py.tts.wire import field, fields, integer
 
@@ -68,9 +68,31 @@ def test_windows_give_the_sound_of_the_whole(opened: Parts, whole: Net, feed: Fe
     assert window_error(opened, latent, samples, window) <= TOLERANCE
 
 
-def _windows(opened: Parts, latent: np.ndarray, size: int, end: int) -> Iterator[np.ndarray]:
-    from firmware_py.tts.split_voice import Latent
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Yes.",
+        "The living room lamp is on.",
+        "I have set a timer for ten minutes, it ends at noon.",
+        "Today is the twenty second of November. It is five minutes past three, and your next alarm is tomorrow "
+        "morning at half past six.",
+    ],
+)
+def test_sentences_of_any_length_are_those_of_the_whole(voice: Path, opened: Parts, whole: Net, text: str) -> None:
+    """In the chunks that are really played, growing from the first."""
+    info = read_voice(voice.with_name("joe.onnx.json"))
+    outputs = dict(zip(whole.outputs, whole(*feed_of(Phonemes(info).ids(text), info)), strict=True))
+    latent, samples = outputs[opened.front.outputs[0]], outputs[whole.outputs[0]].reshape(-1)
+    found, at, piece = [], 0, Latent(opened, latent)
+    for size in (16, 24, 64, 160, 160, 160, 160, 160):
+        end = min(at + size, piece.frames)
+        found.append(piece.samples(at, end) if end > at else samples[:0])
+        at = end
+    assert at == piece.frames
+    assert np.abs(np.concatenate(found) - samples).max() <= TOLERANCE
 
+
+def _windows(opened: Parts, latent: np.ndarray, size: int, end: int) -> Iterator[np.ndarray]:
     piece = Latent(opened, latent)
     return (piece.samples(at, at + size) for at in range(0, end, size))
 
@@ -79,8 +101,8 @@ def test_too_little_context_is_seen(opened: Parts, whole: Net, feed: Feed) -> No
     """The comparison can fail: with half the context the windows are far from the whole."""
     outputs = dict(zip(whole.outputs, whole(*feed), strict=True))
     latent, samples = outputs[opened.front.outputs[0]], outputs[whole.outputs[0]].reshape(-1)
-    assert window_error(replace(opened, context=Context(28, 5)), latent, samples) > TOLERANCE
-    assert window_error(replace(opened, context=Context(8, 10)), latent, samples) > TOLERANCE
+    for context in (Context(28, 5, 1), Context(8, 10, 1), Context(28, 10, 0)):
+        assert window_error(replace(opened, context=context), latent, samples) > TOLERANCE
 
 
 def test_the_parts_are_kept_and_used_again(
@@ -185,5 +207,5 @@ def test_a_voice_with_several_speakers_is_cut_too(voice: Path, feed: Feed, tmp_p
     many = tmp_path / "many.onnx"
     many.write_bytes(with_speakers(voice.read_bytes()))
     pieces, verified = make_parts(many, feed)
-    assert [Net(p, session_options(1)).has_speaker for p in pieces] == [False, False, True]
+    assert [Net(p, session_options(1)).has_speaker for p in pieces] == [False, False, True, False]
     assert verified.largest_error <= TOLERANCE

@@ -1,12 +1,14 @@
-"""A Piper voice cut into three parts, found by the shape of its graph and not by the names in it.
+"""A Piper voice cut into four parts, found by the shape of its graph and not by the names in it.
 
 ::
 
-    phoneme ids -> FRONT (text encoder, durations) -> latent -> FLOW -> acoustic -> DECODER (HiFi-GAN) -> samples
+    phoneme ids -> FRONT (text encoder, durations) -> latent -> FLOW -> acoustic
+    acoustic -> COARSE (first stage of the HiFi-GAN decoder) -> upsampled -> FINE (the others) -> samples
 
-Front runs once for a piece of text; flow and decoder are convolutions over time, so that a window of frames
-with enough context on both sides gives what the whole would have given, and the first sound does not wait for
-the last. The voice's noise is drawn in the front part: a latent fixes every sample.
+Front runs once for a piece of text; the others are convolutions over time, so that a window of frames with
+enough context on both sides gives what the whole would have given, and the first sound does not wait for
+the last. The decoder is cut because its first stage needs nearly all of the context and the others, at higher rates
+and dearer, hardly any. The voice's noise is drawn in the front part: a latent fixes every sample.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ class Cut:
 
     front: bytes
     flow: bytes
-    decoder: bytes
+    coarse: bytes
+    fine: bytes
     whole: bytes
 
 
@@ -36,28 +39,40 @@ def cut(model: bytes) -> Cut:
     if not set(INPUTS) <= set(graph.inputs) or len(graph.outputs) != 1:
         raise ValueError(f"its inputs are {', '.join(graph.inputs) or 'none'}")
     samples, samples_info = next((name, bytes(raw)) for name, raw in graph.outputs.items())
-    conv = _first_decoder_conv(graph, samples)
+    first, second = _upsamplers(graph, samples)
+    conv = _first_decoder_conv(graph, first)
+    upsampled = second.inputs[0]
     acoustic, channels = conv.inputs[0], graph.dims(conv.inputs[1])[1]
     latent = _latent(graph, acoustic)
     mask = _mask(graph, acoustic, latent)
     frames = tensor_info(acoustic, [1, channels, "frames"])
     latent_info, mask_info = tensor_info(latent, [1, channels, "frames"]), tensor_info(mask, [1, 1, "frames"])
     given = {latent: latent_info, mask: mask_info}
-    _only_takes(graph, samples, {acoustic})
+    finer = tensor_info(upsampled, [1, graph.dims(second.inputs[1])[0], "steps"])
+    _only_takes(graph, upsampled, {acoustic})
+    _only_takes(graph, samples, {upsampled})
     _only_takes(graph, acoustic, set(given))
     return Cut(
         front=graph.extract({latent: latent_info}, {}),
         flow=graph.extract({acoustic: frames}, given),
-        decoder=graph.extract({samples: samples_info}, {acoustic: frames}),
+        coarse=graph.extract({upsampled: finer}, {acoustic: frames}),
+        fine=graph.extract({samples: samples_info}, {upsampled: finer}),
         whole=graph.extract({samples: samples_info, latent: latent_info, acoustic: frames}, {}),
     )
 
 
-def _first_decoder_conv(graph: Graph, samples: str) -> Node:
-    """The Conv in front of the first ConvTranspose: between them are only activations and a speaker's bias."""
+def _upsamplers(graph: Graph, samples: str) -> tuple[Node, Node]:
+    """The first two ConvTranspose, which begin the decoder's stages."""
     needed = graph.needed(samples)
-    first = next((n for n in graph.nodes if n.op == "ConvTranspose" and needed & set(n.outputs)), None)
-    name = first.inputs[0] if first else ""
+    found = [n for n in graph.nodes if n.op == "ConvTranspose" and needed & set(n.outputs)]
+    if len(found) < 2:
+        raise ValueError("it has no HiFi-GAN decoder")
+    return found[0], found[1]
+
+
+def _first_decoder_conv(graph: Graph, first: Node) -> Node:
+    """The Conv in front of the first ConvTranspose: between them are only activations and a speaker's bias."""
+    name = first.inputs[0]
     while name in graph.producer:
         node = graph.producer[name]
         if node.op == "Conv":

@@ -54,7 +54,7 @@ class Graph:
 
     def _take(self, part: Field) -> None:
         if part.number == 1:
-            self.nodes.append(_node(part.payload))
+            self.nodes.append(read_node(part.payload))
         elif part.number == 2:
             self._name = bytes(part.raw)
         elif part.number == 5:
@@ -97,7 +97,7 @@ class Graph:
         shape: list[int] = []
         for part in fields(self.weights[weight]):
             if part.number == 1:
-                shape += _packed(part.payload) if len(part.raw) - len(part.payload) > 1 else [part.value]
+                shape += packed(part.payload) if part.raw[0] & 7 == BYTES else [part.value]
         return shape
 
 
@@ -107,7 +107,8 @@ def tensor_info(name: str, dims: Sequence[int | str]) -> bytes:
     return field(1, name.encode()) + field(2, field(1, integer(1, FLOAT) + field(2, shape)))
 
 
-def _node(raw: memoryview) -> Node:
+def read_node(raw: memoryview) -> Node:
+    """A NodeProto taken apart."""
     op, inputs, outputs, needs = "", [], [], set()
     for part in fields(raw):
         if part.number == 1:
@@ -128,7 +129,7 @@ def _used_inside(attribute: memoryview) -> set[str]:
         if part.number in (6, 11) and part.raw[0] & 7 == BYTES:
             for inner in fields(part.payload):
                 if inner.number == 1:
-                    used |= _node(inner.payload).needs
+                    used |= read_node(inner.payload).needs
                 elif inner.number == 12:
                     used.add(_text(inner.payload, 1))
     return used
@@ -138,7 +139,8 @@ def _text(message: memoryview, number: int) -> str:
     return next((part.text() for part in fields(message) if part.number == number), "")
 
 
-def _packed(payload: memoryview) -> list[int]:
+def packed(payload: memoryview) -> list[int]:
+    """The integers of a packed field."""
     values, value, shift = [], 0, 0
     for byte in payload:
         value |= (byte & 127) << shift

@@ -1,4 +1,4 @@
-"""The three parts of a voice on disk: cut once, verified against the whole voice, kept beside it.
+"""The parts of a voice on disk: cut once, verified against the whole voice, kept beside it.
 
 ``NAME.onnx`` gets a folder ``NAME.parts/`` with the graphs and ``parts.json``, which says of which file they
 are parts, by which onnxruntime, how much context a window needs, how far the parts were from the whole, and the
@@ -8,7 +8,6 @@ sha256 of each. Anything that does not fit is cut again. Where nothing can be wr
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import shutil
 import tempfile
@@ -23,16 +22,16 @@ from numpy.typing import NDArray
 
 from firmware_py.errors import BadInput
 from firmware_py.tts.cut import Cut, cut
+from firmware_py.tts.planar import planar
 from firmware_py.tts.sessions import Floats, Net, session_options
 from firmware_py.tts.split_voice import Context, Latent, Parts
 
-FORMAT = 1
-FILES = ("front.onnx", "flow.onnx", "decoder.onnx")
+FORMAT = 2
+FILES = ("front.onnx", "flow.onnx", "coarse.onnx", "fine.onnx")
 TOLERANCE = 1e-4
 """Largest difference of a sample (-1..1) between the parts and the whole for the same latent."""
-FLOW_CONTEXTS = (28, 36, 48)
-DECODER_CONTEXTS = (10, 13, 16, 24)
-"""Tried in this order; 28 and 10 are what a medium voice's kernels reach."""
+CONTEXTS = (Context(28, 10, 1), Context(36, 13, 3), Context(48, 16, 4), Context(48, 24, 8))
+"""Tried in this order; the first is what a medium voice's kernels reach."""
 STALE_S = 3600
 Feed = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
 
@@ -77,16 +76,16 @@ class Damaged(ValueError):
 
 
 def _load(models: Sequence[Path | bytes], context: Context, num_threads: int = 0, label: str = "") -> Parts:
-    front, flow, decoder = (Net(model, session_options(num_threads), label) for model in models)
-    return Parts(front, flow, decoder, context)
+    front, flow, coarse, fine = (Net(model, session_options(num_threads), label) for model in models)
+    return Parts(front, flow, coarse, fine, context)
 
 
-def make_parts(onnx: Path, feed: Feed) -> tuple[tuple[bytes, bytes, bytes], Verified]:
+def make_parts(onnx: Path, feed: Feed) -> tuple[tuple[bytes, ...], Verified]:
     """Cut, optimise what is slow to optimise at every start, and verify. Raises ValueError."""
     made = cut(onnx.read_bytes())
-    pieces = (_optimised(made.front), made.flow, made.decoder)
+    pieces = tuple(planar(part) for part in (_optimised(made.front), made.flow, made.coarse, made.fine))
     try:
-        verified = verify(made, _load(pieces, Context(0, 0), label=str(onnx)), feed)
+        verified = verify(made, _load(pieces, Context(0, 0, 0), label=str(onnx)), feed)
     except BadInput as error:
         raise ValueError(f"a part of it cannot be loaded: {error}") from error
     return pieces, verified
@@ -110,8 +109,7 @@ def verify(made: Cut, parts: Parts, feed: Feed) -> Verified:
     error = window_error(parts, latent, samples, latent.shape[2])
     if error > TOLERANCE:
         raise ValueError(f"its parts differ from the whole by {error:.1e}")
-    for flow, decoder in itertools.product(FLOW_CONTEXTS, DECODER_CONTEXTS):
-        context = Context(flow, decoder)
+    for context in CONTEXTS:
         error = window_error(replace(parts, context=context), latent, samples)
         if error <= TOLERANCE / 2:
             return Verified(context, error)

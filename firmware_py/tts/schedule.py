@@ -33,6 +33,12 @@ class Pace:
         per_frame_ms = max(0.0, (large[1] - small[1]) / (large[0] - small[0]))
         return cls(max(0.0, small[1] - per_frame_ms * small[0]), per_frame_ms, frame_ms)
 
+    def slowed(self, took_ms: float, frames: int) -> Pace:
+        """The pace of a machine that took ``took_ms`` for a window; never faster than it was measured."""
+        expected_ms = self.fixed_ms + self.per_frame_ms * frames
+        factor = max(1.0, took_ms / expected_ms) if expected_ms > 0 else 1.0
+        return Pace(self.fixed_ms * factor, self.per_frame_ms * factor, self.frame_ms)
+
     def first(self, total: int) -> int:
         """Frames of the first chunk of ``total``: all of them on a machine too slow to play while it decodes."""
         spare_ms = LOAD * self.frame_ms - self.per_frame_ms
