@@ -32,6 +32,9 @@ from firmware_py.stt.whisper_cpp import WhisperCpp
 
 HERE = Path(__file__).resolve().parent
 RECORDINGS = Path(os.environ.get("RTVA_RECORDINGS", HERE.parents[1] / "shared" / "speech"))
+OPEN_EVERY = 4
+"""The open recogniser hears each fourth order, in all conditions, and each fourth piece of other speech."""
+GUIDED, BOTH = ("guided",), ("guided", "open")
 CONDITIONS = ("clean", "24", "21", "18", "15", "12", "9", "6", "far")
 
 
@@ -48,10 +51,10 @@ class Engines:
         self.guided.warm()
         self.open.warm()
 
-    def hear(self, audio: np.ndarray, turn: int) -> dict[str, Any]:
-        """Both engines' readings and times; which goes first changes with ``turn``."""
+    def hear(self, audio: np.ndarray, turn: int, names: tuple[str, ...]) -> dict[str, Any]:
+        """The engines' readings and times; which goes first changes with ``turn``."""
         row: dict[str, Any] = {}
-        for name in ("guided", "open") if turn % 2 else ("open", "guided"):
+        for name in names if turn % 2 else names[::-1]:
             engine = self.guided if name == "guided" else self.open
             started = time.perf_counter()
             heard = engine.transcribe(audio)
@@ -64,6 +67,7 @@ class Engines:
                 "intent": understood.intent if is_accepted else None,
                 "slots": dict(understood.slots) if is_accepted else {},
                 "score": round(heard.score, 4),
+                "margin": round(heard.margin, 3),
                 "is_retry": "retry" in heard.guards,
             }
         return row
@@ -130,26 +134,27 @@ class Kept:
             file.write(json.dumps(row) + "\n")
 
     def _key(self, row: dict[str, Any]) -> tuple[str, ...]:
-        return tuple(str(row.get(name)) for name in ("model", "condition", "file", "kind", "said"))
+        return tuple(str(row.get(name)) for name in ("model", "condition", "file", "kind", "said", "number"))
 
 
 def run(model: str, args: argparse.Namespace, kept: Kept) -> dict[str, Any]:
     """All rows of one model; stops early, between files, when ``--seconds`` are over."""
     engines = Engines(model, args.threads)
     stop = time.monotonic() + args.seconds
-    for turn, (condition, name, audio, label) in enumerate(orders(args.every)):
+    for turn, (condition, name, audio, label) in enumerate(orders(args.every) if args.only != "other" else ()):
         if condition == "clean" and time.monotonic() > stop:
             break
         row = {"model": model, "condition": condition, "file": name, "held_out": is_held_out(name), "label": label}
-        if row not in kept:
-            kept.add({**row, **engines.hear(audio, turn)})
+        place = turn // len(CONDITIONS)
+        if row not in kept and place % args.parts[1] == args.parts[0]:
+            kept.add({**row, **engines.hear(audio, turn, BOTH if place % OPEN_EVERY == 0 else GUIDED)})
     voice = models.resolve_voice("en_US-joe-medium").onnx if args.piper else None
-    for turn, (kind, text, audio) in enumerate(others(args.every_other, voice)):
+    for turn, (kind, text, audio) in enumerate(others(args.every_other, voice) if args.only != "orders" else ()):
         if time.monotonic() > stop + args.seconds:
             break
-        row = {"model": model, "kind": kind, "said": text}
+        row = {"model": model, "kind": kind, "said": text, "number": turn}
         if row not in kept:
-            kept.add({**row, **engines.hear(audio, turn)})
+            kept.add({**row, **engines.hear(audio, turn // OPEN_EVERY, BOTH if turn % OPEN_EVERY == 0 else GUIDED)})
     rows = [row for row in kept.rows if row["model"] == model]
     whole = {r["file"] for r in rows if r.get("condition") == "far"}
     return {
@@ -165,6 +170,8 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="each N-th order")
     parser.add_argument("--every-other", type=int, default=1, help="each N-th piece of other speech")
     parser.add_argument("--seconds", type=float, default=1e9, help="a model's time for orders, and again for others")
+    parser.add_argument("--only", choices=("orders", "other"), help="one half; several can fill the same rows")
+    parser.add_argument("--parts", type=int, nargs=2, default=(0, 1), metavar=("N", "OF"), help="a part of the orders")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--piper", action="store_true", help="speak a quarter of the other speech with Piper")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "recognition")

@@ -27,8 +27,9 @@ def is_right(row: dict[str, Any], engine: str) -> bool:
 
 
 def share(rows: Rows, engine: str) -> float:
-    """Of the rows, how many are wholly right; nan without rows."""
-    return statistics.fmean(is_right(r, engine) for r in rows) if rows else float("nan")
+    """Of the rows that the engine heard, how many are wholly right; nan without rows."""
+    heard = [is_right(r, engine) for r in rows if engine in r]
+    return statistics.fmean(heard) if heard else float("nan")
 
 
 def of(rows: Rows, condition: str) -> Rows:
@@ -40,7 +41,7 @@ def slots_right(rows: Rows, engine: str) -> dict[str, float]:
     """Per slot, of the orders that have it, how many got its value."""
     seen: Counter[str] = Counter()
     good: Counter[str] = Counter()
-    for row in rows:
+    for row in (r for r in rows if engine in r):
         for name, value in row["label"]["slots"].items():
             seen[name] += 1
             good[name] += row[engine]["slots"].get(name) == value
@@ -51,7 +52,6 @@ def summary(result: dict[str, Any]) -> dict[str, Any]:
     """The figures of one model, for JSON and for the table."""
     rows, other = result["orders"], result["other"]
     near = [r for r in rows if r["condition"] != "far"]
-    ratio = [r["guided"]["ms"] / r["open"]["ms"] for r in near]
     accepted = [r for r in other if r["guided"]["intent"] is not None]
     means = {e: statistics.fmean(share(of(rows, c), e) for c in MEASURED) for e in ("guided", "open")}
     held = [r for r in rows if r["held_out"]]
@@ -68,13 +68,24 @@ def summary(result: dict[str, Any]) -> dict[str, Any]:
         "other": len(other),
         "other_accepted": len(accepted),
         "other_accepted_share": round(len(accepted) / max(1, len(other)), 4),
-        "other_accepted_open": sum(r["open"]["intent"] is not None for r in other),
+        "other_open": sum("open" in r for r in other),
+        "other_accepted_open": sum(r["open"]["intent"] is not None for r in other if "open" in r),
+        "other_median_ms": statistics.median(r["guided"]["ms"] for r in other) if other else None,
+        "other_time_ratio": _ratio(other),
+        "other_retries": round(statistics.fmean(r["guided"]["is_retry"] for r in other), 4) if other else None,
         "other_accepted_by_kind": dict(Counter(r["kind"] for r in accepted)),
         "other_by_kind": dict(Counter(r["kind"] for r in other)),
-        "median_ms": {e: statistics.median(r[e]["ms"] for r in near) for e in ("guided", "open")},
-        "median_time_ratio": round(statistics.median(ratio), 3),
+        "files_open": len({r["file"] for r in rows if "open" in r}),
+        "median_ms": {e: statistics.median(r[e]["ms"] for r in near if "open" in r) for e in ("guided", "open")},
+        "median_time_ratio": _ratio(near),
         "retries": round(statistics.fmean(r["guided"]["is_retry"] for r in near), 4),
     }
+
+
+def _ratio(rows: Rows) -> float | None:
+    """Median of the guided time over the open time, row by row."""
+    ratios = [r["guided"]["ms"] / r["open"]["ms"] for r in rows if "open" in r]
+    return round(statistics.median(ratios), 3) if ratios else None
 
 
 def table(result: dict[str, Any]) -> str:
@@ -86,9 +97,10 @@ def table(result: dict[str, Any]) -> str:
         f"| orders wholly right | clean | {' | '.join(c + ' dB' for c in MEASURED[1:])} | far |",
         f"|---|{'---|' * (len(MEASURED) + 1)}",
     ]
-    for engine in ("guided", "open"):
+    heard = {"guided": "guided", "open": f"open ({s['files_open']} of the orders)"}
+    for engine in heard:
         figures = (f"{s['right'][engine][c]:.3f}" for c in (*MEASURED, "far"))
-        lines.append(f"| {engine} | {' | '.join(figures)} |")
+        lines.append(f"| {heard[engine]} | {' | '.join(figures)} |")
     for name, values in PUBLISHED.items():
         lines.append(f"| {name} (published) | | {' | '.join(f'{v:.2f}' for v in reversed(values))} | |")
     lines += ["", "| figure | guided | open |", "|---|---|---|"]
@@ -97,11 +109,14 @@ def table(result: dict[str, Any]) -> str:
     lines.append(f"| orders taken for other orders | {s['wrong_accepted']:.4f} | |")
     lines.append(
         f"| other speech accepted | {s['other_accepted']} of {s['other']} ({s['other_accepted_share']:.4f}) "
-        f"| {s['other_accepted_open']} |"
+        f"| {s['other_accepted_open']} of {s['other_open']} |"
     )
     lines.append(f"| median time, ms | {s['median_ms']['guided']:.0f} | {s['median_ms']['open']:.0f} |")
     lines.append(f"| median of the time ratios | {s['median_time_ratio']:.2f} | 1 |")
     lines.append(f"| retries at full context | {s['retries']:.4f} | |")
+    if s["other_time_ratio"]:
+        lines.append(f"| other speech: median of the time ratios | {s['other_time_ratio']:.2f} | 1 |")
+        lines.append(f"| other speech: retries at full context | {s['other_retries']:.4f} | |")
     lines += [f"| slot {n} | {v:.4f} | {s['slots']['open'][n]:.4f} |" for n, v in s["slots"]["guided"].items()]
     kinds = ", ".join(f"{s['other_accepted_by_kind'].get(k, 0)} of {n} {k}" for k, n in s["other_by_kind"].items())
     return "\n".join([*lines, "", f"Accepted by kind: {kinds}."])

@@ -8,6 +8,7 @@ import numpy as np
 from cpython.pycapsule cimport PyCapsule_New
 from libc.stdint cimport int32_t, uint8_t, uint16_t
 from libc.stdlib cimport free
+from libc.string cimport memcpy
 
 from rtva_grammar cimport *
 
@@ -158,17 +159,16 @@ cdef class Automaton:
     def mask(self, Vocabulary vocabulary, int state):
         """``(tokens, next states)`` of everything that may follow, int32 arrays."""
         cdef const rtva_mask_entry *entries = NULL
-        cdef int32_t n, i
+        cdef int32_t n
         if not 0 <= state < self.c.n_dfa:
             raise ValueError("no such state")
         with nogil:
             n = rtva_grammar_mask(self.c, &vocabulary.c, state, &entries)
-        tokens, following = np.empty(n, np.int32), np.empty(n, np.int32)
-        cdef int32_t[::1] t = tokens, f = following
-        for i in range(n):
-            t[i] = entries[i].token
-            f[i] = entries[i].next
-        return tokens, following
+        found = np.empty((n, 2), np.int32)
+        cdef int32_t[:, ::1] rows = found
+        if n:
+            memcpy(&rows[0, 0], entries, <size_t>n * sizeof(rtva_mask_entry))
+        return found[:, 0], found[:, 1]
 
     def parse(self, bytes text):
         """States of the preferred reading of a whole sentence with the bytes read before each, or None."""

@@ -112,25 +112,26 @@ cdef class Model:
 
 
 cdef class Tables:
-    """What decoding needs to know of each token: its normalised text, whether it reads as nothing, whether it is
-    suppressed (1 always, 2 at the beginning)."""
+    """What decoding needs to know of each token: its normalised text, whether it reads as nothing (1; 2 for a decimal
+    point, which does so but for between digits), and its marks (1 suppressed always, 2 at the beginning, 4 it begins
+    a word)."""
     cdef object _arrays
     cdef const uint8_t *silent
-    cdef const uint8_t *suppressed
+    cdef const uint8_t *marks
     cdef const int32_t *text_first
     cdef const uint8_t *text
     cdef int n
 
-    def __init__(self, list texts, silent, suppressed):
+    def __init__(self, list texts, silent, marks):
         cdef const uint8_t[::1] blob = np.frombuffer(b"".join(texts) + b" ", np.uint8)
         cdef const int32_t[::1] rows = np.cumsum([0, *map(len, texts)], dtype=np.int32)
         cdef const uint8_t[::1] quiet = np.ascontiguousarray(silent, np.uint8)
-        cdef const uint8_t[::1] never = np.ascontiguousarray(suppressed, np.uint8)
-        if quiet.shape[0] != len(texts) or never.shape[0] != len(texts):
+        cdef const uint8_t[::1] marked = np.ascontiguousarray(marks, np.uint8)
+        if quiet.shape[0] != len(texts) or marked.shape[0] != len(texts):
             raise ValueError("tables: one row for each text token")
-        self._arrays = (blob, rows, quiet, never)
+        self._arrays = (blob, rows, quiet, marked)
         self.n = len(texts)
-        self.silent, self.suppressed, self.text_first, self.text = &quiet[0], &never[0], &rows[0], &blob[0]
+        self.silent, self.marks, self.text_first, self.text = &quiet[0], &marked[0], &rows[0], &blob[0]
 
 
 cdef int ask(void *user) noexcept with gil:
@@ -162,6 +163,7 @@ cdef class State:
             raise MemoryError
 
     def __dealloc__(self):
+        rtva_decoder_free(&self.d)
         if self.d.state != NULL:
             library.free_state(self.d.state)
 
@@ -221,18 +223,22 @@ cdef class State:
         check(rc)
         return np.asarray(out)[: said.shape[0]]
 
-    def decode(self, Tables tables, prompt, int most):
-        """Open decoding: ``(tokens, log probabilities, log probability of the end, no-speech probability)``."""
+    def decode(self, Tables tables, prompt, int most, int patience=0):
+        """Open decoding until the end, ``most`` tokens or the first repeat (``patience`` copies later).
+
+        Returns ``(tokens, log probabilities, log probability of the end, no-speech probability, is a loop)``.
+        """
         cdef int32_t[::1] before = np.ascontiguousarray(prompt, np.int32)
         cdef int32_t[::1] tokens = np.zeros(most + 1, np.int32)
         cdef float[::1] logps = np.zeros(most + 1, np.float32)
-        cdef float end = 0, no_speech = 0
-        cdef int n
+        cdef rtva_open o
+        cdef int rc
+        memset(&o, 0, sizeof(o))
+        o.marks, o.nosp, o.most, o.patience = tables.marks, self.model.nosp, most, patience
         with nogil:
-            n = rtva_decode_open(&self.d, &before[0], <int>before.shape[0], tables.suppressed, self.model.nosp, most,
-                                 &tokens[0], &logps[0], &end, &no_speech)
-        check(n)
-        return np.asarray(tokens)[:n].tolist(), np.asarray(logps)[:n], end, no_speech
+            rc = rtva_decode_open(&self.d, &o, &before[0], <int>before.shape[0], &tokens[0], &logps[0])
+        check(rc)
+        return np.asarray(tokens)[: o.n].tolist(), np.asarray(logps)[: o.n], o.end_logp, o.no_speech, bool(o.is_loop)
 
     def search(self, Tables tables, object automaton, object vocabulary, prompt, dict limits):
         """Sentences of the grammar, likeliest first: ``[(score, tokens, logps, best logps)]``, the end included."""
@@ -243,6 +249,8 @@ cdef class State:
         cdef rtva_search s
         cdef int rc
         l.bonus, l.slack, l.width = limits["bonus"], limits["slack"], limits["width"]
+        l.least_total, l.most_loss = limits["least_total"], limits["most_loss"]
+        l.loss, l.loss_a_token = limits["loss"], limits["loss_a_token"]
         l.most_evals, l.most_tokens, l.most_children = limits["evals"], limits["tokens"], limits["children"]
         memset(&s, 0, sizeof(s))
         s.silent, s.text_first, s.text = tables.silent, tables.text_first, tables.text

@@ -2,7 +2,7 @@
  *
  * Contract
  * - The automaton is nondeterministic, in compressed rows; edges of a state stand in order of preference. A symbol is
- *   a byte, RTVA_ANY (any byte but space) or RTVA_EPSILON. State 0 is the start, `final` the end. Spaces collapse: after a
+ *   a byte, RTVA_ANY (any byte but space and point) or RTVA_EPSILON. State 0 is the start, `final` the end. Spaces collapse: after a
  *   space (and at both ends) an edge that wants a space costs none, so templates may hold as many as they like.
  * - It is made deterministic lazily: the sets that the speech really reaches are interned, with their moves and their
  *   token masks. Caches are dropped by rtva_grammar_trim(), between utterances only; ids are valid until then.
@@ -163,6 +163,10 @@ static int32_t rtva_grammar_intern(rtva_grammar *g, bool after_space) {
     return g->n_dfa++;
 }
 
+static bool rtva_grammar_reads(uint16_t symbol, uint8_t byte) {
+    return symbol == byte || (symbol == RTVA_ANY && byte != ' ' && byte != '.');
+}
+
 /* Where a byte leads from a state, RTVA_DEAD if nowhere. */
 static int32_t rtva_grammar_step(rtva_grammar *g, int32_t id, uint8_t byte) {
     if (id < 0 || (byte == ' ' && g->dfa[id].after_space)) return id;
@@ -173,7 +177,7 @@ static int32_t rtva_grammar_step(rtva_grammar *g, int32_t id, uint8_t byte) {
     for (int32_t i = 0; i < g->dfa[id].n_set; i++) {
         int32_t state = g->sets[g->dfa[id].set + i];
         for (int32_t e = g->first[state]; e < g->first[state + 1]; e++)
-            if (g->symbol[e] == byte || (g->symbol[e] == RTVA_ANY && !is_space))
+            if (rtva_grammar_reads(g->symbol[e], byte))
                 rtva_grammar_close(g, g->target[e], is_space);
     }
     int32_t next = rtva_grammar_intern(g, is_space);
@@ -288,7 +292,7 @@ static int32_t rtva_grammar_parse(rtva_grammar *g, const uint8_t *text, int32_t 
         for (int32_t k = from; k < to; k++) {
             int32_t state = t.items[k].state;
             for (int32_t e = g->first[state]; e < g->first[state + 1]; e++)
-                if ((g->symbol[e] == text[i] || (g->symbol[e] == RTVA_ANY && !is_space))
+                if (rtva_grammar_reads(g->symbol[e], text[i])
                     && !rtva_trail_close(g, &t, g->target[e], k, i + 1, is_space || i + 1 == n)) goto done;
         }
         from = to;

@@ -6,42 +6,36 @@
  *   plus `bonus` for each byte of text read. The node with the best score is extended next (E. W. Dijkstra 1959,
  *   here with a bonus in the place of A*'s estimate), so clear speech costs one decode a token and doubtful speech
  *   more, up to `most_evals`. Two nodes with the same text are one: the better goes on.
- * - The key-value cache holds one path. Going to another re-decodes from where the two part, in one call.
- * - `cancelled` is looked at before every decode. Results are in `found`, best first. Nothing here holds the GIL.
+ * - A sentence's log probability only falls as it grows, and its distance from the likeliest tokens only grows, so one
+ *   beyond the limits is never looked at again: speech of other kinds ends within few decodes.
+ * - Results are in `found`, best first. Nothing here holds the GIL.
  */
 #ifndef RTVA_SEARCH_H
 #define RTVA_SEARCH_H
 
+#include "rtva_decoder.h"
 #include "rtva_grammar.h"
-#include "rtva_whisper.h"
 
-enum { RTVA_MOST_PATH = 224, RTVA_MOST_FOUND = 16 };
-enum { RTVA_SEARCH_OK = 0, RTVA_SEARCH_NO_MEMORY = -1, RTVA_SEARCH_DECODE = -2, RTVA_SEARCH_CANCELLED = -3,
-       RTVA_SEARCH_TOO_LONG = -4 };
-
-typedef struct rtva_decoder { /* a state that has listened, and what its key-value cache holds */
-    const rtva_whisper *w;
-    void *ctx, *state;
-    int threads, n_vocab, n_path, decodes;
-    int32_t eot, path[RTVA_MOST_PATH];
-    volatile int cancelled;
-    int (*poll)(void *user); /* asked before every decode; not 0: cancel */
-    void *user;
-} rtva_decoder;
+enum { RTVA_MOST_FOUND = 16 };
+enum { RTVA_SPOKEN = 0, RTVA_SILENT = 1, RTVA_POINT = 2 };
 
 typedef struct rtva_search_limits {
     float bonus;      /* nats a byte of text */
     float slack;      /* nats: go on while an open node is at most this much below the best sentence */
     float width;      /* nats: children this much below the best child are dropped */
+    float least_total; /* nats: sentences whose log probability falls below are given up */
+    float loss, loss_a_token, most_loss; /* nats: so are those that lie further below the likeliest tokens in the places
+                                            of theirs: together `loss` and a little a token, at most `most_loss` */
     int most_evals, most_tokens, most_children;
 } rtva_search_limits;
 
 typedef struct {
     int32_t parent, token, dfa, depth;
     float logp, best;  /* of the token, and of the likeliest token in its place */
-    float total, score;
+    float total, score, loss;
     uint64_t text;
-    bool is_silent, is_end;
+    uint8_t silent;
+    bool is_end;
 } rtva_node;
 
 typedef struct rtva_search {
@@ -51,49 +45,10 @@ typedef struct rtva_search {
     uint64_t *seen;
     int32_t n_seen, cap_seen;
     int32_t found[RTVA_MOST_FOUND], n_found, evals;
-    const uint8_t *silent;                 /* per token: punctuation that reads as nothing */
+    const uint8_t *silent;                 /* per token: RTVA_SILENT reads as nothing, RTVA_POINT also as a decimal point */
     const int32_t *text_first;             /* per token: its normalised text */
     const uint8_t *text;
 } rtva_search;
-
-/* exp for x <= 0 within 2e-6 relative (degree-6 Taylor of 2^f), in a shape that compilers vectorise. */
-static inline float rtva_exp(float x) {
-    x = x < -80.0f ? -80.0f : x;
-    float scaled = x * 1.44269504f;
-    int32_t whole = (int32_t)(scaled - 0.5f);
-    float f = (scaled - (float)whole) * 0.69314718f;
-    float p = 1.0f + f * (1.0f + f * (0.5f + f * (0.16666667f + f * (0.041666667f + f * (0.0083333333f + f * 0.0013888889f)))));
-    union { int32_t i; float f; } two = {(whole + 127) << 23};
-    return p * two.f;
-}
-
-static float rtva_log_sum_exp(const float *logits, int n, float *top) {
-    float high = logits[0], sums[16] = {0}, sum = 0.0f;
-    for (int i = 1; i < n; i++) high = logits[i] > high ? logits[i] : high;
-    int i = 0;
-    for (; i + 16 <= n; i += 16)
-        for (int k = 0; k < 16; k++) sums[k] += rtva_exp(logits[i + k] - high);
-    for (; i < n; i++) sum += rtva_exp(logits[i] - high);
-    for (int k = 0; k < 16; k++) sum += sums[k];
-    *top = high;
-    return high + logf(sum);
-}
-
-static void rtva_decoder_forget(rtva_decoder *d) { d->n_path = 0; }
-
-/* Brings the cache to `path` and returns the logits after its last token; NULL on failure or cancellation. */
-static const float *rtva_decoder_at(rtva_decoder *d, const int32_t *path, int n) {
-    int common = 0;
-    if (d->poll && d->poll(d->user)) d->cancelled = 1;
-    if (d->cancelled) return NULL;
-    while (common < n - 1 && common < d->n_path && d->path[common] == path[common]) common++;
-    d->n_path = 0;
-    if (d->w->decode(d->ctx, d->state, path + common, n - common, common, d->threads)) return NULL;
-    d->decodes++;
-    memcpy(d->path, path, sizeof *path * (size_t)n);
-    d->n_path = n;
-    return d->w->logits(d->state) + (size_t)(n - common - 1) * (size_t)d->n_vocab;
-}
 
 static void rtva_search_free(rtva_search *s) {
     free(s->nodes), free(s->heap), free(s->seen);
@@ -147,14 +102,28 @@ static int rtva_search_path(const rtva_search *s, int32_t id, int32_t *path, int
     return n;
 }
 
-static bool rtva_search_child(rtva_search *s, const rtva_search_limits *l, int32_t id, rtva_mask_entry entry, float logp, float best) {
+static bool rtva_search_is_hopeless(const rtva_search_limits *l, const rtva_node *node) {
+    float most = l->loss + l->loss_a_token * (float)node->depth;
+    return node->total < l->least_total || node->loss > (most < l->most_loss ? most : l->most_loss);
+}
+
+static bool rtva_is_digit(int byte) { return byte >= '0' && byte <= '9'; }
+
+/* A node's child by one token, read as text or, with `silent`, as nothing. A point between digits is never nothing. */
+static bool rtva_search_child(rtva_search *s, const rtva_search_limits *l, int32_t id, rtva_mask_entry entry, uint8_t silent,
+                              float logp, float best) {
     const rtva_node *from = &s->nodes[id];
     rtva_node child = *from;
     int32_t n_bytes = 0;
     child.parent = id, child.token = entry.token, child.dfa = entry.next, child.depth++;
-    child.logp = logp, child.best = best, child.total += logp;
-    child.is_silent = s->silent[entry.token];
-    if (!child.is_silent) child.text = rtva_search_text(s, from->text, entry.token, &n_bytes);
+    child.logp = logp, child.best = best, child.total += logp, child.loss += best - logp;
+    child.silent = silent;
+    if (rtva_search_is_hopeless(l, &child)) return true;
+    if (!silent) {
+        if (from->silent == RTVA_POINT && rtva_is_digit((int)(from->text >> 56)) && rtva_is_digit(s->text[s->text_first[entry.token]]))
+            return true;
+        child.text = rtva_search_text(s, from->text, entry.token, &n_bytes);
+    }
     child.score += logp + l->bonus * (float)n_bytes;
     return rtva_search_push(s, child);
 }
@@ -173,18 +142,18 @@ static bool rtva_search_extend(rtva_search *s, const rtva_search_limits *l, cons
         floor += count > l->most_children ? 0.5f : 0.0f;
     } while (count > l->most_children && floor < high);
     for (int32_t i = 0; i < n; i++)
-        if (logits[mask[i].token] >= floor && !rtva_search_child(s, l, id, mask[i], logits[mask[i].token] - sum, top - sum))
+        if (logits[mask[i].token] >= floor && !rtva_search_child(s, l, id, mask[i], 0, logits[mask[i].token] - sum, top - sum))
             return false;
     if (g->dfa[dfa].accepts) {
         rtva_node end = s->nodes[id];
         end.parent = id, end.token = d->eot, end.depth++, end.logp = logits[d->eot] - sum, end.best = top - sum;
-        end.total += end.logp, end.score += end.logp, end.is_end = true;
-        if (!rtva_search_push(s, end)) return false;
+        end.total += end.logp, end.score += end.logp, end.loss += end.best - end.logp, end.is_end = true;
+        if (!rtva_search_is_hopeless(l, &end) && !rtva_search_push(s, end)) return false;
     }
-    if (s->nodes[id].is_silent || s->nodes[id].depth == 0) return true;
+    if (s->nodes[id].silent || s->nodes[id].depth == 0) return true;
     for (int32_t t = 0; t < d->eot; t++)
         if (s->silent[t] && logits[t] >= top - l->width
-            && !rtva_search_child(s, l, id, (rtva_mask_entry){t, dfa}, logits[t] - sum, top - sum)) return false;
+            && !rtva_search_child(s, l, id, (rtva_mask_entry){t, dfa}, s->silent[t], logits[t] - sum, top - sum)) return false;
     return true;
 }
 
@@ -218,48 +187,11 @@ static int rtva_search_run(rtva_search *s, const rtva_search_limits *l, rtva_dec
         if (s->n_found && s->nodes[id].score < s->nodes[s->found[0]].score - l->slack) break;
         if (s->nodes[id].is_end) { rtva_search_found(s, id); continue; }
         if (s->nodes[id].depth >= l->most_tokens) continue;
-        if (rtva_search_is_seen(s, s->nodes[id].text ^ (s->nodes[id].is_silent ? 0x5bd1e995u : 0))) continue;
+        if (rtva_search_is_seen(s, s->nodes[id].text ^ (s->nodes[id].silent * (uint64_t)0x5bd1e995u))) continue;
         const float *logits = rtva_decoder_at(d, path, rtva_search_path(s, id, path, n_prompt));
         if (!logits) return d->cancelled ? RTVA_SEARCH_CANCELLED : RTVA_SEARCH_DECODE;
         s->evals++;
         if (!rtva_search_extend(s, l, d, g, v, id, logits)) return RTVA_SEARCH_NO_MEMORY;
-    }
-    return RTVA_SEARCH_OK;
-}
-
-/* Open decoding: the likeliest token that is not suppressed, until the end. Writes at most `most` text tokens with
- * their log probabilities; returns how many or a negative code. `no_speech` is the probability of that token. */
-static int rtva_decode_open(rtva_decoder *d, const int32_t *prompt, int n_prompt, const uint8_t *suppressed, int32_t nosp,
-                            int most, int32_t *tokens, float *logps, float *end_logp, float *no_speech) {
-    int32_t path[RTVA_MOST_PATH];
-    if (n_prompt + most + 1 > RTVA_MOST_PATH) return RTVA_SEARCH_TOO_LONG;
-    memcpy(path, prompt, sizeof *prompt * (size_t)n_prompt);
-    for (int n = 0;; n++) {
-        const float *logits = rtva_decoder_at(d, path, n_prompt + n);
-        if (!logits) return d->cancelled ? RTVA_SEARCH_CANCELLED : RTVA_SEARCH_DECODE;
-        float top, sum = rtva_log_sum_exp(logits, d->n_vocab, &top);
-        if (n == 0) *no_speech = expf(logits[nosp] - sum);
-        int32_t best = d->eot;
-        for (int32_t t = 0; t < d->eot; t++)
-            if ((suppressed[t] & (n == 0 ? 3 : 1)) == 0 && (logits[t] > logits[best] || (n == 0 && best == d->eot))) best = t;
-        *end_logp = logits[d->eot] - sum;
-        if (best == d->eot || n == most) return n;
-        tokens[n] = path[n_prompt + n] = best;
-        logps[n] = logits[best] - sum;
-    }
-}
-
-/* Log probabilities of given tokens after `prompt` (scoring, forced prefixes). */
-static int rtva_decode_forced(rtva_decoder *d, const int32_t *prompt, int n_prompt, const int32_t *tokens, int n, float *logps) {
-    int32_t path[RTVA_MOST_PATH];
-    if (n_prompt + n > RTVA_MOST_PATH) return RTVA_SEARCH_TOO_LONG;
-    memcpy(path, prompt, sizeof *prompt * (size_t)n_prompt);
-    for (int i = 0; i < n; i++) {
-        const float *logits = rtva_decoder_at(d, path, n_prompt + i);
-        if (!logits) return d->cancelled ? RTVA_SEARCH_CANCELLED : RTVA_SEARCH_DECODE;
-        float top, sum = rtva_log_sum_exp(logits, d->n_vocab, &top);
-        logps[i] = logits[tokens[i]] - sum;
-        path[n_prompt + i] = tokens[i];
     }
     return RTVA_SEARCH_OK;
 }

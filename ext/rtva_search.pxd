@@ -23,6 +23,7 @@ cdef extern from "rtva_search.h" nogil:
         int decodes
         int32_t eot
         int cancelled
+        int n_kept
         int (*poll)(void *user) noexcept nogil
         void *user
 
@@ -30,6 +31,10 @@ cdef extern from "rtva_search.h" nogil:
         float bonus
         float slack
         float width
+        float least_total
+        float loss
+        float loss_a_token
+        float most_loss
         int most_evals
         int most_tokens
         int most_children
@@ -52,12 +57,23 @@ cdef extern from "rtva_search.h" nogil:
         const int32_t *text_first
         const uint8_t *text
 
+    ctypedef struct rtva_open:
+        const uint8_t *marks
+        int32_t nosp
+        int most
+        int patience
+        int n
+        int is_loop
+        float end_logp
+        float no_speech
+
     void rtva_decoder_forget(rtva_decoder *d)
+    void rtva_decoder_free(rtva_decoder *d)
     const float *rtva_decoder_at(rtva_decoder *d, const int32_t *path, int n)
     void rtva_search_free(rtva_search *s)
     int rtva_search_run(rtva_search *s, const rtva_search_limits *limits, rtva_decoder *d, rtva_grammar *g,
                         const rtva_vocabulary *v, const int32_t *prompt, int n_prompt)
-    int rtva_decode_open(rtva_decoder *d, const int32_t *prompt, int n_prompt, const uint8_t *suppressed, int32_t nosp,
-                         int most, int32_t *tokens, float *logps, float *end_logp, float *no_speech)
+    int rtva_decode_open(rtva_decoder *d, rtva_open *o, const int32_t *prompt, int n_prompt, int32_t *tokens,
+                         float *logps)
     int rtva_decode_forced(rtva_decoder *d, const int32_t *prompt, int n_prompt, const int32_t *tokens, int n,
                            float *logps)

@@ -36,7 +36,7 @@ class Model:
 class Tables:
     """What decoding needs to know of each token."""
 
-    def __init__(self, texts: list[bytes], silent: NDArray[Any], suppressed: NDArray[Any]) -> None: ...
+    def __init__(self, texts: list[bytes], silent: NDArray[Any], marks: NDArray[Any]) -> None: ...
 
 class State:
     """One listener over a model."""
@@ -51,8 +51,8 @@ class State:
     def logits(self, tokens: Sequence[int]) -> NDArray[np.float32]: ...
     def score(self, prompt: Sequence[int], tokens: Sequence[int]) -> NDArray[np.float32]: ...
     def decode(
-        self, tables: Tables, prompt: Sequence[int], most: int
-    ) -> tuple[list[int], NDArray[np.float32], float, float]: ...
+        self, tables: Tables, prompt: Sequence[int], most: int, patience: int = 0
+    ) -> tuple[list[int], NDArray[np.float32], float, float, bool]: ...
     def search(
         self,
         tables: Tables,

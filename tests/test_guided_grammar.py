@@ -51,8 +51,10 @@ def load(folder: Path, text: str) -> tuple[Grammar, Automaton, HassilUnderstandi
 def said(grammar: Grammar, automaton: Automaton, text: str) -> str | None:
     folded = " ".join(fold(text, grammar.language).split()).encode()
     path = automaton.parse(folded)
-    if path is None:
-        return None
+    return None if path is None else said_along(grammar, folded, path)
+
+
+def said_along(grammar: Grammar, folded: bytes, path: list[tuple[int, int]]) -> str:
     words, opened = [], 0
     for state, at in path:
         says = int(grammar.say[state])
@@ -191,3 +193,84 @@ lists:
     assert said(grammar, automaton, "Schalte das Licht in der Küche aus.") == "schalte das licht in der küche aus"
     found = said(grammar, automaton, "Stelle die Heizung auf 21 Grad!")
     assert found and understanding.understand(found).slots == {"grad": 21}
+
+
+HEATING = """
+language: en
+intents:
+  heat:
+    data:
+      - sentences: ["set [the] heating to {degrees} degrees", "add {item} to the list", "remember {number}"]
+lists:
+  degrees: {range: {from: 15, to: 250, fractions: tenths}}
+  item: {wildcard: true}
+  number: {wildcard: true, reads: number}
+"""
+
+
+@pytest.mark.parametrize(
+    ("written", "meant", "slots"),
+    [
+        ("set the heating to 21.5 degrees", "set the heating to twenty one point five degrees", {"degrees": 21.5}),
+        ("set heating to 21 point 5 degrees", "set heating to twenty one point five degrees", {"degrees": 21.5}),
+        ("set heating to 215 degrees", "set heating to two hundred and fifteen degrees", {"degrees": 215}),
+        ("set heating to twenty degrees", "set heating to twenty degrees", {"degrees": 20}),
+        ("add 2.5 pounds of flour to the list", "add 2.5 pounds of flour to the list", {"item": "2.5 pounds of flour"}),
+        ("remember 3.25", "remember 3.25", {"number": 3.25}),
+        ("remember three point two five", "remember three point two five", {"number": 3.25}),
+    ],
+)
+def test_decimals_are_read_as_digits_or_words(
+    tmp_path: Path, written: str, meant: str, slots: dict[str, object]
+) -> None:
+    grammar, automaton, understanding = load(tmp_path, HEATING)
+    path = automaton.parse(written.encode())
+    assert path is not None
+    found = said_along(grammar, written.encode(), path)
+    assert found.replace("and ", "") == meant.replace("and ", "")
+    assert dict(understanding.understand(found).slots) == slots
+
+
+LAMPS = """
+language: en
+intents:
+  lamp:
+    data:
+      - sentences: ["turn on [the] {lamp} lamp", "call siobhan now"]
+lists:
+  lamp: {values: [desk, quokka nook]}
+pronunciations:
+  siobhan: [shivawn, chevron]
+  quokka nook: walker book
+"""
+
+
+@pytest.mark.parametrize(
+    ("heard", "meant"),
+    [
+        ("call chevron now", "call siobhan now"),
+        ("Call Shivawn now.", "call siobhan now"),
+        ("turn on the walker book lamp", "turn on the quokka nook lamp"),
+    ],
+)
+def test_pronunciations_are_spellings_and_sounds(tmp_path: Path, heard: str, meant: str) -> None:
+    grammar, automaton, understanding = load(tmp_path, LAMPS)
+    assert said(grammar, automaton, heard) == meant
+    assert understanding.understand(heard).intent == "lamp"  # by repair: no word of it was written so
+    assert dict(understanding.understand(heard).slots) == dict(understanding.understand(meant).slots)
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("  sibhan: chevron", "no sentence has the word 'sibhan'"),
+        ("  siobhan: '!'", "1 to 8 words"),
+        ("  siobhan: []", "no pronunciations"),
+        ("  siobhan: {a: b}", "must be a text"),
+        ("  siobhan: a b c d e f g h i j", "1 to 8 words"),
+    ],
+)
+def test_a_mistake_in_pronunciations_is_one_line(tmp_path: Path, line: str, what: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, LAMPS.split("pronunciations:")[0] + f"pronunciations:\n{line}\n")
+    assert f"{tmp_path / 'templates.yaml'}:10: " in str(caught.value) and what in str(caught.value)

@@ -154,3 +154,63 @@ def test_a_cancelled_draft_is_abandoned(guided: WhisperCpp, recordings: Path) ->
     with pytest.raises(Cancelled):
         guided.transcribe(load(first), is_cancelled=lambda: True)
     assert guided.transcribe(load(first)).is_guided
+
+
+def test_decoding_stops_at_the_first_repeat(native: Native, question: np.ndarray) -> None:
+    native.listen(np.tile(question, 4)[: 12 * 16_000], guards.FULL_CONTEXT)
+    patient, hasty = native.open(100, patience=9), native.open(100)
+    assert not patient.is_loop and hasty.is_loop
+    assert len(hasty.tokens) < len(patient.tokens) and hasty.tokens == patient.tokens[: len(hasty.tokens)]
+    once, looped = guards.cut_loop(hasty.text)
+    assert looped and once.lower().startswith("what time is it")
+
+
+def test_a_search_on_the_way_of_the_open_text_is_nearly_free(
+    native: Native, question: np.ndarray, tmp_path: Path
+) -> None:
+    path = tmp_path / "t.yaml"
+    path.write_text("language: en\nintents:\n  a:\n    data:\n      - sentences: [what time is it]\n")
+    guide = Guide(native, compile_understanding(HassilUnderstanding([path], builtin=False)).data())
+    native.listen(question, CONTEXT)
+    heard = native.open(CAP)
+    before = native.state.decodes
+    found = guide.search(CAP, heard)
+    assert found.sentences[0].text == "what time is it" and found.evals >= 5
+    assert native.state.decodes - before <= 2
+
+
+def test_other_speech_costs_few_decodes(native: Native, cafe: HassilUnderstanding, recordings: Path) -> None:
+    guide = Guide(native, compile_understanding(cafe).data())
+    for name in ("what_time_is_it", "turn_on_living_room_lamp", "hey_mycroft"):
+        native.listen(as_float32(load(recordings / "commands" / f"{name}.wav")), CONTEXT)
+        heard = native.open(CAP)
+        assert not guide.search(CAP, heard).sentences
+        assert native.state.decodes - len(heard.tokens) <= 40
+
+
+def test_a_forced_prefix_is_gone_on_from(native: Native, question: np.ndarray) -> None:
+    native.listen(question, CONTEXT)
+    free = native.open(CAP)
+    start = native.model.tokenize(" What day")
+    tokens, logps, *_ = native.state.decode(native.tables, [*native.prompt, *start], CAP)
+    forced = native.text([*start, *tokens])
+    assert forced.startswith("What day") and forced != free.text
+    given = [*start, *tokens]
+    scored = native.state.score(native.prompt, given)
+    assert scored[len(start) :].tolist() == pytest.approx(logps.tolist(), abs=1e-2)
+    assert scored.sum() < sum(free.logps)  # what was not said fits worse
+
+
+def test_a_version_that_is_not_known_is_refused_in_one_line_and_open_recognition_goes_on(
+    weights: Path, question: np.ndarray, cafe: HassilUnderstanding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise _whisper.Unsupported("libwhisper 9.9.9 is not known (1.8.2 to 1.9.3 are)")
+
+    monkeypatch.setattr(_whisper, "Model", refuse)
+    guidance = {"grammar": compile_understanding(cafe).data()}
+    engine = WhisperCpp(models.resolve_stt("tiny.en", "int8").path, threads=2, guidance=guidance)
+    assert not engine.is_guided
+    assert engine.note == "open recognition only: libwhisper 9.9.9 is not known (1.8.2 to 1.9.3 are)"
+    assert engine.transcribe(question).text.lower().startswith("what time is it")
+    engine.close()

@@ -1,12 +1,14 @@
-"""Mistakes in templates that only show when everything is read: responses that fit nothing."""
+"""Mistakes in templates that only show when everything is read: responses and pronunciations that fit nothing."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-from firmware_py.nlu.graph import Graph, Slot
+from firmware_py.nlu.graph import Graph, Normal, Slot
+from firmware_py.nlu.phrases import MOST_WORDS
 from firmware_py.nlu.templates import Grammar
+from firmware_py.nlu.values import Values
 
 _SLOT = re.compile(r"\{\s*([^{}]*?)\s*\}")
 
@@ -31,3 +33,24 @@ def check_responses(grammar: Grammar, graphs: Sequence[Graph]) -> None:
         block = graph.block
         if block.intent in answered and (block.intent, block.response) not in grammar.responses:
             raise block.where.mistake(f"intent {block.intent!r} has no response {block.response!r}")
+
+
+def read_pronunciations(
+    grammar: Grammar, graphs: Sequence[Graph], values: Values, normal: Normal
+) -> tuple[tuple[tuple[str, ...], str], ...]:
+    """``(normal words, how else they may be written)`` of each pronunciation. Raises TemplateError for one that names
+    no words, or a word that no sentence of the files has."""
+    if not grammar.pronunciations:
+        return ()
+    known = {label for graph in graphs for label in graph.labels() if isinstance(label, str)}
+    known |= {word for said in values.said.values() for words, _ in said for word in words}
+    found = []
+    for hint in grammar.pronunciations:
+        said, heard = tuple(normal(hint.said)), tuple(normal(hint.written))
+        if not said or not heard or max(len(said), len(heard)) > MOST_WORDS:
+            raise hint.where.mistake(f"pronunciation {hint.written!r} of {hint.said!r}: 1 to {MOST_WORDS} words each")
+        strange = [word for word in said if word not in known]
+        if strange:
+            raise hint.where.mistake(f"a pronunciation of {hint.said!r}, and no sentence has the word {strange[0]!r}")
+        found.append((said, hint.written))
+    return tuple(found)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import string
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
-from firmware_py.nlu.checks import check_responses
+from firmware_py.nlu.checks import check_responses, read_pronunciations
 from firmware_py.nlu.graph import Graph, Slot, check_rules, compile_template
 from firmware_py.nlu.match import Fill, Matcher
 from firmware_py.nlu.normalize import Token, tokenize, words
@@ -34,14 +34,15 @@ class Reading:
 class Engine:
     """Compiled once, then read-only. Raises TemplateError for templates that cannot be compiled.
 
-    ``graphs`` and ``values`` are the compiled templates and lists, for others that walk them.
+    ``graphs`` and ``values`` are the compiled templates and lists, for others that walk them; ``pronunciations`` are
+    ``(normal words, how else they may be written)``.
     """
 
     def __init__(self, grammar: Grammar) -> None:
         self.language = grammar.language
         self._responses = {key: text for key, (text, _) in grammar.responses.items()}
         self.responses = tuple(self._responses.values())
-        normal = partial(words, language=grammar.language)
+        normal = lru_cache(maxsize=1 << 14)(partial(words, language=grammar.language))
         check_rules(grammar.scope)
         self.values = Values(normal)
         for source in grammar.scope.lists.values():  # used or not, a broken one is a mistake
@@ -54,11 +55,12 @@ class Engine:
                 if isinstance(label, Slot):
                     self.values.add(label.source, scope)
         check_responses(grammar, graphs)
+        self.pronunciations = read_pronunciations(grammar, graphs, self.values, normal)
         self.graphs = graphs
         self.intents = tuple(dict.fromkeys(t.block.intent for t in grammar.templates))
         self._politeness = Politeness(grammar.language, [normal(s) for s in grammar.skip_words])
         self._matcher = Matcher(graphs, self.values, grammar.language)
-        self._repair = Repair(graphs, self.values, grammar.language)
+        self._repair = Repair(graphs, self.values, grammar.language, self.pronunciations)
 
     def read(self, text: str) -> Reading:
         return Reading(text, _said_once(tokenize(text, self.language)))

@@ -11,18 +11,18 @@ from __future__ import annotations
 import base64
 import zlib
 from array import array
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware_py._grammar import fold
 from firmware_py.errors import ConfigError
 from firmware_py.nlu.grammar_spelling import Spelling
 from firmware_py.nlu.graph import Graph, Slot
-from firmware_py.nlu.hassil import HassilUnderstanding
+from firmware_py.nlu.hassil import HassilUnderstanding, without_collections
 from firmware_py.nlu.readers import arithmetic
 from firmware_py.nlu.templates import ListDef, NumberRange
 from firmware_py.nlu.values import Values
@@ -35,7 +35,7 @@ MAX_NUMBERS = 20_000
 """A longer range is any number words and digits; understanding then says whether the number is in it."""
 DIGITS, NOTHING = "0-9", ""
 OPEN, CLOSE = -2, -3
-_SPACE = 32
+_SPACE, _POINT, _DIGIT = 32, 46, -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,20 +66,20 @@ class Grammar:
         return self.first.nbytes + self.symbol.nbytes + self.target.nbytes + self.say.nbytes
 
 
-def compile_understanding(
-    understanding: HassilUnderstanding, *, language: str | None = None, hints: Mapping[str, Sequence[str]] | None = None
-) -> Grammar:
+def compile_understanding(understanding: HassilUnderstanding, *, language: str | None = None) -> Grammar:
     """The automaton of everything that ``understanding`` matches to the letter in ``language`` (its first).
 
-    ``hints`` are the user's own: normal words -> other ways a recogniser may write them. Raises ConfigError, with
-    file and line, for templates that grow too large.
+    The pronunciations of its files count as spellings. Raises ConfigError, with file and line, for templates that
+    grow too large.
     """
     code = language or understanding.languages[0]
-    builder = Builder(Spelling(code, hints or {}))
+    engines = [engine for engine in understanding.engines if engine.language == code]
+    builder = Builder(Spelling(code, [pair for engine in engines for pair in engine.pronunciations]))
     try:
-        for engine in understanding._engines:
-            for graph in engine._matcher.graphs if engine.language == code else ():
-                builder.add(graph, engine._matcher.values)
+        with without_collections():
+            for engine in engines:
+                for graph in engine.graphs:
+                    builder.add(graph, engine.values)
     except TemplateError as mistake:
         raise ConfigError(f"{mistake.path}:{mistake.line}: {mistake.what}") from None
     return builder.finish(code, understanding.intents)
@@ -164,29 +164,62 @@ class Builder:
         self._say: dict[int, int] = {}
         self._words: dict[str, int] = {}
         self._numbers: dict[int, list[list[str]]] = {}
+        self._beginnings: dict[tuple[int, str], int] = {}
+        self._respelled: set[tuple[int, str, int]] = set()
+        self._ended: set[int] = set()
+        self._letters: dict[str, bytes] = {}
 
     def add(self, graph: Graph, values: Values) -> None:
         """Adds the sentences of one template. Raises TemplateError, with its line, when that grows too large."""
-        plain = all(isinstance(label, str) for arcs in graph.arcs for label, _ in arcs)
+        plain = all(type(label) is str for arcs in graph.arcs for label, _ in arcs)
         arcs: Sequence[Sequence[tuple[Any, int]]] = graph.arcs if plain else self._fill(graph, values)
-        states = [self._new() for _ in arcs]
-        self._edge(0, EPSILON, states[0])
+        states = self._place(arcs)
         for state in graph.final:
-            self._edge(states[state], EPSILON, self.final)
+            self._once(states[state], EPSILON, self.final)
         for state, leaving in enumerate(arcs):
+            start = states[state]
             for label, to in leaving:
+                end = states[to]
                 if label is None:
-                    self._open_text(states[state], states[to], (ANY,))
+                    self._open_text(start, end, ANY)
                 elif label == NOTHING:
-                    self._edge(states[state], EPSILON, states[to])
+                    self._edge(start, EPSILON, end)
                 elif label == DIGITS:
-                    self._open_text(states[state], states[to], range(ord("0"), ord("9") + 1))
+                    self._open_text(start, end, _DIGIT)
                 else:
-                    self._word(label, label, states[state], states[to])
-                    for said, written, end in self.spelling.rewrites(arcs, label, to):
-                        self._word(said, written, states[state], states[end])
+                    if self._beginnings.get((start, label)) != end:
+                        self._word(label, label, start, end)
+                    if label in self.spelling.phrases.heads:
+                        for said, written, far in self.spelling.phrases.along(arcs, label, to):
+                            self._respell(said, written, start, states[far])
         if self._n > MAX_STATES:
             raise graph.template.where.mistake(f"the templates grow to more than {MAX_STATES} states")
+
+    def _place(self, arcs: Sequence[Sequence[tuple[Any, int]]]) -> list[int]:
+        """A state for each of a graph's. Sentences share how they begin, as long as nothing else leads there."""
+        incoming = Counter([to for leaving in arcs for _, to in leaving])
+        states, shared = [0] + [-1] * (len(arcs) - 1), [0]
+        for state in shared:
+            for label, to in arcs[state]:
+                if incoming[to] != 1 or label is None or label in (NOTHING, DIGITS):
+                    continue
+                key = (states[state], label)
+                if key not in self._beginnings:
+                    self._beginnings[key] = self._new()
+                    self._word(label, label, states[state], self._beginnings[key])
+                states[to] = self._beginnings[key]
+                shared.append(to)
+        return [self._new() if state < 0 else state for state in states]
+
+    def _respell(self, said: str, written: str, start: int, end: int) -> None:
+        if (start, written, end) not in self._respelled:
+            self._respelled.add((start, written, end))
+            self._word(said, written, start, end)
+
+    def _once(self, source: int, symbol: int, target: int) -> None:
+        if source not in self._ended:
+            self._ended.add(source)
+            self._edge(source, symbol, target)
 
     def finish(self, language: str, intents: Sequence[str]) -> Grammar:
         """The automaton as arrays."""
@@ -240,7 +273,7 @@ class Builder:
         said = [w for n in whole for w in self.spelling.number(n)]
         if numbers.fractions:
             tenths = (5,) if numbers.fractions == "halves" else range(1, 10)
-            said += [[*w, *self.spelling.point(t)] for n in whole for t in tenths for w in self.spelling.number(n)]
+            said += [way for n in whole for t in tenths for way in self.spelling.decimals(n, t)]
         return said
 
     def _new(self) -> int:
@@ -254,7 +287,9 @@ class Builder:
 
     def _word(self, said: str, written: str, start: int, end: int) -> None:
         """A space and then ``written``, letter by letter; passing says ``said``."""
-        letters = fold(written, self.spelling.language).encode()
+        letters = self._letters.get(written)
+        if letters is None:
+            letters = self._letters[written] = self.spelling.letters(written)
         if not letters:
             return
         base = self._n
@@ -266,16 +301,21 @@ class Builder:
         self._target.extend(range(base + 1, base + len(letters)))
         self._target.append(end)
 
-    def _open_text(self, start: int, end: int, symbols: Sequence[int]) -> None:
-        """Words of any of ``symbols``; for digits one word."""
-        entry, gap, letter, leave = self._new(), self._new(), self._new(), self._new()
+    def _open_text(self, start: int, end: int, symbol: int) -> None:
+        """Words of any letters, or, with ``symbol`` DIGIT, one number in digits; a point may stand between digits."""
+        entry, gap, letter, leave, digit, point = (self._new() for _ in range(6))
         self._say[entry], self._say[leave] = OPEN, CLOSE
         self._edge(start, EPSILON, entry)
         self._edge(entry, _SPACE, gap)
-        for symbol in symbols:
-            self._edge(gap, symbol, letter)
-            self._edge(letter, symbol, letter)
-        if len(symbols) == 1:
+        for symbol_of_digit in range(ord("0"), ord("9") + 1):
+            for source in (gap, digit, point) if symbol == _DIGIT else (gap, letter, digit, point):
+                self._edge(source, symbol_of_digit, digit)
+        self._edge(digit, _POINT, point)
+        if symbol == ANY:
+            for source in (gap, letter, digit):
+                self._edge(source, ANY, letter)
+            self._edge(digit, _SPACE, gap)
             self._edge(letter, _SPACE, gap)
-        self._edge(letter, EPSILON, leave)
+            self._edge(letter, EPSILON, leave)
+        self._edge(digit, EPSILON, leave)
         self._edge(leave, EPSILON, end)

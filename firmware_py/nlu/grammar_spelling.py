@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Sequence
 
 from firmware_py._grammar import fold
 from firmware_py.nlu import english
 from firmware_py.nlu.normalize import words as normal_words
+from firmware_py.nlu.phrases import Phrases
 
 MOST_NUMBER = 1000
 HINTS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -26,25 +28,25 @@ _READER_TEXT = """a and added away by cube cubed difference divided fifth from h
 negative of over percent plus point power product quarter quarters raised root square squared sum take tenth the third
 thirds times to with between"""
 _READER_WORDS = _READER_TEXT.split()
-
-Arcs = Sequence[Sequence[tuple[object, int]]]
+_POINT = re.compile(r"(?<=\d)\.(?=\d)")
 
 
 class Spelling:
-    """The spellings of one language, found along word graphs."""
+    """The spellings of one language: ``phrases`` finds them along word graphs."""
 
-    def __init__(self, language: str, hints: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, language: str, pronunciations: Iterable[tuple[Sequence[str], str]] = ()) -> None:
         self.language = language
-        self._tree: dict[str, dict[str, object]] = {}
+        self.phrases = Phrases()
         self._numbers = {n: normal_words(str(n), language) for n in range(MOST_NUMBER + 1)}
         for number, said in self._numbers.items():
             self._add(said, str(number))
         if language.startswith("en"):
             self._add_english()
-        for table in (HINTS.get(language.split("-")[0], {}), hints):
-            for said_text, others in table.items():
-                for other in others:
-                    self._add(normal_words(said_text, language), other)
+        for said_text, others in HINTS.get(language.split("-")[0], {}).items():
+            for other in others:
+                self._add(normal_words(said_text, language), other)
+        for words, written in pronunciations:
+            self._add(words, written)
         small = [w for n in range(MOST_NUMBER + 1) for w in self._numbers[n]]
         self.reader_words = tuple(dict.fromkeys([*small, *(_READER_WORDS if language.startswith("en") else ())]))
 
@@ -61,37 +63,21 @@ class Spelling:
             ways.append([*self._numbers[number // 100 * 100], "and", *self._numbers[number % 100]])
         return ways
 
-    def point(self, tenth: int) -> list[str]:
-        """What follows a whole number to make it a decimal."""
-        return ["point" if self.language.startswith("en") else "komma", *self._numbers[tenth]]
+    def decimals(self, number: int, tenth: int) -> list[list[str]]:
+        """The ways to say a whole number and some tenths; "21.5" is known as another way to write them."""
+        point = "point" if self.language.startswith("en") else "komma"
+        ways = [[*whole, point, *self._numbers[tenth]] for whole in self.number(number)]
+        for way in ways:
+            self.phrases.add(way, f"{number}.{tenth}")
+        return ways
 
-    def rewrites(self, arcs: Arcs, word: str, to: int) -> Iterator[tuple[str, str, int]]:
-        """``(words said, another way to write them, where they lead)`` for phrases that begin with this arc."""
-        node = self._tree.get(word)
-        if node is None:
-            return
-        stack: list[tuple[dict[str, object], str, int, int]] = [(node, word, to, 1)]
-        while stack:
-            here, said, state, length = stack.pop()
-            for written in here.get("", ()):  # type: ignore[attr-defined]
-                yield said, written, state
-            for label, following in arcs[state] if length < 6 else ():
-                inner = here.get(label) if isinstance(label, str) and label else None
-                if isinstance(inner, dict):
-                    stack.append((inner, f"{said} {label}", following, length + 1))
+    def letters(self, written: str) -> bytes:
+        """What the automaton reads for ``written``; a decimal point stays."""
+        return b".".join(fold(part, self.language).encode() for part in _POINT.split(written))
 
     def _add(self, said: Sequence[str], written: str) -> None:
-        if not said or fold(written, self.language).split() == list(said):
-            return
-        node: dict[str, object] = self._tree.setdefault(said[0], {})
-        for word in said[1:]:
-            inner = node.setdefault(word, {})
-            assert isinstance(inner, dict)
-            node = inner
-        spellings = node.setdefault("", [])
-        assert isinstance(spellings, list)
-        if written not in spellings:
-            spellings.append(written)
+        if fold(written, self.language).split() != list(said):
+            self.phrases.add(said, written)
 
     def _add_english(self) -> None:
         for written, said in english.SPELLINGS.items():

@@ -8,6 +8,7 @@ the line it stands on.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -46,6 +47,7 @@ class Graph:
     template: Template
     arcs: list[list[tuple[Label, int]]] = field(default_factory=list)
     final: frozenset[int] = frozenset()
+    _order: list[int] = field(default_factory=list, repr=False)
 
     @property
     def block(self) -> Block:
@@ -58,17 +60,18 @@ class Graph:
 
     def order(self) -> list[int]:
         """The states, each before those it leads to. There are no circles: templates cannot loop."""
-        incoming = Counter(to for arcs in self.arcs for _, to in arcs)
+        if self._order:
+            return self._order
+        incoming = Counter([to for arcs in self.arcs for _, to in arcs])
         ready = [state for state in range(len(self.arcs)) if not incoming[state]]
-        order: list[int] = []
         while ready:
             state = ready.pop()
-            order.append(state)
+            self._order.append(state)
             for _, to in self.arcs[state]:
                 incoming[to] -= 1
                 if not incoming[to]:
                     ready.append(to)
-        return order
+        return self._order
 
     def longest(self) -> int:
         """Arcs on the longest way through."""
@@ -124,6 +127,8 @@ def value_sentences(body: Expression, scope: Scope, where: Where, normal: Normal
 
 
 _SPACE = object()
+_PIECES = re.compile(r"\s+|\S+")
+"""Words and the white space between them, in order."""
 _RawLabel = Any  # None (nothing), _SPACE, a str fragment, or a Slot
 
 
@@ -166,7 +171,7 @@ class _Raw:
             raise self.where.mistake(f"cannot read {type(body).__name__}")
 
     def text(self, text: str, start: int, end: int) -> None:
-        pieces = [p for p in _split(text) if p]
+        pieces = _PIECES.findall(text)
         at = start
         for number, piece in enumerate(pieces):
             to = end if number == len(pieces) - 1 else self.state()
@@ -229,17 +234,6 @@ class _Raw:
         return Slot(reference.slot_name, found)
 
 
-def _split(text: str) -> list[str]:
-    """Words and the white space between them, in order."""
-    pieces: list[str] = []
-    for character in text:
-        if pieces and pieces[-1][-1].isspace() == character.isspace():
-            pieces[-1] += character
-        else:
-            pieces.append(character)
-    return pieces
-
-
 def _to_words(raw: _Raw, start: int, end: int, normal: Normal) -> tuple[list[list[tuple[Label, int]]], frozenset[int]]:
     """Glues fragments to words and drops empty arcs. State 0 is the start."""
     number: dict[int, int] = {start: 0}
@@ -283,6 +277,12 @@ def _to_words(raw: _Raw, start: int, end: int, normal: Normal) -> tuple[list[lis
 
 def _runs(raw: _Raw, source: int, end: int) -> Iterator[tuple[str, int, Slot | None]]:
     """From a word boundary: every spelling up to the next white space or slot, or the end, and where it leads."""
+    if len(raw.arcs[source]) == 1:
+        label, to = raw.arcs[source][0]
+        following = raw.arcs[to]
+        if type(label) is str and len(following) == 1 and following[0][0] is _SPACE and to != end:
+            yield label, following[0][1], None  # a word between spaces, which most are
+            return
     seen: set[tuple[int, str]] = set()
     spellings: set[str] = set()
     stack: list[tuple[int, str]] = [(source, "")]

@@ -6,7 +6,9 @@ normal words (:mod:`.match`), and, where no template matches, repaired (:mod:`.r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import gc
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +50,9 @@ class HassilUnderstanding:
         self.repair_threshold = REPAIR_THRESHOLD if repair_threshold is None else repair_threshold
         built_in = sorted((BUILT_IN / language.split("-")[0]).glob("*.yaml")) if builtin else []
         try:
-            grammars = [*load(_files(templates), language), *load(built_in, language)]
-            self._engines = [Engine(grammar) for grammar in grammars]
+            with without_collections():
+                grammars = [*load(_files(templates), language), *load(built_in, language)]
+                self._engines = [Engine(grammar) for grammar in grammars]
         except TemplateError as mistake:
             raise error(f"{mistake.path}:{mistake.line}: {mistake.what}") from None
         except FileNotFoundError as missing:
@@ -96,6 +99,19 @@ class HassilUnderstanding:
         if found and score >= self.repair_threshold:
             return _understood(text, found, min(score, _MOST_REPAIRED))
         return Understood(text=text, score=score)
+
+
+@contextlib.contextmanager
+def without_collections() -> Iterator[None]:
+    """Holds Python's cycle collector while templates are compiled: it would walk a million live objects, and find none
+    that are dead (0.3 of the time for 10,000 sentences)."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _files(templates: Sequence[Path]) -> list[Path]:

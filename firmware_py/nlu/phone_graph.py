@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from firmware_py._align import PhoneGraph
 from firmware_py.nlu.graph import Graph, Slot
+from firmware_py.nlu.normalize import words as normal_words
+from firmware_py.nlu.phrases import Phrases
 from firmware_py.nlu.sounds import Alphabet
 from firmware_py.nlu.templates import Value
 from firmware_py.nlu.values import Values
@@ -37,9 +40,9 @@ class Sounding:
     words: frozenset[str]
 
 
-def sound_out(graph: Graph, values: Values, alphabet: Alphabet) -> Sounding:
-    """Spells a template's words and the values of its lists."""
-    builder = _Builder(graph, values, alphabet)
+def sound_out(graph: Graph, values: Values, alphabet: Alphabet, phrases: Phrases) -> Sounding:
+    """Spells a template's words and the values of its lists, with the ways in which ``phrases`` are also said."""
+    builder = _Builder(graph, values, alphabet, phrases)
     builder.build()
     phones = PhoneGraph(builder.phone, builder.weight, builder.first, builder.pred)
     drops = alphabet.drops
@@ -52,6 +55,7 @@ class _Builder:
     graph: Graph
     values: Values
     alphabet: Alphabet
+    phrases: Phrases
     phone: list[int] = field(default_factory=list)
     weight: list[float] = field(default_factory=list)
     pred: list[int] = field(default_factory=list)
@@ -77,6 +81,8 @@ class _Builder:
             for label, to in self.graph.arcs[state]:
                 if isinstance(label, str):
                     into[to].append(self.word(here, label))
+                    for said, written, far in self.phrases.along(self.graph.arcs, label, to):
+                        into[far].append(self.word(here, said, normal_words(written, self.alphabet.language)))
                 elif self.is_small(label):
                     into[to] += self.list(here, label)
                 else:
@@ -89,31 +95,42 @@ class _Builder:
         size = sum(len(w) for said, _ in self.values.said[id(slot.source)] for w in said)
         return len(self.phone) + size < MAX_NODES
 
-    def word(self, start: int, word: str) -> int:
-        self.words.add(word)
-        at, weight = start, self.alphabet.weight(word)
-        for number in self.alphabet.numbers(word):
-            at = self.node([at], number, weight)
+    def word(self, start: int, word: str, heard: Sequence[str] = ()) -> int:
+        """A word, or some, that sound like ``heard``; returns the node of their end."""
+        self.words.update(word.split())
+        at = start
+        for sound in heard or (word,):
+            weight = self.alphabet.weight(sound)
+            for number in self.alphabet.numbers(sound):
+                at = self.node([at], number, weight)
         end = self.node([at])
         self.ends[end] = End(end, start, word)
         return end
+
+    def ways(self, said: Sequence[str]) -> list[list[str]]:
+        """A list value as it is written, and once with each phrase in it as it may sound."""
+        found = [list(said)]
+        for start, end, written in self.phrases.within(said):
+            found.append([*said[:start], *normal_words(written, self.alphabet.language), *said[end:]])
+        return found
 
     def list(self, start: int, slot: Slot) -> list[int]:
         """The values of a list as a tree; each has an end of its own."""
         tree: dict[tuple[int, int, float], int] = {}
         ends: list[int] = []
         for said, value in self.values.said[id(slot.source)]:
-            at = start
             is_small = all(self.alphabet.weight(w) < 1 for w in said)  # then it is all there is to hear: "on"
-            for word in said:
-                self.words.add(word)
-                weight = 1.0 if is_small else self.alphabet.weight(word)
-                for number in self.alphabet.numbers(word):
-                    key = (at, number, weight)
-                    if key not in tree:
-                        tree[key] = self.node([at], number, weight)
-                    at = tree[key]
-            end = self.node([at])
-            self.ends[end] = End(end, start, " ".join(said), slot, value)
-            ends.append(end)
+            self.words.update(said)
+            for heard in self.ways(said):
+                at = start
+                for word in heard:
+                    weight = 1.0 if is_small else self.alphabet.weight(word)
+                    for number in self.alphabet.numbers(word):
+                        key = (at, number, weight)
+                        if key not in tree:
+                            tree[key] = self.node([at], number, weight)
+                        at = tree[key]
+                end = self.node([at])
+                self.ends[end] = End(end, start, " ".join(said), slot, value)
+                ends.append(end)
         return ends

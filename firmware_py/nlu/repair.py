@@ -17,13 +17,18 @@ import numpy as np
 
 from firmware_py.nlu.graph import Graph
 from firmware_py.nlu.match import Fill, Sentence, fits_context
+from firmware_py.nlu.normalize import words as normal_words
 from firmware_py.nlu.opposites import contradict, other_number
 from firmware_py.nlu.phone_graph import End, Sounding, sound_out
+from firmware_py.nlu.phrases import Phrases
 from firmware_py.nlu.sounds import Alphabet
 from firmware_py.nlu.values import Values
 
 if TYPE_CHECKING:
     from firmware_py._align import Jump, Step
+
+Pronunciations = Sequence[tuple[Sequence[str], str]]
+"""``(normal words of the templates, how else they may be written)``."""
 
 MAX_WORDS = 60
 MAX_PHONES = 300
@@ -67,12 +72,22 @@ class Heard:
 class Repair:
     """Repairs sentences of one language. Templates are spelled in sounds when they first come into question."""
 
-    def __init__(self, graphs: Sequence[Graph], values: Values, language: str) -> None:
+    def __init__(
+        self, graphs: Sequence[Graph], values: Values, language: str, pronunciations: Pronunciations = ()
+    ) -> None:
         self.graphs, self.values, self.language = graphs, values, language
+        self._phrases = Phrases()
+        for said, written in pronunciations:
+            self._phrases.add(said, written)
         vocabularies = [_vocabulary(graph, values) for graph in graphs]
+        for words in vocabularies:
+            for said, written in pronunciations:
+                if words.issuperset(said):
+                    words.update(normal_words(written, language))
         self._alphabet = Alphabet(set().union(*vocabularies), language)
         self._soundings: dict[int, Sounding] = {}
-        self._index = _Index([{p for w in words for p in self._runs([w])} for words in vocabularies])
+        runs = {w: self._runs([w]) for w in set().union(*vocabularies)}
+        self._index = _Index([set().union(*(runs[w] for w in words)) for words in vocabularies])
 
     def find(self, words: Sequence[str], floor: float = FLOOR) -> Repaired | None:
         """The template that sounds most like ``words``; None when none scores ``floor`` (above 0) or more."""
@@ -95,7 +110,7 @@ class Repair:
 
     def _sounding(self, index: int) -> Sounding:
         if index not in self._soundings:
-            self._soundings[index] = sound_out(self.graphs[index], self.values, self._alphabet)
+            self._soundings[index] = sound_out(self.graphs[index], self.values, self._alphabet, self._phrases)
         return self._soundings[index]
 
     def _hear(self, words: Sequence[str]) -> Heard:

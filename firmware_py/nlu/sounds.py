@@ -66,7 +66,7 @@ class Alphabet:
     """
 
     def __init__(self, words: set[str], language: str) -> None:
-        self.is_english = language.startswith("en")
+        self.language, self.is_english = language, language.startswith("en")
         own = {p for word in words for p in self.spell(word)}
         symbols = sorted(own | set(VOWELS + CONSONANTS) if self.is_english else own)[:250]
         self._number = {p: n for n, p in enumerate(symbols, 1)}

@@ -1,8 +1,9 @@
 """Reads template files in hassil's YAML format, with line numbers, and checks them before anything uses them.
 
 The keys are hassil's (``language``, ``intents``, ``lists``, ``expansion_rules``, ``skip_words``, ``settings``)
-and Home Assistant's ``responses``. One key is ours, and hassil ignores it: a wildcard list may say
-``reads: arithmetic`` (see :mod:`.readers`) to take only what that reader can read.
+and Home Assistant's ``responses``. Two keys are ours, and hassil ignores them: a wildcard list may say
+``reads: arithmetic`` (see :mod:`.readers`) to take only what that reader can read, and ``pronunciations`` says how else
+a recogniser may write words of the templates.
 """
 
 from __future__ import annotations
@@ -11,16 +12,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hassil.expression import Expression, Sentence
-from hassil.parse_expression import parse_sentence
-from hassil.parser import ParseError
-
 from firmware_py.nlu import readers
-from firmware_py.nlu.templates import Block, Grammar, ListDef, NumberRange, RuleDef, Scope, Template, Value, Where
+from firmware_py.nlu.template_parser import parse
+from firmware_py.nlu.templates import (
+    Block,
+    Grammar,
+    ListDef,
+    NumberRange,
+    Pronunciation,
+    RuleDef,
+    Scope,
+    Template,
+    Value,
+    Where,
+)
 from firmware_py.nlu.yaml_nodes import Item, TemplateError, read
 
-MAX_TEMPLATE_CHARS = 4_000
-TOP_KEYS = ("language", "intents", "lists", "expansion_rules", "skip_words", "settings", "responses")
+TOP_KEYS: tuple[str, ...] = ("language", "intents", "lists", "expansion_rules", "skip_words", "settings", "responses")
+TOP_KEYS += ("pronunciations",)
 DATA_KEYS: tuple[str, ...] = ("sentences", "slots", "response", "requires_context", "excludes_context", "lists")
 DATA_KEYS += ("expansion_rules", "metadata", "required_keywords", "inferred_domain", "name_domains", "settings")
 INTENT_KEYS = ("data", "description", "domain", "platform", "supported")
@@ -49,46 +58,6 @@ def load(paths: list[Path], language: str) -> list[Grammar]:
     return list(grammars.values())
 
 
-def parse(text: str, where: Where, what: str) -> Expression:
-    """hassil's own parser, its many ways to fail turned into one line."""
-    if len(text) > MAX_TEMPLATE_CHARS:
-        raise where.mistake(f"{what} is longer than {MAX_TEMPLATE_CHARS} characters")
-    if not text.strip():
-        raise where.mistake(f"{what} is empty")
-    try:
-        sentence: Sentence = parse_sentence(text)
-    except (ParseError, AssertionError, ValueError, IndexError, RecursionError) as error:
-        raise where.mistake(f"template syntax: {_syntax(text, error)} in {_short(text)!r}") from None
-    return sentence.expression
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _syntax(text: str, error: BaseException) -> str:
-    """What is wrong, in a template writer's words: the first bracket that has no partner, if it is that."""
-    if isinstance(error, RecursionError):
-        return "nested too deep"
-    partner = {")": "(", "]": "[", "}": "{", ">": "<"}
-    open_: list[str] = []
-    previous = ""
-    for character in text:
-        if previous == "\\":
-            previous = ""
-            continue
-        previous = character
-        if character in partner.values():
-            open_.append(character)
-        elif character in partner and (not open_ or open_.pop() != partner[character]):
-            return f"{character!r} closes nothing"
-    if open_:
-        return f"{open_[-1]!r} is never closed"
-    if any(empty in text.replace(" ", "") for empty in ("()", "[]", "{}", "<>")):
-        return "empty brackets"
-    return "'|' and ';' mixed in one group" if "|" in text and ";" in text else "cannot be read"
-
-
 class _File:
     """Reads one file into a grammar."""
 
@@ -107,7 +76,7 @@ class _File:
 
     def read(self, root: Item) -> None:
         top = self.keys(root, "the file", TOP_KEYS)
-        if not {"intents", "lists", "expansion_rules", "responses"} & set(top):
+        if not {"intents", "lists", "expansion_rules", "responses", "pronunciations"} & set(top):
             raise root.mistake("no 'intents' in the file")
         if "lists" in top:
             self.lists(top["lists"], self.grammar.scope)
@@ -115,11 +84,22 @@ class _File:
             self.rules(top["expansion_rules"], self.grammar.scope)
         if "skip_words" in top:
             self.grammar.skip_words += [i.text("a skip word") for i in top["skip_words"].seq("skip_words")]
+        if "pronunciations" in top:
+            self.pronunciations(top["pronunciations"])
         if "intents" in top:
             for name, item in top["intents"].map("intents"):
                 self.intent(name, item)
         if "responses" in top:
             self.responses(top["responses"])
+
+    def pronunciations(self, item: Item) -> None:
+        for said, body in item.map("pronunciations"):
+            what = f"a pronunciation of {said!r}"
+            ways = body.seq(what) if body.is_seq else [body]
+            if not ways:
+                raise body.mistake(f"no pronunciations of {said!r}")
+            for way in ways:
+                self.grammar.pronunciations.append(Pronunciation(said, way.text(what), self.at(way)))
 
     def intent(self, name: str, item: Item) -> None:
         parts = self.keys(item, f"intent {name!r}", INTENT_KEYS)

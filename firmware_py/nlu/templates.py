@@ -117,6 +117,15 @@ class Template:
     block: Block
 
 
+@dataclass(frozen=True)
+class Pronunciation:
+    """Another way in which a recogniser may write some words of the templates."""
+
+    said: str
+    written: str
+    where: Where
+
+
 @dataclass
 class Grammar:
     """Everything the files of one language say together."""
@@ -126,3 +135,4 @@ class Grammar:
     scope: Scope = field(default_factory=Scope)
     skip_words: list[str] = field(default_factory=list)
     responses: dict[tuple[str, str], tuple[str, Where]] = field(default_factory=dict)
+    pronunciations: list[Pronunciation] = field(default_factory=list)

@@ -102,6 +102,10 @@ class Item:
         return isinstance(self._node, yaml.MappingNode)
 
     @property
+    def is_seq(self) -> bool:
+        return isinstance(self._node, yaml.SequenceNode)
+
+    @property
     def is_null(self) -> bool:
         return self._node.tag.endswith(":null") and isinstance(self._node, yaml.ScalarNode)
 

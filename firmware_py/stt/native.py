@@ -26,13 +26,17 @@ _NON_SPEECH_SPACED = frozenset({" -", " '"})
 
 @dataclass(frozen=True)
 class Decoded:
-    """One decoding: its text, its tokens with their log probabilities, and the end's."""
+    """One decoding: its text, its tokens with their log probabilities, and the end's.
+
+    ``is_loop``: it was stopped where it began to repeat itself.
+    """
 
     text: str
     tokens: tuple[int, ...]
     logps: tuple[float, ...]
     end_logp: float
     no_speech: float
+    is_loop: bool = False
 
     @property
     def confidence(self) -> float:
@@ -79,10 +83,11 @@ class Native:
         self._set_prompt()
 
     def suppressed(self) -> NDArray[np.uint8]:
-        """Per token: 1 never, 2 not at the beginning (a space alone)."""
+        """Per token: 1 never, 2 not at the beginning (a space alone); 4 it begins a word."""
         shown = [text.decode(errors="replace") for text in self.texts]
         never = [text.strip() in _NON_SPEECH or text in _NON_SPEECH_SPACED for text in shown]
         marks = [1 if n else 2 * (not text.strip()) for n, text in zip(never, shown, strict=True)]
+        marks = [m + 4 * (text[:1] == " " and text.strip().isalnum()) for m, text in zip(marks, shown, strict=True)]
         return np.array(marks, np.uint8)
 
     def listen(
@@ -96,13 +101,16 @@ class Native:
         if self._asked is None and self.model.is_multilingual:
             self._detect()
 
-    def open(self, most_tokens: int) -> Decoded:
-        """The likeliest text, greedily, of what was last listened to. Raises Cancelled."""
+    def open(self, most_tokens: int, patience: int = 0) -> Decoded:
+        """The likeliest text, greedily, of what was last listened to, until it repeats itself. Raises Cancelled.
+
+        A phrase may be said ``patience`` times more than what counts as a loop.
+        """
         try:
-            tokens, logps, end, no_speech = self.state.decode(self.tables, self.prompt, most_tokens)
+            tokens, logps, end, no_speech, loops = self.state.decode(self.tables, self.prompt, most_tokens, patience)
         except self._stopped:
             raise Cancelled("draft abandoned") from None
-        return Decoded(self.text(tokens), tuple(tokens), tuple(map(float, logps)), end, no_speech)
+        return Decoded(self.text(tokens), tuple(tokens), tuple(map(float, logps)), end, no_speech, loops)
 
     def text(self, tokens: list[int]) -> str:
         """What tokens spell."""

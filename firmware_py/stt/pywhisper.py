@@ -35,8 +35,8 @@ class PyWhisper:
         """Keeps one utterance for :meth:`open`; the library encodes and decodes in one call."""
         self._heard = (np.ascontiguousarray(samples), context, is_cancelled)
 
-    def open(self, most_tokens: int) -> Decoded:
-        """The likeliest text of what was last listened to. Raises Cancelled."""
+    def open(self, most_tokens: int, patience: int = 0) -> Decoded:
+        """The likeliest text of what was last listened to. Raises Cancelled. The library knows no ``patience``."""
         assert self._heard is not None
         samples, context, is_cancelled = self._heard
         params = {"audio_ctx": context, "max_tokens": most_tokens}

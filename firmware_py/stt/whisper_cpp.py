@@ -25,7 +25,7 @@ from firmware_py.stt.native import Decoded, Native
 from firmware_py.stt.pywhisper import PyWhisper
 
 if TYPE_CHECKING:
-    from firmware_py.stt.guided import Guide
+    from firmware_py.stt.guided import Found, Guide
 
 IsCancelled = Callable[[], bool] | None
 
@@ -35,6 +35,8 @@ gave sentences of up to 0.39; 142 of 144 recorded orders lie above 0.44."""
 MIN_CONFIDENCE_INVENTED = 0.85
 MIN_CONFIDENCE_GUIDED = 0.2
 """Below it a sentence of the templates was forced upon the sound; white noise reaches 0.14."""
+PATIENCE = 2
+"""At the full context a phrase may be said this often more than what counts as a loop."""
 MOST_WORDS_PER_S = 4.0
 """A phrase said twice at full context counts as a loop only when it is spoken faster than this."""
 SHORTEST_S = 1.0
@@ -122,42 +124,45 @@ class WhisperCpp:
     def _guided(self, speech: NDArray[np.float32], guide: Guide, is_cancelled: IsCancelled) -> Transcript:
         """The sentence of the templates if it is believed, else the open text of the same encode.
 
-        Where it is doubtful either way, both are asked again at the full context.
+        The open text comes first: it is nearly free on the way of a sentence that is in the templates, and it bounds
+        what is spent on one that is not. Where the decision is doubtful both are asked again at the full context.
         """
         seconds = max(SHORTEST_S, speech.size / RATE_HZ)
         cap, context = guards.token_cap(seconds), self._context(seconds)
-        engine = self._listen(speech, context, is_cancelled)
-        found, heard = guide.search(cap), None
-        verdict = guided_door.judge(found, None)
-        if not verdict.is_sure:
-            heard = engine.open(cap)
-            verdict = guided_door.judge(found, heard)
+        heard, found, verdict = self._hear(speech, context, cap, guide, is_cancelled)
+        language = self._engine.language if self._engine else "en"
+        if self._is_nobody(heard, verdict.confidence):
+            return Transcript("", language=language, guards=("no_speech",), score=verdict.score)
         tripped: tuple[str, ...] = ()
-        if verdict.confidence < MIN_CONFIDENCE:
-            heard = heard or engine.open(cap)
-            if self._is_nobody(heard, verdict.confidence):
-                return Transcript("", language=engine.language, guards=("no_speech",), score=verdict.score)
-        if verdict.is_thin(self._point) and context < guards.FULL_CONTEXT:
+        if context < guards.FULL_CONTEXT and (heard.is_loop or verdict.is_thin(self._point)):
             tripped, context = ("retry",), guards.FULL_CONTEXT
-            engine = self._listen(speech, context, is_cancelled)
-            found, heard = guide.search(cap), engine.open(cap)
-            verdict = guided_door.judge(found, heard)
+            heard, found, verdict = self._hear(speech, context, cap, guide, is_cancelled)
         if verdict.score < self._point or guards.cut_loop(found.sentences[0].text)[1]:
-            part = self._utterance(speech, is_cancelled, heard or engine.open(cap), context)
-            return replace(part, language=engine.language, guards=(*tripped, *part.guards), score=verdict.score)
+            part = self._utterance(speech, is_cancelled, heard, context)
+            tripped = tuple(dict.fromkeys((*tripped, *part.guards)))
+            return replace(part, language=language, guards=tripped, score=verdict.score)
         return Transcript(
             found.sentences[0].text,
             verdict.confidence,
-            engine.language,
+            language,
             tripped,
             is_guided=True,
             score=verdict.score,
             margin=verdict.margin,
         )
 
+    def _hear(
+        self, speech: NDArray[np.float32], context: int, cap: int, guide: Guide, is_cancelled: IsCancelled
+    ) -> tuple[Decoded, Found, guided_door.Verdict]:
+        heard = self._listen(speech, context, is_cancelled).open(cap, PATIENCE * (context == guards.FULL_CONTEXT))
+        found = guide.search(cap, heard)
+        return heard, found, guided_door.judge(found, heard)
+
     @staticmethod
     def _is_nobody(heard: Decoded, guided_confidence: float) -> bool:
         """Whether the open text of a doubtful sound says that nobody spoke: noise fits some sentence or other."""
+        if guided_confidence >= MIN_CONFIDENCE:
+            return False
         clean = guards.strip_annotations(heard.text)
         if not clean or (guided_confidence < MIN_CONFIDENCE_GUIDED and heard.confidence < MIN_CONFIDENCE):
             return True
@@ -175,9 +180,9 @@ class WhisperCpp:
         tripped: list[str] = []
         decoded = heard or self._listen(speech, context, is_cancelled).open(cap)
         text, looped = guards.cut_loop(decoded.text)
-        if (looped or len(decoded.tokens) >= cap) and context < guards.FULL_CONTEXT:
+        if (looped or decoded.is_loop or len(decoded.tokens) >= cap) and context < guards.FULL_CONTEXT:
             tripped += ["loop", "retry"]
-            decoded = self._listen(speech, guards.FULL_CONTEXT, is_cancelled).open(cap)
+            decoded = self._listen(speech, guards.FULL_CONTEXT, is_cancelled).open(cap, PATIENCE)
             text, looped = guards.cut_loop(decoded.text)
             looped = looped and len(guards.words(decoded.text)) > MOST_WORDS_PER_S * seconds
             text = text if looped else decoded.text
