@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import bench_recognition_peers as peers
 import bench_recognition_report as report
 import bench_recognition_rooms as rooms
 import bench_recognition_speech as speech
@@ -115,6 +116,30 @@ def is_held_out(name: str) -> bool:
     return int(hashlib.md5(name.encode()).hexdigest(), 16) % 2 == 1
 
 
+def run_peer(args: argparse.Namespace, kept: Kept) -> None:
+    """pocketsphinx on what the open recogniser hears, as rows of a model of its own."""
+    if not peers.is_there():
+        print("pocketsphinx is not there and is left out (see bench_recognition_peers.py)")
+        return
+    templates = RECORDINGS / "coffee" / "intents.yaml"
+    sphinx, understanding = peers.Sphinx(templates), HassilUnderstanding([templates], builtin=False)
+
+    def hear(row: dict[str, Any], audio: np.ndarray) -> None:
+        if row not in kept:
+            started = time.perf_counter()
+            text = sphinx.transcribe(audio)
+            taken = round(1e3 * (time.perf_counter() - started), 1)
+            meant = understanding.understand(text)
+            kept.add({**row, "sphinx": {"ms": taken, "text": text, "intent": meant.intent, "slots": dict(meant.slots)}})
+
+    for turn, (condition, name, audio, label) in enumerate(orders(args.every)):
+        if turn // len(CONDITIONS) % OPEN_EVERY == 0:
+            hear({"model": "pocketsphinx", "condition": condition, "file": name, "label": label}, audio)
+    for turn, (kind, text, audio) in enumerate(others(args.every_other, None)):
+        if turn % (2 * OPEN_EVERY) == 0:
+            hear({"model": "pocketsphinx", "kind": kind, "said": text, "number": turn}, audio)
+
+
 class Kept:
     """Rows on disk, one JSON object a line, so that a long measurement can be continued."""
 
@@ -141,7 +166,7 @@ def run(model: str, args: argparse.Namespace, kept: Kept) -> dict[str, Any]:
     """All rows of one model; stops early, between files, when ``--seconds`` are over."""
     engines = Engines(model, args.threads)
     stop = time.monotonic() + args.seconds
-    for turn, (condition, name, audio, label) in enumerate(orders(args.every) if args.only != "other" else ()):
+    for turn, (condition, name, audio, label) in enumerate(orders(args.every) if args.only in (None, "orders") else ()):
         if condition == "clean" and time.monotonic() > stop:
             break
         row = {"model": model, "condition": condition, "file": name, "held_out": is_held_out(name), "label": label}
@@ -149,7 +174,7 @@ def run(model: str, args: argparse.Namespace, kept: Kept) -> dict[str, Any]:
         if row not in kept and place % args.parts[1] == args.parts[0]:
             kept.add({**row, **engines.hear(audio, turn, BOTH if place % OPEN_EVERY == 0 else GUIDED)})
     voice = models.resolve_voice("en_US-joe-medium").onnx if args.piper else None
-    for turn, (kind, text, audio) in enumerate(others(args.every_other, voice) if args.only != "orders" else ()):
+    for turn, (kind, text, audio) in enumerate(others(args.every_other, voice) if args.only in (None, "other") else ()):
         if time.monotonic() > stop + args.seconds:
             break
         row = {"model": model, "kind": kind, "said": text, "number": turn}
@@ -161,6 +186,7 @@ def run(model: str, args: argparse.Namespace, kept: Kept) -> dict[str, Any]:
         "model": model,
         "orders": [r for r in rows if r.get("file") in whole],
         "other": [r for r in rows if "kind" in r],
+        "peer": [r for r in kept.rows if "sphinx" in r],
     }
 
 
@@ -170,7 +196,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="each N-th order")
     parser.add_argument("--every-other", type=int, default=1, help="each N-th piece of other speech")
     parser.add_argument("--seconds", type=float, default=1e9, help="a model's time for orders, and again for others")
-    parser.add_argument("--only", choices=("orders", "other"), help="one half; several can fill the same rows")
+    parser.add_argument("--only", choices=("orders", "other", "peers"), help="one half; several can fill the same rows")
     parser.add_argument("--parts", type=int, nargs=2, default=(0, 1), metavar=("N", "OF"), help="a part of the orders")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--piper", action="store_true", help="speak a quarter of the other speech with Piper")
@@ -178,7 +204,10 @@ def main() -> None:
     args = parser.parse_args()
     args.out.parent.mkdir(parents=True, exist_ok=True)
     kept = Kept(args.out.with_suffix(".rows.tmp"))
+    if args.only in (None, "peers"):
+        run_peer(args, kept)
     results = [run(model, args, kept) for model in args.models]
+    results = [result for result in results if result["orders"] and result["other"]]
     text = "\n\n".join(report.table(result) for result in results)
     print(text)
     args.out.with_suffix(".md").write_text(text + "\n")

@@ -9,18 +9,28 @@ vosk's packages bring no model.
 
 from __future__ import annotations
 
+import functools
+import itertools
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from hassil.expression import (
+    Alternative,
+    Expression,
+    Group,
+    ListReference,
+    Permutation,
+    RuleReference,
+    TextChunk,
+)
 
-from firmware_py.nlu.engine import Engine
-from firmware_py.nlu.graph import Graph, Slot
-from firmware_py.nlu.hassil import HassilUnderstanding
+from firmware_py.nlu.graph import value_sentences
 from firmware_py.nlu.normalize import words as normal_words
 from firmware_py.nlu.phonetic import phones
+from firmware_py.nlu.template_file import load
+from firmware_py.nlu.templates import Grammar
 
 FOLDER = Path(__file__).resolve().parents[1] / "build" / "peers"
 _ARPABET_TEXT = """i=IY I=IH e=EY E=EH a=AE A=AA O=AO o=OW U=UH u=UW V=AH @=AH 3=ER Y=AY W=AW Q=OY T=TH S=SH Z=ZH C=CH
@@ -40,13 +50,13 @@ def is_there() -> bool:
 
 
 class Sphinx:
-    """A decoder over the grammar of ``understanding``'s first engine."""
+    """A decoder over the grammar of a template file."""
 
-    def __init__(self, understanding: HassilUnderstanding) -> None:
+    def __init__(self, templates: Path) -> None:
         import pocketsphinx
 
         self.decoder = pocketsphinx.Decoder(loglevel="FATAL", samprate=16_000)
-        grammar, said = jsgf(understanding.engines[0])
+        grammar, said = jsgf(load([templates], "en")[0])
         for word in sorted(said):
             if self.decoder.lookup_word(word) is None:
                 self.decoder.add_word(word, " ".join(_ARPABET.get(p, p.upper()) for p in phones(word)), False)
@@ -65,39 +75,53 @@ class Sphinx:
         return found.hypstr if found else ""
 
 
-def jsgf(engine: Engine) -> tuple[str, set[str]]:
-    """An engine's templates as a JSGF grammar, and its words: a rule a state of the word graphs, a rule a list."""
-    rules, lists = [], {}
-    said: set[str] = set()
-    for number, graph in enumerate(engine.graphs):
-        rules += _graph_rules(number, graph, lists, said)
-    for name, slot in lists.values():
-        ways = _ways(slot, engine)
-        said.update(w for way in ways for w in way)
-        rules.append(f"<{name}> = {' | '.join(' '.join(way) for way in ways)};")
-    top = " | ".join(f"<g{n}s0>" for n in range(len(engine.graphs)))
-    return "\n".join(["#JSGF V1.0;", "grammar templates;", f"public <top> = {top};", *rules, ""]), said
+def jsgf(templates: Grammar) -> tuple[str, set[str]]:
+    """Templates as a JSGF grammar, and its words. Permutations become their orders, and lists rules of their own."""
+    writer = _Writer(templates)
+    for number, template in enumerate(templates.templates):
+        writer.rules[f"t{number}"] = writer.body(template.body)
+    top = " | ".join(f"<t{n}>" for n in range(len(templates.templates)))
+    rules = [f"<{name}> = {body};" for name, body in writer.rules.items()]
+    return "\n".join(["#JSGF V1.0;", "grammar templates;", f"public <top> = {top};", *rules, ""]), writer.words
 
 
-def _graph_rules(number: int, graph: Graph, lists: dict[int, tuple[str, Slot]], said: set[str]) -> list[str]:
-    rules = []
-    for state, arcs in enumerate(graph.arcs):
-        ways = ["<NULL>"] if state in graph.final else []
-        for label, to in arcs:
-            if isinstance(label, Slot):
-                name = lists.setdefault(id(label.source), (f"list{len(lists)}", label))[0]
-                ways.append(f"<{name}> <g{number}s{to}>")
-            else:
-                said.add(label)
-                ways.append(f"{label} <g{number}s{to}>")
-        rules.append(f"<g{number}s{state}> = {' | '.join(ways) or '<VOID>'};")
-    return rules
+class _Writer:
+    def __init__(self, templates: Grammar) -> None:
+        self.scope = templates.scope
+        self.rules: dict[str, str] = {}
+        self.words: set[str] = set()
 
+    def body(self, body: Expression) -> str:
+        if isinstance(body, TextChunk):
+            said = normal_words(body.original_text)
+            self.words.update(said)
+            return " ".join(said)
+        if isinstance(body, ListReference):
+            return self.list(body.list_name)
+        if isinstance(body, RuleReference):
+            name = f"r_{body.rule_name}"
+            if name not in self.rules:
+                self.rules[name] = self.body(self.scope.rules[body.rule_name].body)
+            return f"<{name}>"
+        assert isinstance(body, Group)
+        items = [text for text in map(self.body, body.items) if text.strip()]
+        if isinstance(body, Permutation):
+            orders = (" ".join(order) for order in itertools.permutations(items))
+            return f"({' | '.join(orders)})"
+        if isinstance(body, Alternative):
+            return f"[{' | '.join(items)}]" if body.is_optional else f"({' | '.join(items)})"
+        return f"({' '.join(items)})" if items else ""
 
-def _ways(slot: Slot, engine: Engine) -> Sequence[Sequence[str]]:
-    numbers = slot.source.numbers
-    if numbers is not None:
-        return [normal_words(str(n)) for n in range(numbers.first, numbers.last + 1, numbers.step)]
-    if slot.source.is_wildcard:
-        raise SystemExit(f"{{{slot.name}}}: pocketsphinx has no open words in a grammar")
-    return [words for words, _ in engine.values.said[id(slot.source)]]
+    def list(self, list_name: str) -> str:
+        source = self.scope.lists[list_name]
+        if source.is_wildcard:
+            raise SystemExit(f"{{{list_name}}}: pocketsphinx has no open words in a grammar")
+        if source.numbers is not None:
+            whole = range(source.numbers.first, source.numbers.last + 1, source.numbers.step)
+            ways = [tuple(normal_words(str(n))) for n in whole]
+        else:
+            normal = functools.partial(normal_words, language="en")
+            ways = [w for v in source.values for w in value_sentences(v.said, self.scope, v.where, normal)]
+        self.words.update(word for way in ways for word in way)
+        self.rules.setdefault(f"l_{list_name}", " | ".join(" ".join(way) for way in ways))
+        return f"<l_{list_name}>"

@@ -101,6 +101,7 @@ def table(result: dict[str, Any]) -> str:
     for engine in heard:
         figures = (f"{s['right'][engine][c]:.3f}" for c in (*MEASURED, "far"))
         lines.append(f"| {heard[engine]} | {' | '.join(figures)} |")
+    lines += peer_lines(result["peer"])
     for name, values in PUBLISHED.items():
         lines.append(f"| {name} (published) | | {' | '.join(f'{v:.2f}' for v in reversed(values))} | |")
     lines += ["", "| figure | guided | open |", "|---|---|---|"]
@@ -120,6 +121,18 @@ def table(result: dict[str, Any]) -> str:
     lines += [f"| slot {n} | {v:.4f} | {s['slots']['open'][n]:.4f} |" for n, v in s["slots"]["guided"].items()]
     kinds = ", ".join(f"{s['other_accepted_by_kind'].get(k, 0)} of {n} {k}" for k, n in s["other_by_kind"].items())
     return "\n".join([*lines, "", f"Accepted by kind: {kinds}."])
+
+
+def peer_lines(rows: Rows) -> list[str]:
+    """pocketsphinx's line of the table, none where it was not measured."""
+    orders, other = [r for r in rows if "file" in r], [r for r in rows if "kind" in r]
+    if not orders or not other:
+        return []
+    accepted = sum(r["sphinx"]["intent"] is not None for r in other)
+    files = len({r["file"] for r in orders})
+    figures = (f"{share(of(orders, c), 'sphinx'):.3f}" for c in (*MEASURED, "far"))
+    name = f"pocketsphinx, JSGF ({files} of the orders; takes {accepted} of {len(other)} others)"
+    return [f"| {name} | {' | '.join(figures)} |"]
 
 
 def plot(results: list[dict[str, Any]]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
@@ -101,13 +101,18 @@ def work_on(
     work.transcript = _stage(work, clock, "stt", lambda: stations.stt.transcribe(samples, is_cancelled=is_cancelled))
     go_on()
     if work.transcript.text:
-        work.understood = _stage(work, clock, "nlu", lambda: stations.understanding.understand(work.transcript.text))
+        work.understood = _stage(work, clock, "nlu", lambda: _meant(stations.understanding, work.transcript))
         work.reply = _stage(work, clock, "reply", lambda: stations.responder.prepare(work.understood))
     go_on()
     if work.reply.text:
         work.speech = _begun(stations.tts.synthesize(work.reply.text), work, clock)
     work.done_ns = clock.now()
     return work
+
+
+def _meant(understanding: Understanding, heard: Transcript) -> Understood:
+    meant = understanding.understand(heard.text)
+    return replace(meant, heard_score=heard.score, margin=heard.margin) if heard.is_guided else meant
 
 
 def _stage(work: Work, clock: StageClock, name: str, run: Callable[[], T]) -> T:

@@ -131,7 +131,9 @@ class Understood:
     """Text to intent. ``intent`` is None when the sentence is unknown, and then ``slots`` is empty.
 
     ``score`` is 0..1: 1.0 for a sentence that a template matches to the letter (after normalisation), less
-    for a repaired one. ``metadata`` is what the template file attached to the sentence.
+    for a repaired one. ``metadata`` is what the template file attached to the sentence. ``heard_score`` (0..1) and
+    ``margin`` (nats to the sentence that fits next best) are those of a guided transcript, None for other text: where
+    they are thin a skill can ask back.
     """
 
     text: str
@@ -140,6 +142,8 @@ class Understood:
     score: float = 0.0
     response: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    heard_score: float | None = None
+    margin: float | None = None
 
 
 @dataclass(frozen=True)

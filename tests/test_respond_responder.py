@@ -209,3 +209,19 @@ def test_help_names_what_the_skills_can() -> None:
 def test_from_text_to_reply(text: str) -> None:
     reply = responder().prepare(HassilUnderstanding().understand(text))
     assert reply.text and reply.text != phrases.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("heard_score", "margin", "is_thin"),
+    [(None, None, False), (0.99, 12.0, False), (0.99, 0.4, True), (0.6, 12.0, True)],
+)
+def test_a_skill_can_ask_back_when_recognition_was_thin(
+    heard_score: float | None, margin: float | None, is_thin: bool
+) -> None:
+    def timer(request: Request) -> Answer:
+        minutes = request.slots["minutes"]
+        return Answer(f"Did you say {minutes}?" if request.is_thin else f"{minutes} minutes.")
+
+    parts = responder(skills={"timer": timer})
+    meant = Understood("x", "timer", {"minutes": 15}, 1.0, heard_score=heard_score, margin=margin)
+    assert parts.prepare(meant).text == ("Did you say 15?" if is_thin else "15 minutes.")

@@ -273,3 +273,19 @@ def test_a_resume_behind_the_next_end_is_not_about_this_pause() -> None:
     assert not queue.has_resumed()
     queue.get()
     assert queue.has_resumed()
+
+
+@pytest.mark.parametrize("is_guided", [True, False])
+def test_how_sure_guided_recognition_was_reaches_the_skill_and_the_trace(is_guided: bool) -> None:
+    class Guided(Recorder):
+        def transcribe(self, audio: Pcm16, *, is_cancelled: Callable[[], bool] | None = None) -> Transcript:
+            return Transcript("fifteen minutes", 0.9, is_guided=is_guided, score=0.7, margin=0.4)
+
+        def prepare(self, understood: Understood) -> Reply:
+            return Reply(f"{understood.heard_score} {understood.margin}", "echo")
+
+    turns, _ = taker(Guided())
+    trace = turns.handle(event(Kind.ENDPOINT, 1600, 1000))
+    assert trace is not None
+    assert trace.reply == ("0.7 0.4" if is_guided else "None None")
+    assert (trace.is_guided, trace.guided_score, trace.margin) == (is_guided, 0.7, 0.4)

@@ -87,16 +87,34 @@ def compile_template(template: Template, scope: Scope, normal: Normal) -> Graph:
 
     Raises TemplateError for an undefined list or rule, a rule inside itself, and a template that grows too large.
     """
-    raw = _Raw(scope, template.where)
-    start, end = raw.state(), raw.state()
-    raw.add(template.body, start, end)
-    arcs, final = _to_words(raw, start, end, normal)
+    arcs, final = _plain(template.body, normal) or _general(template, scope, normal)
     if 0 in final:
         raise template.where.mistake("the template also matches an empty sentence")
     graph = Graph(template, arcs, final)
     if graph.longest() > MAX_SENTENCE_WORDS:
         raise template.where.mistake(f"a sentence of more than {MAX_SENTENCE_WORDS} words")
     return graph
+
+
+_Words = tuple[list[list[tuple[Label, int]]], frozenset[int]]
+"""Arcs by state, and the states where a sentence may end."""
+
+
+def _plain(body: Expression, normal: Normal) -> _Words | None:
+    """The graph of a template that is one sentence without brackets, which most of a generated file are."""
+    items = body.items if isinstance(body, Group) and not isinstance(body, (Alternative, Permutation)) else []
+    if len(items) != 1 or not isinstance(items[0], TextChunk):
+        return None
+    words = [word for piece in items[0].original_text.split() for word in normal(piece)]
+    chain: list[list[tuple[Label, int]]] = [[(word, at)] for at, word in enumerate(words, 1)]
+    return [*chain, []], frozenset([len(words)])
+
+
+def _general(template: Template, scope: Scope, normal: Normal) -> _Words:
+    raw = _Raw(scope, template.where)
+    start, end = raw.state(), raw.state()
+    raw.add(template.body, start, end)
+    return _to_words(raw, start, end, normal)
 
 
 def check_rules(scope: Scope) -> None:
@@ -234,7 +252,7 @@ class _Raw:
         return Slot(reference.slot_name, found)
 
 
-def _to_words(raw: _Raw, start: int, end: int, normal: Normal) -> tuple[list[list[tuple[Label, int]]], frozenset[int]]:
+def _to_words(raw: _Raw, start: int, end: int, normal: Normal) -> _Words:
     """Glues fragments to words and drops empty arcs. State 0 is the start."""
     number: dict[int, int] = {start: 0}
     arcs: list[dict[tuple[Label, int], None]] = [{}]

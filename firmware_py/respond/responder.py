@@ -131,7 +131,14 @@ class Responder:
         if handler is None:
             return Answer(phrases.read_back(understood.intent, understood.slots), cacheable=True)
         request = Request(
-            understood.intent, understood.slots, understood.text, self._world, self._history.last_reply(), draft
+            understood.intent,
+            understood.slots,
+            understood.text,
+            self._world,
+            self._history.last_reply(),
+            draft,
+            understood.heard_score,
+            understood.margin,
         )
         try:
             return handler(request)
