@@ -21,7 +21,7 @@ def understanding(tmp_path: Path, block: int) -> HassilUnderstanding:
 
 
 def test_the_ten_lines_are_ten() -> None:
-    assert len(BLOCKS[0].splitlines()) == 10 and len(BLOCKS) == 3
+    assert len(BLOCKS[0].splitlines()) == 10 and len(BLOCKS) == 4
 
 
 def test_the_lamp(tmp_path: Path) -> None:
@@ -51,3 +51,16 @@ def test_rules_and_repair(tmp_path: Path) -> None:
     repaired = ours.understand("Give me a large a Mary Connor")
     assert dict(exact.slots) == {"roast": "dark roast", "size": "small", "drink": "latte"}
     assert dict(repaired.slots) == {"size": "large", "drink": "americano"}
+
+
+@pytest.mark.parametrize(
+    ("heard", "person"),
+    [
+        ("Call chevron.", "Siobhan"),
+        ("call shivawn", "Siobhan"),
+        ("call win", "Nguyen"),
+        ("call my walker", "my quokka"),
+    ],
+)
+def test_pronunciations(tmp_path: Path, heard: str, person: str) -> None:
+    assert dict(understanding(tmp_path, 3).understand(heard).slots) == {"person": person}
