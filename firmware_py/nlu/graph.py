@@ -275,20 +275,23 @@ def _to_words(raw: _Raw, start: int, end: int, normal: Normal) -> _Words:
 
     while queue:
         source = queue.pop()
-        here = number[source]
-        for text, stop, slot in _runs(raw, source, end):
-            words = normal(text)
-            if slot is None and stop == end and not words:
-                final.add(here)
-            elif slot is not None:
-                at = here
-                if words:
-                    arcs.append({})
-                    at = len(arcs) - 1
-                    chain(here, words, at)
-                arcs[at][slot, state_of(stop)] = None
-            elif words:
-                chain(here, words, state_of(stop))
+        here, sources = number[source], [source]
+        for begin in sources:
+            for text, stop, slot in _runs(raw, begin, end):
+                words = normal(text)
+                if slot is not None:
+                    at = here
+                    if words:
+                        arcs.append({})
+                        at = len(arcs) - 1
+                        chain(here, words, at)
+                    arcs[at][slot, state_of(stop)] = None
+                elif words:
+                    chain(here, words, state_of(stop))
+                elif stop == end:
+                    final.add(here)
+                elif stop not in sources:  # a dash between words says nothing: what follows it begins here
+                    sources.append(stop)
     final.update(n for raw_state, n in number.items() if raw_state == end)
     return [list(a) for a in arcs], frozenset(final)
 
