@@ -1,7 +1,7 @@
 # rtva: everyday commands. `make demo` and `make test` set everything up themselves.
 PY := .venv/bin/python
 
-.PHONY: help setup native generic demo test test-coqui check stress bench bench-recognition install uninstall system-test clean
+.PHONY: help setup native native-cuda generic demo test test-coqui check stress bench bench-recognition install uninstall system-test clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -11,6 +11,9 @@ setup:           ## system packages, .venv, the compiled core, weights
 
 native: setup    ## builds whisper.cpp for this very processor into .venv (a compiler, minutes)
 	@$(PY) scripts/native.py build
+
+native-cuda: setup ## the same with CUDA for one GPU architecture: make native-cuda ARCH=87 (Orin)
+	@$(PY) scripts/native.py cuda $(or $(ARCH),none)
 
 generic: setup   ## goes back to the wheel of whisper.cpp that runs on any processor
 	@$(PY) scripts/native.py generic

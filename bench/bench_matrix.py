@@ -145,7 +145,7 @@ def measure(
                 "p95_ms": round(float(np.percentile(times[number], 95)), 1),
                 "right": round(right[number] / done, 3),
                 "memory_mb": round(cell.memory().own_mb),
-                "file_mb": round(spec["path"].stat().st_size / 1e6, 1),
+                "file_mb": _megabytes(spec["path"]),
                 "load_ms": round(cell.load_ms),
             }
         )
@@ -153,29 +153,41 @@ def measure(
     return rows, done
 
 
-def without_weights(present: set[str]) -> list[dict[str, Any]]:
-    """Rows of the sizes whose weights are not here; tiny.en's beside them, measured the same way."""
+def without_weights() -> list[dict[str, Any]]:
+    """Rows of the sizes whose weights are not here; those of the models that are beside them, measured the same way."""
     cores, rows = len(os.sched_getaffinity(0)), []
-    missing = [size for size in LAYERS if not present & {size, f"{size}.en"}]
     with tempfile.TemporaryDirectory() as folder:
-        paths = {(size, "int8"): random_model(size, "q8_0", Path(folder) / f"{size}.bin") for size in missing}
-        for name in present & {"tiny.en", "base"}:
-            paths[(name, "int8")] = models.resolve(name, "int8")
-        for (name, precision), path in paths.items():
+        paths = {name: path for name in ("tiny.en", "base", *LAYERS) if (path := _resolved(name))}
+        random = [size for size in LAYERS if size not in paths]
+        paths |= {size: random_model(size, "q8_0", Path(folder) / f"{size}.bin") for size in random}
+        for name, path in paths.items():
             with Cell(network, path, cores) as cell:
                 cell.ask(None)
                 asked = [cell.ask(None)[1] for _ in range(5)]
-                row = {"model": name, "precision": precision, "threads": cores, "is_random": name in missing}
-                memory, size = round(cell.memory().own_mb), round(path.stat().st_size / 1e6, 1)
-                rows.append(
-                    {**row, "median_ms": round(statistics.median(asked), 1), "memory_mb": memory, "file_mb": size}
-                )
-    return sorted(rows, key=lambda row: float(row["file_mb"]))
+                row = {"model": name, "is_random": name in random, "median_ms": round(statistics.median(asked), 1)}
+                rows.append({**row, "memory_mb": round(cell.memory().own_mb), "file_mb": _megabytes(path)})
+    return rows
+
+
+def _resolved(name: str) -> Path | None:
+    for form in (f"{name}.en", name):
+        try:
+            return models.resolve(form if name in LAYERS else name, "int8")
+        except RtvaError:
+            continue
+    return None
+
+
+def _megabytes(path: Path) -> float:
+    return round(path.stat().st_size / 1e6, 1)
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="tiny.en in two precisions on 6 clips")
+    parser.add_argument(
+        "--part", choices=("all", "matrix", "sizes"), default="all", help="the other stays as in --json"
+    )
     parser.add_argument("--clips", type=int, default=24)
     parser.add_argument("--budget-s", type=float, default=240, help="no further clip after this long (default: 240)")
     parser.add_argument("--json", type=Path, metavar="FILE")
@@ -184,19 +196,20 @@ def main(argv: list[str] | None = None) -> int:
     if not (FOLDER / "labels.json").is_file():
         print(f"no recordings in {FOLDER}; set RTVA_RECORDINGS", file=sys.stderr)
         return 69
-    labels = json.loads((FOLDER / "labels.json").read_text())
-    names = sorted(labels)
-    count = 6 if args.quick else args.clips
-    clips = names[:: max(1, len(names) // count)][:count]
-    cells = here(args.quick)
-    if args.quick:
-        cells = [cell for cell in cells if cell["model"] == "tiny.en"]
-    if not cells:
-        print("no Whisper weights here; 'rtva models fetch' brings them", file=sys.stderr)
-        return 69
-    rows, done = measure(cells, clips, labels, args.budget_s)
-    sizes = [] if args.quick else without_weights({c["model"] for c in cells})
-    results = {"machine": machine(), "clips": done, "shape": [SOUND_S, TOKENS], "rows": rows, "sizes": sizes}
+    results = {"machine": machine(), "clips": 0, "shape": [SOUND_S, TOKENS], "rows": [], "sizes": []}
+    if args.json and args.json.is_file() and args.part != "all":
+        results = json.loads(args.json.read_text())
+    if args.part != "sizes":
+        cells = [cell for cell in here(args.quick) if not args.quick or cell["model"] == "tiny.en"]
+        if not cells:
+            print("no Whisper weights here; 'rtva models fetch' brings them", file=sys.stderr)
+            return 69
+        labels = json.loads((FOLDER / "labels.json").read_text())
+        count = 6 if args.quick else args.clips
+        clips = sorted(labels)[:: max(1, len(labels) // count)][:count]
+        results["rows"], results["clips"] = measure(cells, clips, labels, args.budget_s)
+    if args.part != "matrix" and not args.quick:
+        results["sizes"] = without_weights()
     text = report(results)
     print(text)
     if args.out:

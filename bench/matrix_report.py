@@ -26,13 +26,10 @@ def report(results: dict[str, Any]) -> str:
         f"`bench/bench_matrix.py`, {results['clips']} recorded orders of 2 to 6 s, {results['machine']}, shared",
         "with other work: compare rows with each other. Right: intent and slots wholly right from the open transcript.",
         "Memory: what loading and work added to the process.",
-        "",
-        *_matrix(results["rows"]),
-        "",
-        "## Precision against float32",
-        "",
-        *_precision(results["rows"]),
     ]
+    if results["rows"]:
+        precision = _precision(results["rows"])
+        lines += ["", *_matrix(results["rows"]), "", "## Precision against float32", "", *precision]
     if results["sizes"]:
         lines += ["", "## Sizes by their shape alone", "", *_sizes(results)]
     return "\n".join(lines) + "\n"

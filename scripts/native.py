@@ -2,6 +2,7 @@
 """Builds whisper.cpp for this very processor into .venv, or goes back to the wheel.
 
     .venv/bin/python scripts/native.py build     make native
+    .venv/bin/python scripts/native.py cuda 87   make native-cuda ARCH=87: with CUDA for one GPU architecture
     .venv/bin/python scripts/native.py generic   make generic
     .venv/bin/python scripts/native.py ensure    make setup: what was chosen last still holds (silent when it does)
     .venv/bin/python scripts/native.py wheel     make install: the file of the build in use, or nothing
@@ -28,6 +29,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 MARK = Path(sys.prefix) / ".whisper.json"
 STORE = ROOT / "build" / "native"
+CUDA_HOMES = (os.environ.get("CUDA_HOME", ""), "/usr/local/cuda", "/opt/cuda", "/usr/lib/cuda")
 SENTENCE = "Turn on the lamp in the living room."
 ROUNDS = 2
 FLAGS = {
@@ -62,12 +64,16 @@ class Failed(Exception):
 
 
 def main() -> int:
-    what = sys.argv[1] if len(sys.argv) == 2 else ""
-    steps = {"build": build, "generic": generic, "ensure": ensure, "wheel": wheel}
-    if what not in steps:
-        print(f"usage: native.py {'|'.join(steps)}", file=sys.stderr)
+    what, arguments = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("", [])
+    steps = {"build": build, "cuda": build, "generic": generic, "ensure": ensure, "wheel": wheel}
+    if what not in steps or len(arguments) != (what == "cuda"):
+        print("usage: native.py build|cuda ARCH|generic|ensure|wheel", file=sys.stderr)
         return 64
     try:
+        if what == "cuda":
+            use_cuda(arguments[0])
+        elif what != "build" and recall().get("cuda"):
+            FLAGS.update(cuda_flags(str(recall()["cuda"])))
         steps[what]()
     except Failed as problem:
         print(f"native: {problem}", file=sys.stderr)
@@ -84,7 +90,7 @@ def build() -> None:
     measured = compared(folder)
     install(str(file))
     hear(None, None)
-    remember(native=file.parent.name, **measured)
+    remember(native=file.parent.name, cuda=FLAGS.get("CMAKE_CUDA_ARCHITECTURES"), **measured)
     noted = recall()
     figures = (
         f" ({noted['native_ms']:g} ms of processor time a command, wheel {noted['generic_ms']:g})"
@@ -94,10 +100,46 @@ def build() -> None:
     say(f"whisper.cpp for this processor is in {sys.prefix}{figures}; 'make generic' goes back")
 
 
+def use_cuda(arch: str) -> None:
+    """Makes this run's build one with CUDA. Failed without nvcc, or for an architecture that it does not know."""
+    if not re.fullmatch(r"[0-9]{2,3}", arch):
+        raise Failed(f"{arch!r} is no GPU architecture; ARCH=87 is Jetson Orin (nvidia-smi --query-gpu=compute_cap)")
+    nvcc = find_nvcc()
+    done = subprocess.run([nvcc, "--list-gpu-arch"], capture_output=True, text=True)
+    known = re.findall(r"compute_([0-9]+)", done.stdout)
+    if done.returncode or arch not in known:
+        raise Failed(f"{nvcc} does not build for {arch}; it knows {', '.join(known) or 'nothing'}")
+    FLAGS.update(cuda_flags(arch))
+
+
+def cuda_flags(arch: str) -> dict[str, str]:
+    """What CMake is told. Without the driver's library (VMM) the result loads on a machine that has no driver, and
+    finds no device there; the toolkit's own libraries are looked for where it was built."""
+    home = Path(find_nvcc()).resolve().parent.parent
+    return {
+        "GGML_CUDA": "ON",
+        "GGML_CUDA_NO_VMM": "ON",
+        "CMAKE_CUDA_ARCHITECTURES": arch,
+        "CMAKE_CUDA_COMPILER": str(home / "bin" / "nvcc"),
+        "CMAKE_INSTALL_RPATH": f"$ORIGIN;{home / 'lib64'}",
+    }
+
+
+def find_nvcc() -> str:
+    """The compiler of a CUDA toolkit; a toolkit's folder before a wrapper on the path."""
+    for home in CUDA_HOMES:
+        if home and (Path(home) / "bin" / "nvcc").exists():
+            return str(Path(home) / "bin" / "nvcc")
+    found = shutil.which("nvcc")
+    if found is None:
+        raise Failed("no nvcc: install NVIDIA's CUDA toolkit (Jetson: apt install cuda-toolkit), or set CUDA_HOME")
+    return found
+
+
 def generic() -> None:
     """The wheel again. The measurement stays, so that doctor can say what the wheel costs."""
     install(requirement())
-    remember(native=None)
+    remember(native=None, cuda=None)
     say(f"the generic build of whisper.cpp is in {sys.prefix}")
 
 
@@ -122,7 +164,10 @@ def built_wheel() -> Path:
     if found:
         return found[0]
     need_compiler()
-    say("building whisper.cpp for this processor (one to ten minutes)")
+    where, time = "processor", "one to ten minutes"
+    if "GGML_CUDA" in FLAGS:
+        where, time = "processor and its GPU", "ten minutes to an hour"
+    say(f"building whisper.cpp for this {where} ({time})")
     shutil.rmtree(target, ignore_errors=True)
     environment = {**os.environ, **FLAGS, "CMAKE_BUILD_PARALLEL_LEVEL": str(builders())}
     # No cache: pip would hand a wheel that was built with other flags to this build, and this one to others.
@@ -246,7 +291,7 @@ def recall() -> dict[str, Any]:
 
 
 def remember(**what: Any) -> None:
-    text = json.dumps({**recall(), **what})
+    text = json.dumps({k: v for k, v in {**recall(), **what}.items() if (k, v) != ("cuda", None)})
     beside = MARK.with_suffix(".new")
     beside.write_text(text + "\n")
     beside.replace(MARK)

@@ -122,3 +122,53 @@ def test_without_a_measurement_doctor_quotes_ours(tmp_path: Path, text: str | No
     if text is not None:
         mark.write_text(text)
     assert f"{NATIVE_SHARE:g} of its processor time on an x86-64" in native_saves(mark)
+
+
+# With CUDA
+
+
+def cuda_toolkit(folder: Path, *known: str) -> Path:
+    """A toolkit that knows some architectures and compiles nothing."""
+    (folder / "bin").mkdir(parents=True)
+    nvcc = folder / "bin" / "nvcc"
+    nvcc.write_text("#!/bin/sh\n" + "".join(f"echo compute_{arch}\n" for arch in known))
+    nvcc.chmod(0o755)
+    return folder
+
+
+@pytest.mark.parametrize(("arch", "said"), [("none", "is no GPU architecture"), ("61", "it knows 75, 87")])
+def test_an_architecture_that_nvcc_does_not_know_is_refused_before_anything_is_built(
+    native: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, arch: str, said: str
+) -> None:
+    monkeypatch.setattr(native, "CUDA_HOMES", (str(cuda_toolkit(tmp_path / "cuda", "75", "87")),))
+    monkeypatch.setattr(sys, "argv", ["native.py", "cuda", arch])
+    assert native.main() == 69
+    err = capsys.readouterr().err
+    assert (said in err, err.count("\n")) == (True, 1)
+    assert native.installed == []
+
+
+def test_without_nvcc_it_says_what_to_install(native: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setattr(native, "CUDA_HOMES", ("", "/nowhere"))
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(sys, "argv", ["native.py", "cuda", "87"])
+    assert native.main() == 69
+    assert "no nvcc: install NVIDIA's CUDA toolkit" in capsys.readouterr().err
+
+
+def test_a_cuda_build_is_another_build_and_is_remembered(
+    native: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(native, "CUDA_HOMES", (str(cuda_toolkit(tmp_path / "cuda", "87")),))
+    plain = native.key()
+    native.use_cuda("87")
+    assert native.FLAGS["CMAKE_CUDA_ARCHITECTURES"] == "87"
+    assert native.FLAGS["GGML_CUDA_NO_VMM"] == "ON"
+    assert native.key() != plain
+    wheel_in(native, native.key())
+    monkeypatch.setattr(native, "compared", lambda folder: {})
+    monkeypatch.setattr(native, "hear", lambda folder, sound: {})
+    native.build()
+    assert json.loads(native.MARK.read_text()) == {"native": native.key(), "cuda": "87"}
+    native.generic()
+    assert json.loads(native.MARK.read_text()) == {"native": None}
