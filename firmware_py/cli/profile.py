@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from firmware_py.cli import bench_plot, bench_progress, bench_rows, common
+from firmware_py.cli import bench_plot, bench_progress, bench_rows, common, profile_trend
 from firmware_py.cli.bench_speech import ask_aloud
 from firmware_py.errors import UsageError
 from firmware_py.events import TurnTrace
@@ -37,6 +37,7 @@ def register(subparsers: Any) -> None:
     parser.add_argument("--pace", choices=("real", "fast"), default="fast", help="real time, or as fast as it goes")
     parser.add_argument("--intents", type=Path, metavar="F", help="sentence templates beside the built-in ones")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the middle turn of each kind over time")
+    parser.add_argument("--trend", action="store_true", help="keep the result, and compare it with those before")
     common.add_config(parser)
     common.add_json(parser)
     parser.set_defaults(run=run)
@@ -57,6 +58,9 @@ def run(args: argparse.Namespace) -> int:
         files = args.files or ask_aloud(pipeline, Path(folder))
         found = {mode: measure(args, pipeline, files, mode) for mode in modes}
     show(args, found)
+    if args.trend:
+        mode, turns = next(iter(found.items()))
+        profile_trend.keep(summary(turns, mode))
     if args.plot:
         bench_plot.waterfall(args.plot, [(f"{mode} turn", middle(turns)) for mode, turns in found.items()])
     return 0

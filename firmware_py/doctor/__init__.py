@@ -17,7 +17,7 @@ import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from firmware_py.config import Config, Effective
 
@@ -46,12 +46,17 @@ class Case:
     """What the checks look at.
 
     ``config_error`` is why the configuration could not be read; ``config`` is the default then. ``root`` is where the
-    system's own files (``/proc``, ``/sys``) are read.
+    system's own files (``/proc``, ``/sys``) are read. ``read_service`` asks the running service.
     """
 
     effective: Effective = field(default_factory=lambda: Effective(Config.default()))
     config_error: str = ""
     root: Path = Path("/")
+    read_service: Callable[[], dict[str, Any]] = field(default=dict)
+
+    def service(self) -> dict[str, Any]:
+        """The status of the running service, empty where there is none or it may not be asked."""
+        return self.read_service()
 
     @property
     def config(self) -> Config:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -80,6 +81,7 @@ class ServiceControls:
             "faces": self.reports.faces(),
             "turns": list(board.turns),
             "version": __version__,
+            "pid": os.getpid(),
         }
 
     def version(self) -> str:
