@@ -19,6 +19,8 @@ say() { printf '==> %s\n' "$*"; }
 units() {  # SOURCE TARGET, a line each
     cat <<'LIST'
 systemd/rtva.service /usr/lib/systemd/system/rtva.service
+systemd/rtva-profile.service /usr/lib/systemd/system/rtva-profile.service
+systemd/rtva-profile.timer /usr/lib/systemd/system/rtva-profile.timer
 systemd/rtva.sysusers /usr/lib/sysusers.d/rtva.conf
 systemd/rtva.tmpfiles /usr/lib/tmpfiles.d/rtva.conf
 systemd/60-rtva.rules /usr/lib/udev/rules.d/60-rtva.rules
@@ -99,7 +101,7 @@ install_all() {
 }
 
 uninstall_all() {
-    if on_this_machine; then systemctl disable --now rtva.service 2>/dev/null || true; fi
+    if on_this_machine; then systemctl disable --now rtva.service rtva-profile.timer 2>/dev/null || true; fi
     units | while read -r source target; do rm -f "$D$target"; done
     rm -rf "$D$PREFIX" "$D$PREFIX.new" "$D$PREFIX.old" "$D/usr/local/bin/rtva"
     if [ "${PURGE:-no}" = yes ]; then

@@ -81,3 +81,17 @@ def test_systemd_reads_it() -> None:
     done = subprocess.run(["systemd-analyze", "verify", str(UNIT)], capture_output=True, text=True)
     about_us = [line for line in done.stderr.splitlines() if "rtva.service" in line]
     assert not [line for line in about_us if "not executable" not in line], done.stderr
+
+
+def test_the_weekly_profile_is_off_until_it_is_enabled_and_comes_last(tmp_path: Path) -> None:
+    service, timer = directives(SYSTEMD / "rtva-profile.service"), directives(SYSTEMD / "rtva-profile.timer")
+    assert service["Type"] == ["oneshot"] and service["Nice"] == ["19"] and "WantedBy" not in service
+    assert "--trend" in service["ExecStart"][0] and service["User"] == directives(UNIT)["User"]
+    assert timer["WantedBy"] == ["timers.target"] and timer["Persistent"] == ["true"]
+    script = (SYSTEMD.parent / "deploy" / "install.sh").read_text()
+    assert script.count("rtva-profile.") == 5 and "enable --now rtva-profile" not in script
+    if shutil.which("systemd-analyze"):
+        done = subprocess.run(
+            ["systemd-analyze", "calendar", timer["OnCalendar"][0]], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr

@@ -161,14 +161,14 @@ class _Ears:
 def listen(case: Case) -> Measured:
     """Opens both devices of the configuration and measures. Raises Unavailable, DeviceLost."""
     audio = case.config.audio
-    microphone = backends.load("microphone", "alsa")(
+    microphone = backends.load("microphone", audio.backend)(
         audio.input.device,
         rate_hz=audio.input.sample_rate,
         channel=audio.input.channel,
         chunk_size=audio.input.chunk_size,
     )
     try:
-        speaker = backends.load("speaker", "alsa")(
+        speaker = backends.load("speaker", audio.backend)(
             audio.output.device, rate_hz=audio.output.sample_rate, buffer_size=audio.output.buffer_size
         )
         try:
