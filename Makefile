@@ -1,7 +1,7 @@
 # rtva: everyday commands. `make demo` and `make test` set everything up themselves.
 PY := .venv/bin/python
 
-.PHONY: help setup native native-cuda generic demo test test-coqui check stress bench bench-recognition install uninstall system-test clean
+.PHONY: help setup native native-cuda generic demo test test-coqui check stress bench bench-recognition install uninstall agenda-kills system-test clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -42,6 +42,9 @@ install: setup   ## the service on this machine: /opt/rtva, /etc/rtva, /var/lib/
 
 uninstall:       ## takes it away again; PURGE=yes its configuration and state too
 	@deploy/install.sh uninstall
+
+agenda-kills:    ## 1,000 kills while timers and lists change: nothing lost, nothing doubled
+	@mkdir -p build/kills && $(PY) tests/agenda_kills.py $$(mktemp -d -p build/kills)/state.db 1000 1
 
 system-test: setup ## boots systemd in a container and proves the service there (root, Debian, minutes)
 	@deploy/system-test/run.sh || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from firmware_py.actions.runner import Runner
 from firmware_py.agenda.agenda import Agenda
 from firmware_py.agenda.deeds import Deeds
 from firmware_py.agenda.lists import Lists
@@ -23,6 +24,12 @@ def begin_conversation(pipeline: VoicePipeline, loudspeaker: Loudspeaker, *, act
         agenda=agenda,
         lists=lists,
     )
-    pipeline.actuator = Routes(controls, [Deeds(agenda, lists)]) if act else None
+    pipeline.actuator = Routes(controls, [Deeds(agenda, lists), _runner(pipeline)]) if act else None
     pipeline.new_conversation()
     return controls
+
+
+def _runner(pipeline: VoicePipeline) -> Runner:
+    """The service's own, or one that does an action before the reply is spoken."""
+    runner: Runner | None = pipeline.runner
+    return runner or Runner([str(path) for path in pipeline.config.nlp.programs], is_inline=True)

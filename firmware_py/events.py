@@ -131,7 +131,9 @@ class Understood:
     """Text to intent. ``intent`` is None when the sentence is unknown, and then ``slots`` is empty.
 
     ``score`` is 0..1: 1.0 for a sentence that a template matches to the letter (after normalisation), less
-    for a repaired one. ``metadata`` is what the template file attached to the sentence. ``heard_score`` (0..1) and
+    for a repaired one. ``metadata`` is what the template file attached to the sentence, ``actions`` what it says
+    is to be done, and ``confirm`` whether the person is to be asked first. Of several commands in one sentence
+    ``parts`` has each, in order, and the other fields are the first one's. ``heard_score`` (0..1) and
     ``margin`` (nats to the sentence that fits next best) are those of a guided transcript, None for other text: where
     they are thin a skill can ask back.
     """
@@ -144,6 +146,9 @@ class Understood:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     heard_score: float | None = None
     margin: float | None = None
+    actions: tuple[Action, ...] = ()
+    confirm: bool = False
+    parts: tuple[Understood, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -158,13 +163,15 @@ class Action:
 class Reply:
     """What is going to be said and done. A reply that is only prepared has no side effect.
 
-    ``text`` is "" when nothing is to be said. ``is_cached`` tells a hit of the response cache.
+    ``text`` is "" when nothing is to be said. ``is_cached`` tells a hit of the response cache; ``asks`` that it is a
+    question, so that an answer may follow.
     """
 
     text: str
     intent: str | None = None
     actions: tuple[Action, ...] = ()
     is_cached: bool = False
+    asks: bool = False
 
 
 MARKS = (

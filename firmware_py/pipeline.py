@@ -71,6 +71,7 @@ class VoicePipeline:
         self.world: Any = None
         self.agenda: Any = None
         self.lists: Any = None
+        self.runner: Any = None
 
     def initialize_components(self, *, stt_model: str | None = None) -> None:
         """Loads and warms recognition, understanding, replies and voice now instead of at first use.
@@ -318,7 +319,9 @@ class VoicePipeline:
             if not path.exists():
                 raise ConfigError(f"nlp.intents: {path}: no such file or folder")
         arguments = {"templates": nlp.intent_paths(), "repair_threshold": nlp.repair_threshold}
-        return in_process("understanding", "hassil", arguments)
+        understanding = in_process("understanding", "hassil", arguments)
+        understanding.check_programs([str(path) for path in nlp.programs])
+        return understanding
 
     def _make_completeness(self) -> Any:
         return in_process("completeness", "templates", {"understanding": self.understanding})
@@ -332,5 +335,6 @@ class VoicePipeline:
             ),
             "actuator": self.actuator,
             "world": self.world,
+            "exact": getattr(self.understanding, "exact", None),
         }
         return in_process("responder", "skills", arguments)

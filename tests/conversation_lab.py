@@ -112,7 +112,7 @@ class Stage:
             lists=lists,
         )
         history = ContextManager(clock=lambda: self.board.boot_s)
-        self.responder = Responder(world, self.actuator, history, ResponseCache())
+        self.responder = Responder(world, self.actuator, history, ResponseCache(), exact=self.understanding.exact)
 
     def say(self, text: str) -> tuple[Understood, str]:
         """One turn: its reply is drafted, thrown away and prepared again, as at a pause, and then committed."""

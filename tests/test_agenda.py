@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -234,3 +236,13 @@ def test_lists_keep_order_and_have_each_thing_once(board: Board) -> None:
     assert board.lists.items("shopping") == ["eggs", "bread"] and board.lists.names() == ["shopping", "to-do"]
     board.lists.clear("shopping")
     assert Lists(board.database).names() == ["to-do"]
+
+
+def test_kills_while_timers_and_lists_change(tmp_path: Path) -> None:
+    script = Path(__file__).parent / "agenda_kills.py"
+    done = subprocess.run(
+        [sys.executable, str(script), str(tmp_path / "state.db"), "60", "1"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["kills"], told["wrong"], told["strays"]) == (60, 0, []) and told["changes"] >= 60

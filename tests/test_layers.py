@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "firmware_py"
-ROOMS = {"audio", "vad", "wake", "stt", "nlu", "respond", "tts", "status", "telemetry"}
+ROOMS = {"actions", "audio", "vad", "wake", "stt", "nlu", "respond", "tts", "status", "telemetry"}
 LEAVES = {"errors", "events"}
 SEES_ALL = {"app", "conversation", "__main__", "cli", "doctor", "replay", "service", "pipeline", "models", "__init__"}
 

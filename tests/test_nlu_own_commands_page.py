@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware_py.events import Action
 from firmware_py.nlu.hassil import HassilUnderstanding
 from firmware_py.respond.responder import Responder
 
@@ -21,7 +22,7 @@ def understanding(tmp_path: Path, block: int) -> HassilUnderstanding:
 
 
 def test_the_ten_lines_are_ten() -> None:
-    assert len(BLOCKS[0].splitlines()) == 10 and len(BLOCKS) == 4
+    assert len(BLOCKS[0].splitlines()) == 10 and len(BLOCKS) == 5
 
 
 def test_the_lamp(tmp_path: Path) -> None:
@@ -29,7 +30,7 @@ def test_the_lamp(tmp_path: Path) -> None:
     understood = ours.understand("Turn on the kitchen light!")
     assert (understood.intent, dict(understood.slots)) == ("switch_lamp", {"state": "on", "lamp": "kitchen"})
     assert Responder().prepare(understood).text == "The kitchen lamp is on."
-    other = ours.understand("switch the desk lamp of")
+    other = ours.understand("switch the kitchen lamp of")
     assert other.intent is None and f"not understood  ({other.score:.2f})" in PAGE
 
 
@@ -64,3 +65,16 @@ def test_rules_and_repair(tmp_path: Path) -> None:
 )
 def test_pronunciations(tmp_path: Path, heard: str, person: str) -> None:
     assert dict(understanding(tmp_path, 3).understand(heard).slots) == {"person": person}
+
+
+def test_actions(tmp_path: Path) -> None:
+    lamp = understanding(tmp_path, 0).understand("turn on the kitchen light").actions
+    assert lamp == (Action("gpio", {"chip": "/dev/gpiochip0", "line": 17, "value": "on"}),)
+    ours = understanding(tmp_path, 4)
+    (mqtt,) = ours.understand("Turn off the sitting room lamp").actions
+    assert (mqtt.arguments["topic"], mqtt.arguments["payload"]) == ("home/living_room/light", "off")
+    assert ours.understand("dim the desk lamp to 30%").actions[0].arguments["json"] == {"level": 30}
+    assert ours.understand("open the door").confirm
+    serial, program = ours.understand("water the garden for ten minutes").actions
+    assert serial.arguments["text"] == "WATER 10\n"
+    assert program.arguments["run"] == ["/usr/local/bin/water-log", "--minutes", "10"]

@@ -8,6 +8,7 @@ from typing import Any
 
 from firmware_py import config as configuration
 from firmware_py.cli import common
+from firmware_py.config import Config
 from firmware_py.errors import UsageError
 from firmware_py.settings import problems
 from firmware_py.settings.knobs import Knob, plain
@@ -35,10 +36,12 @@ def register(subparsers: Any) -> None:
 
 
 def check(args: argparse.Namespace) -> int:
-    """Says whether a configuration file is right; what it names need not be installed."""
+    """Says whether a configuration file is right, and the templates of your own commands that it names if they are
+    there; nothing else that it names need be installed."""
     file = args.file or configuration.find()
     if file is not None:
         configuration.check(file)
+        check_templates(configuration.load(file))
     if args.json:
         common.emit({"file": None if file is None else str(file), "ok": True})
     elif file is None:
@@ -46,6 +49,17 @@ def check(args: argparse.Namespace) -> int:
     else:
         print(f"{file}: good")
     return 0
+
+
+def check_templates(config: Config) -> None:
+    """Reads the user's own commands, those that are there. Raises ConfigError with file and line."""
+    from firmware_py.nlu.hassil import HassilUnderstanding
+
+    paths = [path for path in config.nlp.intent_paths() if path.exists()]
+    own = HassilUnderstanding(paths, builtin=False)
+    own.check_programs([str(path) for path in config.nlp.programs])
+    if own.action_kinds & {"http", "mqtt"}:
+        common.note(["http and mqtt actions: as a service they need the drop-in network.conf (docs/service.md)"])
 
 
 def show(args: argparse.Namespace) -> int:

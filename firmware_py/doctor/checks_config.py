@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from firmware_py.config import describe
-from firmware_py.doctor import Case, Finding, check, fail, ok, warn
+from firmware_py.doctor import Case, Finding, check, fail, ok, skip, warn
+from firmware_py.errors import RtvaError
+
+NETWORK_DROP_IN = "etc/systemd/system/rtva.service.d/network.conf"
 
 
 @check("configuration")
@@ -13,6 +16,27 @@ def configuration(case: Case) -> Finding:
     if case.effective.path is None:
         return ok("no file; the defaults are in force")
     return ok(f"{case.effective.path}")
+
+
+@check("own commands")
+def own_commands(case: Case) -> Finding:
+    """Templates and actions of the user's own: whether they can be read, and may use the network they need."""
+    from firmware_py.nlu.hassil import HassilUnderstanding
+
+    nlp = case.config.nlp
+    paths = [path for path in nlp.intent_paths() if path.exists()]
+    if not paths:
+        return skip("none; docs/your-own-commands.md says how")
+    try:
+        own = HassilUnderstanding(paths, builtin=False)
+        own.check_programs([str(path) for path in nlp.programs])
+    except RtvaError as error:
+        return fail(str(error), "'rtva config check' says the same after a change")
+    needs_network = own.action_kinds & {"http", "mqtt"}
+    unit, drop_in = case.root / "etc/systemd/system/rtva.service", NETWORK_DROP_IN
+    if needs_network and unit.exists() and not (case.root / drop_in).exists():
+        return warn(f"{' and '.join(sorted(needs_network))} actions, and the service has no network", f"add {drop_in}")
+    return ok(f"{len(own.intents)} intents, actions: {', '.join(sorted(own.action_kinds)) or 'none'}")
 
 
 @check("unused keys")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from firmware_py.nlu.deeds_section import slots_of
 from firmware_py.nlu.graph import Graph, Normal, Slot
 from firmware_py.nlu.phrases import MOST_WORDS
 from firmware_py.nlu.templates import Grammar
@@ -15,7 +16,7 @@ _SLOT = re.compile(r"\{\s*([^{}]*?)\s*\}")
 
 def check_responses(grammar: Grammar, graphs: Sequence[Graph]) -> None:
     """Raises TemplateError for a response of an intent that has no sentences, one that names a slot its intent never
-    fills, and a sentence block whose response is not there although its intent has others.
+    fills (so for actions), and a sentence block whose response is not there although its intent has others.
     """
     slots: dict[str, set[str]] = {}
     for graph in graphs:
@@ -28,6 +29,14 @@ def check_responses(grammar: Grammar, graphs: Sequence[Graph]) -> None:
             if name not in slots[intent]:
                 known = ", ".join(sorted(slots[intent])) or "none"
                 raise where.mistake(f"response of {intent!r} names {{{name}}}; its slots: {known}")
+    for intent, deeds in grammar.deeds.items():
+        if intent not in slots:
+            raise deeds.where.mistake(f"actions for {intent!r}, which has no sentences")
+        for action, where in zip(deeds.actions, deeds.wheres, strict=True):
+            for name in slots_of(list(action.arguments.values())):
+                if name not in slots[intent]:
+                    known = ", ".join(sorted(slots[intent])) or "none"
+                    raise where.mistake(f"an action of {intent!r} names {{{name}}}; its slots: {known}")
     answered = {intent for intent, _ in grammar.responses}
     for graph in graphs:
         block = graph.block

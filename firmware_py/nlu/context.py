@@ -56,6 +56,11 @@ class ContextManager:
         """The latest turn (of an intent), None when there is none that still counts."""
         return next((t for t in reversed(self.turns()) if intent is None or t.understood.intent == intent), None)
 
+    def last_understood(self) -> Understood | None:
+        """What was understood last."""
+        turns = self.turns()
+        return turns[-1].understood if turns else None
+
     def last_reply(self) -> str:
         """What was said last, "" when nothing was."""
         return next((t.reply for t in reversed(self.turns()) if t.reply), "")

@@ -9,6 +9,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 from firmware_py.nlu.checks import check_responses, read_pronunciations
+from firmware_py.nlu.deeds_section import fill as fill_actions
 from firmware_py.nlu.graph import Graph, Slot, check_rules, compile_template
 from firmware_py.nlu.match import Fill, Matcher
 from firmware_py.nlu.normalize import Token, tokenize, words
@@ -40,6 +41,7 @@ class Engine:
 
     def __init__(self, grammar: Grammar) -> None:
         self.language = grammar.language
+        self.deeds = dict(grammar.deeds)
         self._responses = {key: text for key, (text, _) in grammar.responses.items()}
         self.responses = tuple(self._responses.values())
         normal = lru_cache(maxsize=1 << 14)(partial(words, language=grammar.language))
@@ -99,8 +101,11 @@ class Engine:
         for fill in fills:
             is_free = fill.source.is_wildcard and fill.source.reads is None
             slots[fill.name] = _as_said(reading.text, tokens[fill.start : fill.end]) if is_free else fill.value
+        deeds = self.deeds.get(block.intent)
         return {
             "intent": block.intent,
+            "actions": fill_actions(deeds, slots) if deeds else (),
+            "confirm": bool(deeds and deeds.confirm),
             "slots": slots,
             "response": self._responses.get((block.intent, block.response)),
             "metadata": block.metadata,

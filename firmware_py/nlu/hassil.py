@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,8 @@ REPAIR_THRESHOLD = 0.78
 
 _BELOW = 0.1
 """Repairs are looked for down to this much under the threshold, so that a rejected sentence has a score too."""
+_BETWEEN = re.compile(r"\s*,?\s*\band then\b\s*|\s*,?\s*\b(?:and|then)\b\s*|\s*[,;.!]\s+", re.IGNORECASE)
+MOST_PIECES = 8
 _LEAST_FLOOR = 0.3
 _MOST_REPAIRED = 0.99
 
@@ -80,13 +84,60 @@ class HassilUnderstanding:
         """The response templates of all intents, the user's own first."""
         return tuple(dict.fromkeys(text for engine in self._engines for text in engine.responses))
 
-    def understand(self, text: str) -> Understood:
-        """The intent of one sentence; ``intent`` is None when it is unknown. Never raises."""
-        readings = [engine.read(text) for engine in self._engines]
+    def check_programs(self, allowed: Collection[str]) -> None:
+        """Raises ConfigError for an action that runs a program which is not among ``allowed``."""
+        for deeds in (d for engine in self._engines for d in engine.deeds.values()):
+            for action, where in zip(deeds.actions, deeds.wheres, strict=True):
+                if action.name == "program" and action.arguments["run"][0] not in allowed:
+                    listed = ", ".join(allowed) or "none"
+                    raise ConfigError(
+                        f"{where}: program {action.arguments['run'][0]} is not in nlp.programs ({listed})"
+                    )
+
+    @property
+    def action_kinds(self) -> frozenset[str]:
+        """The kinds of actions that the templates have."""
+        return frozenset(a.name for engine in self._engines for d in engine.deeds.values() for a in d.actions)
+
+    def exact(self, text: str) -> Understood:
+        """As :meth:`understand`, without repair: the sentence fits to the letter or is unknown."""
+        return self._match(text, [engine.read(text) for engine in self._engines]) or Understood(text=text)
+
+    def _match(self, text: str, readings: Sequence[Reading]) -> Understood | None:
         for engine, reading in zip(self._engines, readings, strict=True):
             found = engine.match(reading)
             if found is not None:
                 return _understood(text, found, 1.0)
+        return None
+
+    def _several(self, text: str) -> Understood | None:
+        """Several commands in one sentence, each of which fits to the letter; an "and" inside one splits nothing."""
+        pieces = _BETWEEN.split(text)
+        if not 2 <= len(pieces) <= MOST_PIECES:
+            return None
+        parts = self._parts(pieces, _BETWEEN.findall(text))
+        return replace(parts[0], text=text, parts=tuple(parts)) if parts and len(parts) > 1 else None
+
+    def _parts(self, pieces: Sequence[str], between: Sequence[str]) -> list[Understood]:
+        """The fewest commands that the pieces make in order, the first as long as it can be; [] when they make none."""
+        for size in range(len(pieces), 0, -1):
+            joined = pieces[0] + "".join(b + p for b, p in zip(between, pieces[1:size], strict=False))
+            first = self.exact(joined.strip())
+            if first.intent is None:
+                continue
+            if size == len(pieces):
+                return [first]
+            rest = self._parts(pieces[size:], between[size:])
+            if rest:
+                return [first, *rest]
+        return []
+
+    def understand(self, text: str) -> Understood:
+        """The intent of one sentence; ``intent`` is None when it is unknown. Never raises."""
+        readings = [engine.read(text) for engine in self._engines]
+        matched = self._match(text, readings) or self._several(text)
+        if matched is not None:
+            return matched
         if self.repair_threshold >= 1:
             return Understood(text=text)
         floor = max(_LEAST_FLOOR, self.repair_threshold - _BELOW)

@@ -18,6 +18,7 @@ from firmware_py.nlu.graph import Graph, Slot
 from firmware_py.nlu.templates import ListDef, Value
 from firmware_py.nlu.values import Values
 
+JOINING = frozenset(("and", "then"))
 _MAX_STEPS = 50_000
 """Where a graph's walk gives up; only contexts over long wildcards could come near."""
 
@@ -106,11 +107,18 @@ class Sentence:
         if source.reads is not None:
             return [(end, value, None) for end, value in readers.READERS[source.reads](self.words, start)]
         if source.is_wildcard:
-            return [(end, None, None) for end in range(start + 1, len(self.words) + 1)]
+            return [(end, None, None) for end in range(start + 1, self._farthest(source, start) + 1)]
         if source.numbers is None:
             return [(end, value.out, value) for end, value in self._values.spans(source, self.words, start)]
         said = ((end, source.numbers.accept(n)) for end, n in numbers.spans(self.words, start, self.language))
         return [(end, value, None) for end, value in said if value is not None]
+
+    def _farthest(self, source: ListDef, start: int) -> int:
+        """Where a wildcard from ``start`` on ends at the latest."""
+        if source.most_words is None:
+            return len(self.words)
+        last = min(len(self.words), start + source.most_words)
+        return next((at for at in range(start, last) if self.words[at] in JOINING), last)
 
 
 class _Walk:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from firmware_py.nlu.graph import Graph
-from firmware_py.nlu.match import Fill, Sentence, fits_context
+from firmware_py.nlu.match import JOINING, Fill, Sentence, fits_context
 from firmware_py.nlu.normalize import words as normal_words
 from firmware_py.nlu.opposites import contradict, other_number
 from firmware_py.nlu.phone_graph import End, Sounding, sound_out
@@ -201,6 +201,9 @@ class _Reading:
 
     def is_wrong(self, heard: Sequence[str]) -> bool:
         """Whether it says what was not said: a value nobody heard, another number, the opposite."""
+        has_free = any(f.source.is_wildcard and f.source.reads is None for f in self.fills)
+        if has_free and any(word in JOINING and word not in self.words for word in heard):
+            return True  # what stands behind an "and" is not what an open slot was meant for
         return self.has_unheard_value or self.has_other_number or contradict(heard, self.words)
 
 

@@ -1,9 +1,9 @@
 """Reads template files in hassil's YAML format, with line numbers, and checks them before anything uses them.
 
 The keys are hassil's (``language``, ``intents``, ``lists``, ``expansion_rules``, ``skip_words``, ``settings``)
-and Home Assistant's ``responses``. Two keys are ours, and hassil ignores them: a wildcard list may say
-``reads: arithmetic`` (see :mod:`.readers`) to take only what that reader can read, and ``pronunciations`` says how else
-a recogniser may write words of the templates.
+and Home Assistant's ``responses``. Others are ours, and hassil ignores them: a wildcard list may be bounded
+(``reads: arithmetic``, see :mod:`.readers`; ``most_words: 3``), ``pronunciations`` says how else a recogniser may
+write words of the templates, and ``actions`` what is done (:mod:`.deeds_section`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from firmware_py.nlu import readers
+from firmware_py.nlu import deeds_section, readers
 from firmware_py.nlu.template_parser import parse
 from firmware_py.nlu.templates import (
     Block,
@@ -29,11 +29,11 @@ from firmware_py.nlu.templates import (
 from firmware_py.nlu.yaml_nodes import Item, TemplateError, read
 
 TOP_KEYS: tuple[str, ...] = ("language", "intents", "lists", "expansion_rules", "skip_words", "settings", "responses")
-TOP_KEYS += ("pronunciations",)
+TOP_KEYS += ("pronunciations", "actions")
 DATA_KEYS: tuple[str, ...] = ("sentences", "slots", "response", "requires_context", "excludes_context", "lists")
 DATA_KEYS += ("expansion_rules", "metadata", "required_keywords", "inferred_domain", "name_domains", "settings")
 INTENT_KEYS = ("data", "description", "domain", "platform", "supported")
-LIST_KEYS = ("values", "range", "wildcard", "reads", "metadata")
+LIST_KEYS = ("values", "range", "wildcard", "reads", "most_words", "metadata")
 VALUE_KEYS = ("in", "out", "context", "metadata")
 RANGE_KEYS = ("from", "to", "step", "type", "fractions", "multiplier", "digits", "words", "words_language")
 
@@ -91,6 +91,15 @@ class _File:
                 self.intent(name, item)
         if "responses" in top:
             self.responses(top["responses"])
+        if "actions" in top:
+            self.actions(top["actions"])
+
+    def actions(self, item: Item) -> None:
+        for intent, deeds in deeds_section.Reader(self.at).read(item).items():
+            known = self.grammar.deeds.get(intent)
+            if known:
+                raise TemplateError(f"intent {intent!r} has actions already, at {known.where}", deeds.where.line)
+            self.grammar.deeds[intent] = deeds
 
     def pronunciations(self, item: Item) -> None:
         for said, body in item.map("pronunciations"):
@@ -178,7 +187,10 @@ class _File:
         if not parts["wildcard"].flag("wildcard"):
             raise item.mistake(f"list {{{name}}} needs one of: values, range, wildcard: true")
         reads = parts["reads"].text("reads") if "reads" in parts else None
-        return ListDef(name, where, is_wildcard=True, reads=reads)
+        most_words = parts["most_words"].integer("most_words") if "most_words" in parts else None
+        if most_words is not None and most_words < 1:
+            raise parts["most_words"].mistake("most_words must be 1 or more")
+        return ListDef(name, where, is_wildcard=True, reads=reads, most_words=most_words)
 
     def value(self, name: str, item: Item) -> Value:
         where = self.at(item)

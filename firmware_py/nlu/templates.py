@@ -6,11 +6,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hassil.expression import Expression
 
 from firmware_py.nlu.yaml_nodes import TemplateError
+
+if TYPE_CHECKING:
+    from firmware_py.nlu.deeds_section import Deeds
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,10 @@ class NumberRange:
 
 @dataclass(frozen=True, eq=False)
 class ListDef:
-    """A slot list: exactly one of ``values``, ``numbers`` and ``is_wildcard`` counts."""
+    """A slot list: exactly one of ``values``, ``numbers`` and ``is_wildcard`` counts.
+
+    A wildcard with ``most_words`` takes no more words, and no "and" or "then" among them.
+    """
 
     name: str
     where: Where
@@ -69,6 +75,7 @@ class ListDef:
     numbers: NumberRange | None = None
     is_wildcard: bool = False
     reads: str | None = None
+    most_words: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,3 +143,4 @@ class Grammar:
     skip_words: list[str] = field(default_factory=list)
     responses: dict[tuple[str, str], tuple[str, Where]] = field(default_factory=dict)
     pronunciations: list[Pronunciation] = field(default_factory=list)
+    deeds: dict[str, Deeds] = field(default_factory=dict)

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 UNKNOWN = "Sorry, I didn't understand that."
+DONE = "Okay."
+SURE = "Shall I do that: {}?"
 FAILED = "Sorry, something went wrong with that."
 
 _SLOT = re.compile(r"\{\s*([^{}]*?)\s*\}")

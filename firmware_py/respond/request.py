@@ -50,11 +50,15 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What is to be said, and done once it is sure. ``cacheable`` answers depend on the intent and slots alone."""
+    """What is to be said, and done once it is sure. ``cacheable`` answers depend on the intent and slots alone.
+
+    ``confirm`` is a question that is asked first; the rest is said and done only after a yes.
+    """
 
     text: str
     actions: tuple[Action, ...] = ()
     cacheable: bool = False
+    confirm: str = ""
 
 
 Handler = Callable[[Request], Answer]

@@ -9,11 +9,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from firmware_py import app, models
+from firmware_py.actions.runner import Runner
 from firmware_py.agenda.agenda import Agenda
 from firmware_py.agenda.clock import Clock
 from firmware_py.agenda.lists import Lists
@@ -48,6 +49,7 @@ MICROPHONE_S = 10.0
 """Without ``is_patient``, a microphone that delivers nothing for so long is an error."""
 EXTEND_S = 30.0
 STATE_FILE = "state.db"
+ACTION_FAILED = "Sorry, that did not work."
 DEBUG_FOLDER = "debug"
 CONVERSATIONS_FOLDER = "conversations"
 
@@ -77,6 +79,7 @@ class Service:
         self.turns = TurnLog()
         self.controls: ServiceControls | None = None
         self._pipeline: VoicePipeline | None = None
+        self._appliance: Appliance | None = None
         self._stopping = threading.Event()
         self._reload_asked = threading.Event()
         self._self_test_ms = 0
@@ -115,8 +118,11 @@ class Service:
         parts.callback(self._say_goodbye)
         pipeline, workers = self._load(config, parts)
         pipeline.agenda, pipeline.lists = Agenda(Clock(database), database), Lists(database)
+        pipeline.runner = runner = Runner(tuple(map(str, config.nlp.programs)), self._tell_failed_action)
+        parts.callback(runner.close)
         appliance = self._make_appliance(pipeline, parts)
         controls.attach(appliance)
+        self._appliance = appliance
         reloader = Reloader(config, self.options.read_config, appliance, lambda new: _set_thresholds(measures, new))
         self.turns.read_shed = lambda: appliance.queue.shed
         self.recorder.appliance = appliance
@@ -243,6 +249,12 @@ class Service:
             self._reload_by(reloader)
         except RtvaError as error:
             _log.error("nothing was changed: %s", error)
+
+    def _tell_failed_action(self, what: str) -> None:
+        self.hub.publish("failure", error=what)
+        if self._appliance is not None:
+            with suppress(Unavailable):
+                self._appliance.say(ACTION_FAILED)
 
     def _say_goodbye(self) -> None:
         self.notifier.stopping()

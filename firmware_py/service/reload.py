@@ -24,6 +24,19 @@ def is_live(key: str) -> bool:
     return any(key == name or (name.endswith(".") and key.startswith(name)) for name in LIVE)
 
 
+def fingerprint(config: Config) -> tuple[tuple[str, int, int], ...]:
+    """What tells whether a template file has changed: its name, time and size."""
+    found: list[tuple[str, int, int]] = []
+    for path in config.nlp.intent_paths():
+        for file in sorted(path.glob("*.y*ml")) if path.is_dir() else [path]:
+            try:
+                about = file.stat()
+                found.append((str(file), about.st_mtime_ns, about.st_size))
+            except OSError:
+                found.append((str(file), 0, 0))
+    return tuple(found)
+
+
 class Reloader:
     """``read`` gives the configuration anew and raises ConfigError for a bad one: then nothing changes at all."""
 
@@ -32,16 +45,21 @@ class Reloader:
     ) -> None:
         self.config = config
         self._read, self._appliance, self._on_alerts = read, appliance, on_alerts
+        self._files = fingerprint(config)
 
     def reload(self) -> dict[str, Any]:
         """What was applied and what needs a restart. Raises ConfigError."""
         new = self._read()
         keys = changed(self.config, new)
+        files = fingerprint(new)
+        if files != self._files and "nlp.intents" not in keys:
+            keys.append("nlp.intents")
         live = [key for key in keys if is_live(key)]
         if live:
             self._check_templates(new, live)
             self.config = self.config.with_values({key: new.value(key) for key in live})
             self._apply(live)
+            self._files = files
         rest = [key for key in keys if not is_live(key)]
         _log.info("configuration read again", extra={"facts": {"applied": live, "needs_restart": rest}})
         return {"applied": live, "needs_restart": rest}

@@ -263,6 +263,9 @@ class Nlp(Section):
         f"Files and folders of sentence templates beside the built-in ones; null is {SYSTEM_INTENTS} if it exists.",
         allowed="a list of paths, or null",
     )
+    programs: Annotated[tuple[Path, ...], BeforeValidator(file_paths, json_schema_input_type=list[str])] = knob(
+        (), "Programs that actions of your own commands may run (docs/your-own-commands.md).", allowed="a list of paths"
+    )
     repair_threshold: float = knob(
         0.78, "How like a template a misheard sentence must be to be taken for it; 1 turns repair off.", ge=0, le=1
     )

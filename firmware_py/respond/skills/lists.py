@@ -69,9 +69,11 @@ def tell(request: Request) -> Answer:
 
 def clear(request: Request) -> Answer:
     name = _list(request)
-    if not request.world.lists.items(name):
+    there = len(request.world.lists.items(name))
+    if not there:
         return Answer(f"The {name} list is empty already.")
-    return Answer(f"The {name} list is empty now.", (Action("list_clear", {"list": name}),))
+    question = f"Clear the {name} list, with {plural(there, 'thing')} on it?"
+    return Answer(f"The {name} list is empty now.", (Action("list_clear", {"list": name}),), confirm=question)
 
 
 def names(request: Request) -> Answer:

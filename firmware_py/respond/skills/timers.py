@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from firmware_py.agenda.agenda import is_paused
 from firmware_py.agenda.entries import TIMER, Countdown, Entry
 from firmware_py.events import Action
+from firmware_py.respond.latest import replaced
 from firmware_py.respond.phrases import join
 from firmware_py.respond.request import Answer, Handler, Request
 from firmware_py.respond.when import adjective, duration, seconds_of
@@ -26,7 +27,7 @@ def start(request: Request) -> Answer:
     name = _name(request)
     what = f"{name.capitalize()} timer for {duration(seconds, 3)}" if name else duration(seconds, 3)
     action = Action("count_down", {"kind": TIMER, "name": name, "seconds": seconds})
-    return Answer(f"{what}, starting now.", (action,))
+    return Answer(f"{what}, starting now.", (*replaced(request, TIMER), action))
 
 
 def left(request: Request) -> Answer:

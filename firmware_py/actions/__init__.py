@@ -1,0 +1,1 @@
+"""What the user's own commands do: GPIO lines, HTTP, MQTT, serial lines, programs. One kind a file."""
