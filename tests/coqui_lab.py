@@ -26,7 +26,7 @@ def tiny_model(folder: Path) -> Path:
         init_discriminator=False, use_sdp=False,
     )  # fmt: skip
     config = VitsConfig(model_args=args, characters=characters, use_phonemes=False, text_cleaner="basic_cleaners")
-    model = Vits.init_from_config(config)
+    model = Vits(config)
     config.save_json(str(folder / "config.json"))
     torch.save({"model": model.state_dict()}, folder / "model.pth")
     return folder

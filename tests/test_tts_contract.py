@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,12 @@ from coqui_lab import tiny_model
 from firmware_py import models
 from firmware_py.ports import TextToSpeech
 from firmware_py.tts.sentences import Limits
-from firmware_py.workers import in_worker
+from firmware_py.workers import Deadlines, Rules, in_worker
 
 ENGINES = ["piper", "pyttsx3", "coqui"]
 SENTENCE = "The living room lamp is on."
-Make = Callable[..., Any]
+PATIENT = Rules(deadlines=Deadlines(scale=20))
+"""Importing torch alone takes 10 s of processor time."""
 
 
 def arguments_of(engine: str, request: pytest.FixtureRequest) -> dict[str, Any]:
@@ -46,7 +47,7 @@ def engine(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
 @pytest.fixture(scope="module", params=["here", "in a worker"])
 def tts(request: pytest.FixtureRequest, engine: tuple[str, dict[str, Any]]) -> Iterator[Any]:
     name, arguments = engine
-    made = make(name, arguments) if request.param == "here" else in_worker("tts", name, arguments)
+    made = make(name, arguments) if request.param == "here" else in_worker("tts", name, arguments, PATIENT)
     yield made
     made.close()
     made.close()
