@@ -130,12 +130,12 @@ class VoicePipeline:
         """How long the pause that was drafted may last, by what was heard in it."""
         vad = self.config.vad
         ending = self.completeness.judge(draft.transcript, draft.understood)
-        hangover_ms: int = vad.hangover_ms
-        if ending is Ending.COMPLETE:
-            hangover_ms = vad.hangover_complete_ms
-        elif ending is Ending.INCOMPLETE:
-            hangover_ms = vad.hangover_incomplete_ms
-        return Patience(draft.speech_end, hangover_ms, ending.value, draft.done_ns)
+        hangovers_ms = {
+            Ending.COMPLETE: vad.hangover_complete_ms,
+            Ending.EXTENDABLE: max(vad.hangover_complete_ms, min(vad.hangover_extendable_ms, vad.hangover_ms)),
+            Ending.INCOMPLETE: vad.hangover_incomplete_ms,
+        }
+        return Patience(draft.speech_end, hangovers_ms.get(ending, vad.hangover_ms), ending.value, draft.done_ns)
 
     @property
     def responder(self) -> Responder:

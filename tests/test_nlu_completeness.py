@@ -92,6 +92,7 @@ def test_a_request_that_could_go_on_and_mean_something_else(understanding: Hassi
         "The grey cat is sleeping on the",
         "I wanted to say that and",
         "The grey cat...",
+        "Turn on the light in the gust",
         "lights",
     ],
 )
@@ -105,8 +106,9 @@ def test_anything_else_is_not_known(understanding: HassilUnderstanding, text: st
 
 
 def test_a_guided_sentence_that_is_hardly_believed_ends_nothing_early(understanding: HassilUnderstanding) -> None:
-    assert ending(understanding, "what time is it", is_guided=True, score=0.99) is Ending.COMPLETE
-    assert ending(understanding, "what time is it", is_guided=True, score=0.51) is Ending.EXTENDABLE
+    assert ending(understanding, "what time is it", is_guided=True, score=0.99, margin=12.0) is Ending.COMPLETE
+    assert ending(understanding, "what time is it", is_guided=True, score=0.51, margin=12.0) is Ending.UNKNOWN
+    assert ending(understanding, "what time is it", is_guided=True, score=0.99, margin=0.5) is Ending.UNKNOWN
 
 
 def test_german_breaks_off_behind_german_words(tmp_path: Path) -> None:

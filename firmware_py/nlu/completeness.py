@@ -8,6 +8,7 @@ go on with "for five minutes" and does not.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -48,8 +49,12 @@ GROWING = frozenset(TENS) | frozenset(SCALES) | {"hundred"}
 ELLIPSES = ("...", "…", "-", "–", "—")
 """How a recogniser writes that speech broke off."""
 
-LEAST_SCORE = 0.6
-"""A guided transcript believed with less than this is no evidence of an end: see docs/decisions/0013."""
+LEAST_SCORE, LEAST_MARGIN = 0.8, 1.0
+"""A guided transcript that is believed with less is no evidence of an end: a sentence that breaks off is bent into a
+whole one. Measured by ``bench/bench_endpointer.py``; docs/decisions/0013."""
+
+BEGUN_SHARE = 2 / 3
+"""A sentence that no template matches, and this much of which one begins with, is taken for one that broke off."""
 
 
 class TemplateCompleteness:
@@ -64,10 +69,14 @@ class TemplateCompleteness:
         readings = [(engine, engine.read(heard.text)) for engine in self._engines]
         ends = [end for engine, reading in readings for end in walk_all(engine, reading)]
         if is_match and any(end.is_whole for end in ends):
-            doubtful = heard.is_guided and heard.score < LEAST_SCORE
-            return Ending.EXTENDABLE if doubtful or any(end.goes_on(meant) for end in ends) else Ending.COMPLETE
-        breaks_off = any(_breaks_off(reading, engine.language) for engine, reading in readings)
-        if breaks_off or any(end.leads_on for end in ends) or heard.text.rstrip().endswith(ELLIPSES):
+            if heard.is_guided and (heard.score < LEAST_SCORE or heard.margin < LEAST_MARGIN):
+                return Ending.UNKNOWN
+            return Ending.EXTENDABLE if any(end.goes_on(meant) for end in ends) else Ending.COMPLETE
+        if heard.text.rstrip().endswith(ELLIPSES) or any(end.leads_on for end in ends):
+            return Ending.INCOMPLETE
+        if any(_breaks_off(reading, engine.language) for engine, reading in readings):
+            return Ending.INCOMPLETE
+        if meant.intent is None and any(_is_begun(engine, reading) for engine, reading in readings):
             return Ending.INCOMPLETE
         return Ending.UNKNOWN
 
@@ -154,6 +163,15 @@ class _Walk:
                 self.end.is_open |= is_free or _grows(source, self.sentence, at)
         if source.values and is_told:
             self.end.is_cut |= self.engine.values.is_begun(source, words, at)
+
+
+def _is_begun(engine: Engine, reading: Reading) -> bool:
+    """Whether the first words, at least two and most of them, begin a sentence of a template."""
+    least = max(2, math.ceil(BEGUN_SHARE * len(reading.tokens)))
+    return any(
+        any(end.leads_on for end in walk_all(engine, Reading(reading.text, reading.tokens[:count])))
+        for count in range(len(reading.tokens) - 1, least - 1, -1)
+    )
 
 
 def _breaks_off(reading: Reading, language: str) -> bool:

@@ -4,7 +4,8 @@ The network looks at 512 samples (and 64 before them) and carries an LSTM state 
 windows one behind the other: run every 10 ms on the last 512 samples its verdicts are wrong in 41 % of cases. A window
 every 480 samples gives the same verdicts as one every 512 in 98.8 %, and three frames are 480 samples. So three chains
 take turns, each with a state of its own, and every 10 ms frame ends a window of one of them
-(``docs/decisions/0009-vad.md``).
+(``docs/decisions/0009-vad.md``). While nothing is near that sounds like speech, one chain listens alone, at a third of
+the cost; as soon as it doubts, the others go on from its state (``docs/decisions/0013-turns.md``).
 """
 
 from __future__ import annotations
@@ -26,11 +27,16 @@ CHAINS = 3
 THRESHOLDS = ((0.25, 0.15), (0.40, 0.30), (0.50, 0.45), (0.70, 0.60))
 """Aggressiveness -> probability at which speech begins, and below which it is over (measured: see the page)."""
 
+ALERT_FROM = 0.05
+"""Probability from which all chains look; silence and steady noise stay below it."""
+ALERT_FRAMES = 50
+"""They look for this long after the last such probability."""
+
 UNKNOWN = -1
 
 
 class SileroVad:
-    """A :class:`~firmware_py.ports.Vad`; about 80 microseconds a frame on a desktop core.
+    """A :class:`~firmware_py.ports.Vad`; about 80 microseconds a frame on a desktop core, 30 while nothing is near.
 
     ``model`` is the 16 kHz ONNX file, ``aggressiveness`` 0 to 3: 3 calls the fewest frames speech. Raises
     Unavailable when the library or the file is missing, BadInput when the file is another model.
@@ -55,7 +61,10 @@ class SileroVad:
         np.divide(frame, 32768.0, out=sound[-FRAME_SAMPLES:])
         chain = self._frames % CHAINS
         self._frames += 1
-        if self._frames * FRAME_SAMPLES >= WINDOW_SAMPLES and chain < self._chains:
+        self._alert -= 1
+        if self._frames * FRAME_SAMPLES >= WINDOW_SAMPLES and (
+            chain == 0 or (chain < self._chains and self._alert > 0)
+        ):
             self._look(chain)
         return self._verdict
 
@@ -63,6 +72,7 @@ class SileroVad:
         """Forgets the stream: what comes next has nothing to do with what was."""
         self._frames = 0
         self._verdict = UNKNOWN
+        self._alert = ALERT_FRAMES
         self.probability = 0.0
         self._sound[:] = 0.0
         self._states: list[NDArray[np.float32]] = [np.zeros((2, 1, 128), np.float32) for _ in range(self._chains)]
@@ -71,6 +81,10 @@ class SileroVad:
         self._feed["state"] = self._states[chain]
         output, self._states[chain] = self._session.run(None, self._feed)
         self.probability = float(output[0, 0])
+        if self.probability >= ALERT_FROM:
+            if self._alert <= 0:  # the others have not looked meanwhile: what this one knows is nearest to the truth
+                self._states = [self._states[chain]] * self._chains
+            self._alert = ALERT_FRAMES
         # Once speech, it takes the lower threshold to end it; before the first verdict the upper one counts.
         self._verdict = int(self.probability >= (self._off if self._verdict == 1 else self._on))
 

@@ -1,0 +1,173 @@
+"""A stale draft is never spoken: random bursts and pauses through the real listener, queue and turn taker."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_listen import LoudVad
+from test_turn import Recorder
+
+from firmware_py._ring import Ring
+from firmware_py.audio.play import FastPlayer
+from firmware_py.draft import Stations, Work, utterance
+from firmware_py.errors import Cancelled
+from firmware_py.events import FRAME_SAMPLES, Ending, Kind, Patience, Pcm16, Transcript, TurnEvent, TurnTrace
+from firmware_py.listen import Listener, ListenSettings
+from firmware_py.turn import TurnSettings, TurnTaker
+from firmware_py.turn_queue import ENDS, TurnQueue
+
+HANGOVERS = {Ending.COMPLETE: 200, Ending.UNKNOWN: 500, Ending.INCOMPLETE: 700}
+
+BURSTS = st.lists(
+    st.tuples(st.integers(1, 40), st.integers(1, 90), st.sampled_from(list(HANGOVERS)), st.integers(0, 900)),
+    min_size=1,
+    max_size=8,
+)
+"""Frames of voice, frames of silence behind it, how what was said ends, and the milliseconds a draft takes."""
+
+
+def sound(bursts: list[tuple[int, int]]) -> Pcm16:
+    """Loud and quiet stretches, in frames; silence before and behind."""
+    rng = np.random.default_rng(1)
+    levels = [(20, 3), *(p for voice, rest in bursts for p in ((voice, 9000), (rest, 3))), (100, 3)]
+    return np.concatenate([rng.integers(-a, a + 1, n * FRAME_SAMPLES).astype(np.int16) for n, a in levels])
+
+
+@dataclass
+class Echo(Recorder):
+    """Hears a fingerprint of the samples."""
+
+    def transcribe(self, audio: Pcm16, *, is_cancelled: Callable[[], bool] | None = None) -> Transcript:
+        super().transcribe(audio, is_cancelled=is_cancelled)
+        return Transcript(fingerprint(audio), 0.9)
+
+
+def fingerprint(audio: Pcm16) -> str:
+    return f"{audio.size} {int(np.abs(audio.astype(np.int64)).sum())}"
+
+
+@dataclass
+class Walked:
+    events: list[TurnEvent] = field(default_factory=list)
+    traces: list[TurnTrace] = field(default_factory=list)
+    engines: Echo = field(default_factory=Echo)
+
+
+def walk(bursts: list[tuple[int, int, Ending, int]], *, drafts: bool = True) -> Walked:
+    """The walk in one thread; the endings and the drafts' times are taken in turn."""
+    ring, walked, number = Ring(1 << 18), Walked(), 0
+    station = Listener(ring, LoudVad(), ListenSettings(), lambda position: position * 62_500)
+
+    def on_draft(draft: Work) -> None:
+        nonlocal number
+        _, _, ending, draft_ms = bursts[number % len(bursts)]
+        number += 1
+        pause_ns = draft.speech_end * 62_500 + 100_000_000
+        station.be_patient(Patience(draft.speech_end, HANGOVERS[ending], ending.value, pause_ns + draft_ms * 1_000_000))
+
+    stations = Stations(walked.engines, walked.engines, walked.engines, walked.engines)
+    player = FastPlayer(22_050, 2048, lambda pcm: None)
+    taker = TurnTaker(stations, player, TurnSettings(is_live=False, drafts=drafts), on_draft=on_draft)
+    ring.write(sound([(voice, rest) for voice, rest, *_ in bursts]))
+    for event in station.decide():
+        walked.events.append(event)
+        trace = taker.handle(event)
+        walked.traces += [trace] if trace is not None else []
+    return walked
+
+
+def meant(events: list[TurnEvent]) -> list[str]:
+    """What each utterance that ended is about: its own samples, up to its own last voiced one."""
+    return [fingerprint(utterance(event)) for event in events if event.kind in ENDS]
+
+
+@settings(deadline=None)
+@given(BURSTS)
+def test_only_what_was_said_up_to_the_end_is_answered(bursts: list[tuple[int, int, Ending, int]]) -> None:
+    walked = walk(bursts)
+    assert walked.engines.committed == walked.engines.spoken == meant(walked.events)
+    assert [t.transcript for t in walked.traces] == meant(walked.events)
+    assert all(t.draft_hit or not t.draft_ready for t in walked.traces)
+
+
+@settings(deadline=None)
+@given(BURSTS)
+def test_a_silence_is_as_long_as_its_own_draft_asked(bursts: list[tuple[int, int, Ending, int]]) -> None:
+    """Never shorter than the least hangover, never another pause's, and the trace says which."""
+    walked = walk(bursts)
+    for event, trace in zip([e for e in walked.events if e.kind in ENDS], walked.traces, strict=True):
+        silence_ms = (event.at - event.speech_end) / 16
+        assert silence_ms >= trace.hangover_ms >= min(HANGOVERS.values())
+        if trace.endpoint_reason == "undrafted":
+            assert silence_ms == 500
+        else:
+            assert trace.hangover_ms == HANGOVERS[Ending(trace.endpoint_reason)]
+            assert event.at >= event.heeded_at > event.speech_end
+
+
+@settings(deadline=None, max_examples=50)
+@given(BURSTS)
+def test_drafted_and_undrafted_turns_say_the_same(bursts: list[tuple[int, int, Ending, int]]) -> None:
+    """With the same hangover the same utterances, and with the same utterances the same words."""
+    level = [(voice, rest, Ending.UNKNOWN, ms) for voice, rest, _, ms in bursts]
+    assert walk(level).engines.spoken == walk(level, drafts=False).engines.spoken
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_in_threads_nothing_stale_is_spoken_either(seed: int) -> None:
+    """Recognition takes as long as it likes while the listener runs ahead of it, is told to stop, and is told late."""
+    rng = random.Random(seed)
+    ring, queue, engines = Ring(1 << 18), TurnQueue(most_waiting=100), Echo()
+    events: list[TurnEvent] = []
+    traces: list[TurnTrace] = []
+
+    def slowly() -> None:
+        until = time.monotonic() + rng.choice([0.0, 0.0, 0.003, 0.01])
+        while time.monotonic() < until:
+            if queue.has_resumed():
+                raise Cancelled("speech went on")
+            time.sleep(0.0005)
+
+    engines.during_stt = slowly
+    station = Listener(ring, LoudVad(), ListenSettings(), lambda position: time.monotonic_ns())
+    stations = Stations(engines, engines, engines, engines)
+    taker = TurnTaker(
+        stations,
+        FastPlayer(22_050, 2048, lambda pcm: None),
+        TurnSettings(drafts=True),
+        has_resumed=queue.has_resumed,
+        on_draft=lambda d: station.be_patient(Patience(d.speech_end, rng.choice([150, 200, 700]), "complete")),
+    )
+
+    def take_turns() -> None:
+        while (event := queue.get(10.0)) is not None:
+            trace = taker.handle(event)
+            traces.extend([trace] if trace is not None else [])
+
+    def emit(event: TurnEvent) -> None:
+        events.append(event)
+        queue.put(event)
+
+    threads = [threading.Thread(target=station.run, args=(emit, 0.01)), threading.Thread(target=take_turns)]
+    for thread in threads:
+        thread.start()
+    pcm = sound([(rng.randint(5, 40), rng.randint(5, 80)) for _ in range(12)])
+    for block in pcm[: pcm.size // 320 * 320].reshape(-1, 320):
+        ring.write(block)
+        time.sleep(0.0003)
+    while ring.available() >= FRAME_SAMPLES or len(traces) < sum(e.kind in ENDS for e in events):
+        time.sleep(0.005)
+    ring.close()
+    queue.close()
+    for thread in threads:
+        thread.join(5.0)
+    assert engines.committed == engines.spoken == meant(events) and meant(events)
+    assert all(e.at - e.speech_end >= 150 * 16 for e in events if e.kind is Kind.ENDPOINT)
