@@ -64,7 +64,12 @@ class TemplateCompleteness:
         self._engines = understanding.engines
 
     def judge(self, heard: Transcript, meant: Understood) -> Ending:
-        """See :class:`firmware_py.events.Ending`. A repaired sentence is never COMPLETE."""
+        """See :class:`firmware_py.events.Ending`. A repaired sentence is never COMPLETE.
+
+        Where nothing was understood of a voice there is no answer to be late with: it is waited for as INCOMPLETE.
+        """
+        if not heard.text.strip():
+            return Ending.INCOMPLETE
         is_match = meant.intent is not None and meant.score >= 1.0
         readings = [(engine, engine.read(heard.text)) for engine in self._engines]
         ends = [end for engine, reading in readings for end in walk_all(engine, reading)]
