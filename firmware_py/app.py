@@ -25,8 +25,9 @@ from firmware_py.audio.virtual import VirtualSpeaker
 from firmware_py.config import Config
 from firmware_py.conversation import begin_conversation as begin_conversation
 from firmware_py.errors import RtvaError, Unavailable
-from firmware_py.events import FRAME_SAMPLES, RATE_HZ, Patience, Pcm16, State, TurnEvent, TurnTrace
+from firmware_py.events import FRAME_SAMPLES, RATE_HZ, Partial, Patience, Pcm16, State, TurnEvent, TurnTrace
 from firmware_py.listen import Listener
+from firmware_py.partials import LivePartials
 from firmware_py.pipeline import VoicePipeline
 from firmware_py.ports import Microphone, Speaker
 from firmware_py.turn import TurnSettings, TurnTaker
@@ -67,6 +68,8 @@ class Observers:
     """Each decision of the endpointer, in the listen thread."""
     on_take: Callable[[TurnEvent], None] = field(default=lambda event: None)
     """The turn thread begins with an event."""
+    on_partial: Callable[[Partial], None] = field(default=lambda partial: None)
+    """Text so far, while a person speaks; in the thread for that."""
 
 
 def position_clock(t0_ns: int) -> Callable[[int], int]:
@@ -176,6 +179,7 @@ class Appliance:
         self.listener = Listener(
             self.ring, pipeline.make_vad(), pipeline.listen_settings(), lambda position: self.capture.now_ns()
         )
+        self.partials = self._make_partials() if pipeline.wants_partials else None
         self.failure: BaseException | None = None
         self.turns = 0
         self.turn_ticks = 0
@@ -192,6 +196,8 @@ class Appliance:
     def start(self) -> None:
         """Starts the threads from the speaker's end to the microphone's."""
         self.player.start()
+        if self.partials is not None:
+            self.partials.start()
         for thread in reversed(self._threads):
             thread.start()
         self.capture.start()
@@ -201,6 +207,8 @@ class Appliance:
         self.capture.stop()
         self.ring.close()
         self.queue.close()
+        if self.partials is not None:
+            self.partials.stop()
         self.player.stop()
         for thread in self._threads:
             if thread.is_alive() and thread is not threading.current_thread():
@@ -242,12 +250,20 @@ class Appliance:
         self._says.clear()
         self.controls.silence()
 
+    def _make_partials(self) -> LivePartials:
+        def copy(start: int) -> Pcm16:
+            return self.ring.copy(start, self.ring.written)
+
+        return LivePartials(self.pipeline.partial_stt, copy, self.observers.on_partial)
+
     def _listen(self) -> None:
         self.listener.run(self._emit)
 
     def _emit(self, event: TurnEvent) -> None:
         self.observers.on_event(event)
         self.queue.put(event)
+        if self.partials is not None:
+            self.partials.on_event(event)
 
     def _take_turns(self) -> None:
         while not self.queue.is_closed:

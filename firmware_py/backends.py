@@ -17,6 +17,7 @@ BACKENDS: dict[str, dict[str, str]] = {
         "silero": "firmware_py.vad.silero:SileroVad",
     },
     "stt": {"whisper_cpp": "firmware_py.stt.whisper_cpp:WhisperCpp"},
+    "partial": {"whisper_cpp": "firmware_py.stt.background:BackgroundWhisper"},
     "tts": {
         "piper": "firmware_py.tts.piper:Piper",
         "pyttsx3": "firmware_py.tts.espeak:Espeak",
@@ -42,6 +43,7 @@ BACKENDS: dict[str, dict[str, str]] = {
 }
 
 LIBRARIES: dict[str, tuple[str, ...]] = {
+    "firmware_py.stt.background": ("_pywhispercpp", "firmware_py._whisper"),
     "firmware_py.stt.whisper_cpp": ("_pywhispercpp", "firmware_py._whisper", "firmware_py.stt.guided"),
     "firmware_py.tts.piper": ("onnxruntime", "piper.phoneme_ids", "piper.phonemize_espeak"),
     "firmware_py.tts.coqui": ("TTS.utils.synthesizer",),

@@ -127,6 +127,18 @@ class Transcript:
 
 
 @dataclass(frozen=True)
+class Partial:
+    """Text so far, while a person speaks. ``text`` begins with ``stable``: the words that no later partial changes.
+
+    ``at_ms`` is how much of the utterance was heard for it. The final transcript may differ in any word.
+    """
+
+    text: str
+    stable: str
+    at_ms: int
+
+
+@dataclass(frozen=True)
 class Understood:
     """Text to intent. ``intent`` is None when the sentence is unknown, and then ``slots`` is empty.
 

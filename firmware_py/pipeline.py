@@ -17,6 +17,7 @@ from firmware_py.draft import Stations, Work
 from firmware_py.errors import ConfigError, Unavailable
 from firmware_py.events import Ending, Patience
 from firmware_py.listen import ListenSettings
+from firmware_py.partials import Stream
 from firmware_py.ports import Completeness, Responder, SpeechToText, TextToSpeech, Understanding, Vad
 
 MakeEngine = Callable[[str, str, dict[str, Any]], Any]
@@ -81,8 +82,11 @@ class VoicePipeline:
         """
         if stt_model is not None and stt_model != self._stt_model:
             self._stt_model = stt_model
-            self._close_part("stt")
+            for part in ("stt", "open", "partial"):
+                self._close_part(part)
         self.warm_recognition()
+        if self.wants_partials:
+            _warm(self.partial_stt)
         _warm(self.tts)
         _ = self.stations, self.completeness
 
@@ -94,6 +98,22 @@ class VoicePipeline:
     def stt(self) -> SpeechToText:
         """Speech to text: ``stt.transcribe(samples).text``."""
         return cast(SpeechToText, self._part("stt", self._make_stt))
+
+    @property
+    def wants_partials(self) -> bool:
+        """Whether text is reported while a person speaks."""
+        return bool(self.config.stt.streaming and self.config.stt.partial_results)
+
+    @property
+    def partial_stt(self) -> SpeechToText:
+        """A second recogniser of low priority, for text while a person speaks."""
+        return cast(SpeechToText, self._part("partial", lambda: self._make_stt("partial")))
+
+    def stream(self) -> Stream:
+        """Speech to text in pieces: ``push(samples)`` gives partial transcripts, ``finish()`` the final one."""
+        if not self.is_guided:
+            return Stream(self.stt, self.stt)
+        return Stream(self._part("open", lambda: self._make_stt("open")), self.stt)
 
     @property
     def tts(self) -> TextToSpeech:
@@ -232,23 +252,26 @@ class VoicePipeline:
         if note and note not in self.notes:
             self.notes.append(note)
 
-    def _make_stt(self) -> Any:
+    def _make_stt(self, role: str = "stt") -> Any:
+        """``role``: ``stt`` answers; ``open`` is not guided by templates; ``partial`` neither, and gives way."""
         stt = self.config.stt
         weights = models.resolve_stt(self._stt_model, stt.optimization.compute_type)
         self._note(weights.note)
         language = weights.language or self._language_for(weights.model)
         arguments = {
             "model": weights.path,
-            "threads": cores.recognition_threads(
-                stt.optimization.num_workers, cores.available(), leaves_one=self._leaves_core
-            ),
+            "threads": 1 if role == "partial" else self._threads(),
             "language": None if language == "auto" else language,
             "device": stt.optimization.device,
-            "guidance": self._guidance(language) if stt.guided else None,
+            "guidance": self._guidance(language) if stt.guided and role == "stt" else None,
         }
-        engine = self._make_engine("stt", "whisper_cpp", arguments)
+        engine = self._make_engine("partial" if role == "partial" else "stt", "whisper_cpp", arguments)
         self._note(getattr(engine, "note", None))
         return engine
+
+    def _threads(self) -> int:
+        wanted = self.config.stt.optimization.num_workers
+        return cores.recognition_threads(wanted, cores.available(), leaves_one=self._leaves_core)
 
     def _language_for(self, model: str) -> str:
         """The configured language; of a model that hears English only, English."""

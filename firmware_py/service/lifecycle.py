@@ -196,6 +196,7 @@ class Service:
             on_utterance=self._on_utterance,
             on_event=self.recorder.on_event,
             on_take=self.recorder.on_take,
+            on_partial=lambda p: self.hub.publish("partial", text=p.text, stable=p.stable, at_ms=p.at_ms),
         )
         return Appliance(pipeline, self.gate, speaker, observers)
 

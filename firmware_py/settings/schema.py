@@ -134,9 +134,11 @@ class Stt(Section):
         True, "Recognition starts at the first pause instead of at the end of the turn.", guide="4. Streaming Mode"
     )
     partial_results: bool = knob(
-        False, "Text so far is reported while a person speaks; each report is one more recognition.",
-        guide="4. Streaming Mode", planned=True,
-    )  # fmt: skip
+        False,
+        "Text so far is reported while a person speaks, every half second; each report is one more recognition, by an "
+        "engine of its own at low priority. Only with streaming.",
+        guide="4. Streaming Mode",
+    )
     guided: bool = knob(True, "Recognition tries the sentences of the intent templates first.")
     guided_threshold: float = knob(
         0.5,

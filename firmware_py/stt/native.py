@@ -76,7 +76,8 @@ class Native:
         except (ImportError, OSError) as error:
             raise Unavailable(str(error)) from error
         self.state = _whisper.State(self.model, threads)
-        self._mel = LogMel(filter_bank(model))
+        self.bank = filter_bank(model)
+        self._mel = LogMel(self.bank)
         self.texts = self.model.texts()
         self.tables = _whisper.Tables([b""] * len(self.texts), np.zeros(len(self.texts), np.uint8), self.suppressed())
         self._asked = language
