@@ -44,7 +44,7 @@ STEPS = {
     "jump",
     "hears",
 }
-CONVERSATION = {"name", "start", "given", "steps", "remembered", "volume"}
+CONVERSATION = {"name", "start", "given", "steps", "remembered", "volume", "own"}
 
 
 @dataclass
@@ -86,6 +86,13 @@ class Recorder:
         self.routes.perform(action)
 
 
+def own_commands(folder: Path, templates: Mapping[str, Any]) -> HassilUnderstanding:
+    """The built-in intents beside templates that stand in the conversation."""
+    file = folder / "own.yaml"
+    file.write_text(yaml.safe_dump({"language": "en", **templates}, sort_keys=False))
+    return HassilUnderstanding([file])
+
+
 class Stage:
     """Everything between the recogniser's text and the voice's."""
 
@@ -96,7 +103,7 @@ class Stage:
         self.board = Board(folder, datetime.fromisoformat(f"{start}").replace(tzinfo=BERLIN) if start else START)
         self.board.has_no_rtc()
         self.board.has_network_time()
-        self.understanding = understanding
+        self.understanding = own_commands(folder, script["own"]) if "own" in script else understanding
         self.speaker = SpeakerControls(NoLoudspeaker(), script.get("volume", 50))
         self.build()
 

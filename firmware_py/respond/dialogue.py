@@ -150,7 +150,7 @@ def _cost(last: Understood, found: Understood, *, is_open: bool) -> tuple[int, .
         return None
     texts = sum(isinstance(after.get(key), str) and isinstance(before.get(key), (int, float)) for key in changed)
     free = sum(isinstance(after.get(key), str) for key in changed)
-    return (len(lost) + kept_minutes, texts, len(changed), free if _has_number(before) else 0)
+    return (len(lost) + kept_minutes, texts, len(changed), free if _has_number(before) else 0, len(found.text.split()))
 
 
 def _is_placeholder(value: Any) -> bool:

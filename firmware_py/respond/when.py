@@ -20,7 +20,8 @@ MONTHS: tuple[str, ...] = ("January", "February", "March", "April", "May", "June
 MONTHS += ("August", "September", "October", "November", "December")
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 DAY_S = 86_400
-_REPEATED = {"daily": tuple(range(7)), "weekdays": (0, 1, 2, 3, 4), "weekends": (5, 6)}
+_REPEATED: dict[str, tuple[int, ...]] = {"daily": tuple(range(7)), "weekdays": (0, 1, 2, 3, 4), "weekends": (5, 6)}
+_REPEATED |= dict.fromkeys(("morning", "evening", "night"), tuple(range(7)))
 _HOURS_OF = {"am": (0, 12), "morning": (0, 12), "pm": (12, 24), "afternoon": (12, 24), "evening": (12, 24)}
 
 
@@ -61,6 +62,8 @@ def minute_of_day(slots: Slots) -> tuple[int, bool] | None:
     hour = int(slots["hour"])
     minute = hour * 60 + int(slots.get("minute", 0)) - int(slots.get("minutes_to", 0))
     half = slots.get("half") or ("evening" if slots.get("day") == "tonight" else None)
+    if half is None and slots.get("every") in ("morning", "evening", "night"):
+        half = slots["every"]
     if half == "night":
         half = "pm" if 5 <= hour < 12 else "am"
     if half and 1 <= hour <= 12:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from firmware_py.agenda.entries import ALARM, REMINDER, Appointment, Entry
+from firmware_py.agenda.entries import ALARM, REMINDER, RINGING, Appointment, Entry
 from firmware_py.events import Action
 from firmware_py.respond.latest import replaced
-from firmware_py.respond.phrases import join
+from firmware_py.respond.phrases import DONE, join
 from firmware_py.respond.request import Answer, Handler, Request
 from firmware_py.respond.skills.clock import NOT_SET
 from firmware_py.respond.when import Plan, clock, day, duration, every, minute_of_day, plan, seconds_of
@@ -34,7 +34,7 @@ def set_reminder(request: Request) -> Answer:
     if isinstance(found, Answer):
         return found
     return Answer(
-        f"I'll remind you {_when(request, found)}: {words}.",
+        f"I'll remind you at {_when(request, found)}: {words}.",
         (*replaced(request, REMINDER), _appoint(REMINDER, words, found)),
     )
 
@@ -51,10 +51,13 @@ def list_reminders(request: Request) -> Answer:
     reminders = request.world.agenda.entries(REMINDER)
     if not reminders:
         return Answer("There is no reminder.")
-    return Answer(f"{join(f'{r.name}, {_told(request, r)}' for r in reminders).capitalize()}.")
+    told = join(f"{r.name}, {_told(request, r)}" for r in reminders)
+    return Answer(f"{told[:1].upper()}{told[1:]}.")
 
 
 def cancel_alarm(request: Request) -> Answer:
+    if request.world.agenda.entries(ALARM, RINGING):
+        return Answer(DONE, (Action("stop_speaking"), Action("stop_ringing")))
     return _cancel(request, ALARM)
 
 
@@ -64,7 +67,7 @@ def cancel_reminder(request: Request) -> Answer:
 
 def snooze(request: Request) -> Answer:
     seconds = seconds_of(request.slots) or SNOOZE_S
-    if not request.world.agenda.entries(phase="ringing"):
+    if not request.world.agenda.entries(phase=RINGING):
         return Answer("Nothing is ringing.")
     return Answer(f"Again in {duration(seconds)}.", (Action("stop_speaking"), Action("snooze", {"seconds": seconds})))
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from firmware_py.agenda.agenda import is_paused
-from firmware_py.agenda.entries import TIMER, Countdown, Entry
+from firmware_py.agenda.entries import RINGING, TIMER, Countdown, Entry
 from firmware_py.events import Action
 from firmware_py.respond.latest import replaced
-from firmware_py.respond.phrases import join
+from firmware_py.respond.phrases import DONE, join
 from firmware_py.respond.request import Answer, Handler, Request
 from firmware_py.respond.when import adjective, duration, seconds_of
 
@@ -50,6 +50,8 @@ def resume(request: Request) -> Answer:
 
 
 def cancel(request: Request) -> Answer:
+    if request.world.agenda.entries(TIMER, RINGING):
+        return Answer(DONE, (Action("stop_speaking"), Action("stop_ringing")))
     timers = _timers(request)
     if request.slots.get("all") and len(timers) > 1:
         return Answer(f"All {len(timers)} timers cancelled.", (_on("forget", timers),))
