@@ -59,6 +59,8 @@ def view(status: dict[str, Any]) -> Iterator[str]:
     for name, state in status["faces"].get("state", {}).items():
         if state != "on":
             yield f"{name}: {state}"
+    for name, cache in status.get("caches", {}).items():
+        yield f"cache of {name}: {cache['hits']} hits, {cache['misses']} misses"
     yield from _workers(status["workers"])
     yield from _latencies(status["latency_ms"])
     for turn in status["turns"]:
