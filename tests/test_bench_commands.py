@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 from firmware_py.__main__ import main
 from firmware_py.audio.wav import write_wav
 from firmware_py.cli import bench_progress, bench_rows
+from firmware_py.config import Config
+from firmware_py.errors import Unavailable
 from firmware_py.events import TurnTrace
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -114,6 +116,22 @@ def test_a_wrong_call_is_one_line(
         got = int(stop.code or 0)
     captured = capsys.readouterr()
     assert got == code and captured.out == "" and captured.err.count("\n") == 1 and says in captured.err
+
+
+@pytest.mark.parametrize("arguments", [["profile", "-n", "1"], ["bench", "latency", "-n", "1"]])
+def test_what_is_measured_is_made_and_not_remembered(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    seen = []
+
+    def refuse(config: Config, **options: object) -> None:
+        seen.append(config.tts.cache.enabled)
+        raise Unavailable("this is enough")
+
+    monkeypatch.setattr("firmware_py.pipeline.VoicePipeline", refuse)
+    assert main(arguments) == 69
+    assert seen == [False]
+    capsys.readouterr()
 
 
 def test_without_pillow_a_picture_is_refused_before_anything_is_measured(

@@ -17,7 +17,7 @@ from typing import Any
 
 from firmware_py.cli import bench_plot, bench_progress, common
 from firmware_py.cli.bench_rows import MARKS, ROWS, Times, percentiles
-from firmware_py.cli.bench_speech import ask_aloud
+from firmware_py.cli.bench_speech import ask_aloud, uncached
 from firmware_py.errors import UsageError
 from firmware_py.events import RATE_HZ, Kind, Pcm16, TurnEvent
 
@@ -65,7 +65,7 @@ def measure(args: argparse.Namespace, rounds: Iterable[object]) -> tuple[list[Ti
 
     if args.plot:
         bench_plot.check(args.plot)
-    with VoicePipeline(common.load_config(args)) as pipeline, tempfile.TemporaryDirectory() as folder:
+    with VoicePipeline(uncached(common.load_config(args))) as pipeline, tempfile.TemporaryDirectory() as folder:
         pipeline.initialize_components()
         common.note(pipeline.notes)
         sounds = [load(file) for file in args.files or ask_aloud(pipeline, Path(folder))]

@@ -5,12 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from firmware_py.config import Config
+
 QUESTIONS = (
     "What time is it?",
     "What is the date today?",
     "What is twelve times seven?",
     "Set the volume to forty percent.",
 )
+
+
+def uncached(config: Config) -> Config:
+    """For measurements, which say the same again and again: every first chunk is made, none is kept speech."""
+    return config.with_values({"tts.cache.enabled": False})
 
 
 def ask_aloud(pipeline: Any, folder: Path) -> list[Path]:

@@ -1,7 +1,8 @@
 """``rtva profile``: the guide's table of stages with their shares, measured on real turns, with drafts and without.
 
 A turn with a draft waits after the endpoint only for what the draft had not finished, so its table counts that wait;
-what the stages cost stands beside it. Every figure is the difference of two marks of the turn, or a stage's two ends.
+what the stages cost stands beside it. The cache of rendered speech is off. Every figure is the difference of two marks
+of the turn, or a stage's two ends.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware_py.cli import bench_plot, bench_progress, bench_rows, common, profile_trend
-from firmware_py.cli.bench_speech import ask_aloud
+from firmware_py.cli.bench_speech import ask_aloud, uncached
 from firmware_py.errors import UsageError
 from firmware_py.events import TurnTrace
 
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--turns {args.turns}: at least 1 (see 'rtva profile --help')")
     if args.plot:
         bench_plot.check(args.plot)
-    config = common.with_intents(common.load_config(args), args.intents)
+    config = uncached(common.with_intents(common.load_config(args), args.intents))
     with VoicePipeline(config, leaves_core=True) as pipeline, tempfile.TemporaryDirectory() as folder:
         pipeline.initialize_components()
         common.note(pipeline.notes)
