@@ -19,9 +19,10 @@ import numpy as np
 from firmware_py import models
 from firmware_py.tts.cut import cut
 from firmware_py.tts.graph import Graph, tensor_info
-from firmware_py.tts.parts import open_parts
+from firmware_py.tts.parts import open_parts, parts_folder
 from firmware_py.tts.phonemes import Phonemes
 from firmware_py.tts.piper import feed_of
+from firmware_py.tts.planar import planar
 from firmware_py.tts.sessions import Floats, Net, session_options
 from firmware_py.tts.split_voice import Given, Latent, Parts, Stage
 from firmware_py.tts.voice import read_voice
@@ -56,8 +57,9 @@ def arms() -> dict[str, Callable[[], object]]:
     feed = feed_of(Phonemes(info).ids(TEXT), info)
     plane, model = open_parts(voice.onnx, feed, 1), voice.onnx.read_bytes()
     made, options = cut(model), session_options(1)
-    front, flow, coarse, fine = (Net(m, options) for m in (made.front, made.flow, made.coarse, made.fine))
-    over_time = replace(plane, front=front, flow=flow, coarse=coarse, fine=fine)
+    front, flow = plane.front, plane.flow
+    over_time = replace(plane, coarse=Net(made.coarse, options), fine=Net(made.fine, options))
+    front_in_a_plane = Net(planar((parts_folder(voice.onnx) / "front.onnx").read_bytes()), options)
     graph, acoustic = Graph(model), flow.outputs[0]
     samples = {name: bytes(raw) for name, raw in graph.outputs.items()}
     OneDecoder.decoder = Net(graph.extract(samples, {acoustic: tensor_info(acoustic, [1, 192, "frames"])}), options)
@@ -66,7 +68,7 @@ def arms() -> dict[str, Callable[[], object]]:
     ways = {"one decoder": (OneDecoder, over_time), "two": (Latent, over_time), "two, in a plane": (Latent, plane)}
     found: dict[str, Callable[[], object]] = {
         "front": lambda: front(*feed),
-        "front, in a plane": lambda: plane.front(*feed),
+        "front, in a plane": lambda: front_in_a_plane(*feed),
     }
     for name, (kind, parts) in ways.items():
         found[f"first chunk, {name}"] = lambda kind=kind, parts=parts: streamed(kind(parts, latent), CHUNKS[:1])

@@ -64,10 +64,10 @@ def ask_service(args: argparse.Namespace) -> dict[str, Any] | None:
 
 
 def show(fields: dict[str, Any]) -> None:
-    limit_mb = fields["disk_limit_bytes"] / 1e6
+    limit_mb = fields["disk_limit_bytes"] / (1 << 20)
     print(
         f"{fields['folder']}: {fields['disk_entries']} pieces of speech, "
-        f"{fields['disk_bytes'] / 1e6:.1f} of {limit_mb:.0f} MB"
+        f"{fields['disk_bytes'] / (1 << 20):.1f} of {limit_mb:.0f} MB"
     )
     if "removed" in fields:
         print(f"{fields['removed']} files removed")

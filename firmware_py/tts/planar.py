@@ -1,9 +1,9 @@
 """Convolutions over time as convolutions over a plane of height one.
 
-onnxruntime's blocked kernels (NCHWc) exist for planes alone; the sums are the same, added in another order. Measured
-on x86-64, one thread, processor time of a whole part: front 0.92, flow 0.92, decoder 0.89 of what it was
-(docs/decisions/0017-cheaper-voice.md). Field numbers are those of onnx.proto3, as in :mod:`.graph`;
-AttributeProto.name 1, .i 3, .s 4, .ints 8, .type 20 (7 is INTS); OperatorSetIdProto.domain 1, .version 2.
+onnxruntime's blocked kernels (NCHWc) exist for planes alone; the sums are the same, added in another order. A decoder
+takes 0.9 of the time, measured on x86-64 with one thread (docs/decisions/0017-cheaper-voice.md). Field numbers are
+those of onnx.proto3, as in :mod:`.graph`; AttributeProto.name 1, .i 3, .s 4, .ints 8, .type 20 (7 is INTS);
+OperatorSetIdProto.domain 1, .version 2.
 """
 
 from __future__ import annotations
