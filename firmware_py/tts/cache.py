@@ -9,6 +9,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,6 +22,10 @@ from firmware_py.tts.store import Bounds, SpeechStore, StoreStats, key_of
 
 CHUNK_MS = 250
 """A hit is handed out in chunks of this length, so that a stop takes effect between two."""
+
+
+_spoken = lru_cache(maxsize=256)(spoken)
+"""What is said again is not read again: on a small board the rules take longer than all else of a hit."""
 
 
 class Engine(Protocol):
@@ -74,7 +79,7 @@ class CachedSpeech:
         (docs/decisions/0016-speech-cache.md).
         """
         left = int(limits.max_audio_s * self.rate_hz)
-        for piece in self._split(spoken(text[: limits.max_chars]), limits):
+        for piece in self._split(_spoken(text[: limits.max_chars]), limits):
             for chunk in self._say(piece):
                 yield chunk[:left]
                 left -= chunk.size
@@ -95,7 +100,7 @@ class CachedSpeech:
         Gives up within a chunk, and returns False, when ``may_go_on`` turned false or somebody wants to speak:
         ask again later.
         """
-        for piece in self._split(spoken(text), DEFAULT_LIMITS):
+        for piece in self._split(_spoken(text), DEFAULT_LIMITS):
             if self._store.get(self._key_of(piece)) is None and not self._keep(piece, may_go_on):
                 return False
         return True
