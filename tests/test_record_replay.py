@@ -24,11 +24,13 @@ from firmware_py.events import RATE_HZ
 from firmware_py.pipeline import VoicePipeline
 from firmware_py.replay import compare, form
 from firmware_py.replay.form import Conversation, Event, Sound, Turn
-from firmware_py.replay.world import NotedWorld, RepeatedWorld
+from firmware_py.replay.world import NotedWorld, RepeatedClock, RepeatedWorld
 from firmware_py.respond.board import Disk
 from firmware_py.respond.world import Volume
 
-SENTENCES = ("What time is it?", "Roll a dice.", "Say that again.", "Set the volume to forty percent.")
+SENTENCES = ("What time is it?", "Roll a dice.", "Say that again.", "Set the volume to forty percent.",
+             "Set a timer for ten minutes.", "How much time is left on the timer?")  # fmt: skip
+INTENTS = ["time", "dice", "repeat", "volume_set", "timer_start", "timer_left"]
 NOON = datetime(2026, 3, 1, 12, 0, 59, tzinfo=timezone.utc)
 
 
@@ -60,7 +62,7 @@ def test_a_kept_conversation_goes_the_same_way_again(
     kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told = json.loads(kept.read_text())
-    assert [turn["intent"] for turn in told["turns"]] == ["time", "dice", "repeat", "volume_set"]
+    assert [turn["intent"] for turn in told["turns"]] == INTENTS
     assert {stat.S_IMODE(file.stat().st_mode) for file in kept.parent.iterdir()} == {0o600}
     assert told["turns"][0]["readings"]["now"] and told["config"]["stt"]["model"] == "tiny.en"
     capsys.readouterr()
@@ -68,7 +70,7 @@ def test_a_kept_conversation_goes_the_same_way_again(
     again = json.loads(capsys.readouterr().out)
     assert again["same"] is True and again["differences"] == [] and again["events"] == len(told["events"])
     assert [turn["reply"] for turn in again["turns"]] == [turn["reply"] for turn in told["turns"]]
-    assert len(list((tmp_path / "answers").glob("*.wav"))) == 4
+    assert len(list((tmp_path / "answers").glob("*.wav"))) == len(SENTENCES)
 
 
 def test_what_differs_is_said(kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -190,6 +192,22 @@ def test_what_skills_read_is_repeated_through_json() -> None:
         assert read_all(world) == then[speech_end]
     world.begin(32_000)
     assert world.now() == NOON.replace(minute=1, second=1), "the clock of the recording where nothing was read then"
+    assert RepeatedClock(world).zone() is NOON.tzinfo
+
+
+def test_the_clock_of_timers_is_the_one_of_then() -> None:
+    noted = NotedWorld(Inner(), "seed")
+    noted.begin(100, is_end=False)
+    noted.begin(100, is_end=True)
+    readings = {100: json.loads(json.dumps(noted.readings))}
+    clock = RepeatedClock(world := RepeatedWorld(Inner(), "seed", NOON, readings))
+    world.begin(100, is_end=False)
+    drafted = clock.wall_s(), clock.boot_s()
+    assert list(drafted) == noted.readings["clock"]
+    world.begin(100, is_end=True)
+    assert [clock.wall_s(), clock.boot_s()] == noted.readings["clock_end"]
+    world.begin(32_000)
+    assert clock.now() == NOON.replace(minute=1, second=1) and clock.boot_s() == 2.0
 
 
 def test_a_draft_of_the_same_utterance_throws_the_same_dice_and_keeps_its_readings() -> None:
@@ -199,7 +217,7 @@ def test_a_draft_of_the_same_utterance_throws_the_same_dice_and_keeps_its_readin
     noted.begin(100)
     assert noted.rng.random() == first[0] and noted.readings["now"] == first[1].isoformat()
     noted.begin(101)
-    assert noted.readings == {}
+    assert "now" not in noted.readings
     noted.release()
     noted.begin(100)
     assert noted.rng is noted.inner.rng

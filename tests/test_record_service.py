@@ -19,7 +19,7 @@ from firmware_py._ring import Ring
 from firmware_py.errors import BadInput, Unavailable
 from firmware_py.events import Kind, TurnEvent, TurnTrace
 from firmware_py.replay.form import Conversation, parse
-from firmware_py.respond.world import LocalWorld
+from firmware_py.respond.world import DryActuator, LocalWorld
 from firmware_py.service.private_folder import PrivateFolder
 from firmware_py.service.recorder import Recorder, conversations
 from firmware_py.status.board import Board
@@ -63,7 +63,7 @@ class Walk:
         self.queue = type("Queue", (), {"shed": 0, "__len__": lambda self: 0})()
         self.listener: Any = types.SimpleNamespace(in_speech=False, forget=self.forget)
         self.controls = types.SimpleNamespace(percent=40)
-        self.pipeline: Any = types.SimpleNamespace(world=LocalWorld(), stations="stations")
+        self.pipeline: Any = types.SimpleNamespace(world=LocalWorld(), stations="stations", actuator=DryActuator())
         self.pipeline.config = _config()
         self.pipeline.new_conversation = lambda: self.conversations.append(self.pipeline.world)
         self.conversations: list[Any] = []
@@ -135,8 +135,9 @@ def test_it_begins_and_ends_by_itself_and_what_came_before_is_not_in_it(lab: Lab
     kept = lab.kept()
     assert (kept.ended, kept.sound.samples, kept.volume) == ("its time was over", 8000, 40)
     assert [e.at for e in kept.events] == [4800] and kept.turns[0].slots == {"x": "Kind.PAUSE"}
-    assert list(kept.turns[0].readings) == ["now"]
+    assert list(kept.turns[0].readings) == ["clock_end", "now"]
     assert not lab.board.is_capturing and isinstance(lab.walk.pipeline.world, LocalWorld)
+    assert isinstance(lab.walk.pipeline.actuator, DryActuator)
     assert lab.recorder.purge() == 0
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware_py import __version__, app
+from firmware_py.agenda.agenda import Agenda
 from firmware_py.app import Answer, Observers
 from firmware_py.audio.recording import load
 from firmware_py.config import Config, from_text
@@ -21,7 +22,8 @@ from firmware_py.events import RATE_HZ, TurnEvent, TurnTrace
 from firmware_py.pipeline import VoicePipeline
 from firmware_py.replay import compare, form, session
 from firmware_py.replay.form import Conversation, Event, Turn
-from firmware_py.replay.world import RepeatedWorld
+from firmware_py.replay.world import RepeatedClock, RepeatedWorld
+from firmware_py.turn_queue import ENDS
 
 NEVER_NS = 1 << 62
 
@@ -58,14 +60,13 @@ def replay(path: Path, config: Config | None = None) -> Replayed:
 def _walk(kept: Conversation, sound: Path, pipeline: VoicePipeline) -> Replayed:
     done = Replayed(kept)
     pipeline.initialize_components()
-    loudspeaker = NoLoudspeaker()
-    controls = app.begin_conversation(pipeline, loudspeaker, act=True)
-    controls.set_percent(kept.volume)
-    heeded = dict(_heeded(kept.events))
     readings = {turn.speech_end: turn.readings for turn in kept.turns}
-    world = RepeatedWorld(pipeline.world, kept.seed, _began(kept), readings)
-    pipeline.world = world
+    world = RepeatedWorld(None, kept.seed, _began(kept), readings)
+    pipeline.agenda = Agenda(RepeatedClock(world))
+    app.begin_conversation(pipeline, NoLoudspeaker(), act=True).set_percent(kept.volume)
+    world.inner, pipeline.world = pipeline.world, world
     pipeline.new_conversation()
+    heeded = dict(_heeded(kept.events))
 
     def on_utterance(event: TurnEvent, trace: TurnTrace | None, error: str) -> None:
         done.turns.append(session.turn_form(event, trace, error, 0, {}))
@@ -75,7 +76,7 @@ def _walk(kept: Conversation, sound: Path, pipeline: VoicePipeline) -> Replayed:
         sound,
         Observers(
             on_event=lambda event: done.events.append(session.event_form(event)),
-            on_take=lambda event: world.begin(event.speech_end),
+            on_take=lambda event: world.begin(event.speech_end, event.kind in ENDS),
             on_utterance=on_utterance,
         ),
         heeded=lambda patience: replace(patience, from_ns=heeded.get(patience.speech_end, NEVER_NS)),
@@ -98,8 +99,7 @@ def keep(
 
     app.begin_conversation(pipeline, NoLoudspeaker(), act=True)
     gathered = session.Session(pipeline.config, pipeline.world, pipeline.config.audio.output.volume)
-    pipeline.world = gathered.world
-    pipeline.new_conversation()
+    gathered.join(pipeline)
     observers = Observers(on_event=gathered.on_event, on_take=gathered.on_take, on_utterance=gathered.on_utterance)
     answers = app.replay(pipeline, file, observers)
     samples = load(file)

@@ -15,8 +15,9 @@ from firmware_py import __version__, models
 from firmware_py.config import Config
 from firmware_py.errors import RtvaError
 from firmware_py.events import TurnEvent, TurnTrace
+from firmware_py.pipeline import VoicePipeline
 from firmware_py.replay.form import Conversation, Event, Sound, Turn
-from firmware_py.replay.world import NotedWorld
+from firmware_py.replay.world import NotedActuator, NotedWorld
 from firmware_py.service.debug_folder import plain, trace_fields
 from firmware_py.turn_queue import ENDS
 
@@ -41,6 +42,19 @@ class Session:
         self.origin, self.began = origin, self.world.inner.now()
         self.events.clear()
 
+    def join(self, pipeline: VoicePipeline) -> None:
+        """A new conversation of ``pipeline`` is noted from now on; :meth:`part` ends that."""
+        pipeline.world = self.world
+        if pipeline.actuator is not None:
+            pipeline.actuator = NotedActuator(self.world, pipeline.actuator)
+        pipeline.new_conversation()
+
+    def part(self, pipeline: VoicePipeline) -> None:
+        """Skills read the world itself again; the conversation goes on."""
+        self.world.release()
+        pipeline.world = self.world.inner
+        pipeline.actuator = getattr(pipeline.actuator, "inner", pipeline.actuator)
+
     def on_event(self, event: TurnEvent) -> None:
         """In the listen thread."""
         if len(self.events) >= EVENTS_MOST:
@@ -50,7 +64,7 @@ class Session:
 
     def on_take(self, event: TurnEvent) -> None:
         """In the turn thread, before the turn is worked on."""
-        self.world.begin(event.speech_end - self.origin)
+        self.world.begin(event.speech_end - self.origin, event.kind in ENDS)
 
     def on_utterance(self, event: TurnEvent, trace: TurnTrace | None, error: str = "") -> None:
         """In the turn thread, when the turn is over."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime, tzinfo
 from typing import Any
 
+from firmware_py.agenda.clock import Clock
+from firmware_py.events import RATE_HZ
 from firmware_py.respond.board import Disk
 from firmware_py.respond.world import Volume
 
@@ -40,12 +43,15 @@ class _World:
         self.inner, self.seed = inner, seed
         self.board = _Board(self)
         self.rng = random.Random(seed)
-        self.speech_end = -1
+        self.speech_end, self.is_end = -1, False
 
-    def begin(self, speech_end: int) -> None:
-        """The turn thread begins with an event of the utterance whose speech ends at ``speech_end``."""
+    def begin(self, speech_end: int, is_end: bool = True) -> None:
+        """The turn thread begins with an event of the utterance whose speech ends at ``speech_end``.
+
+        ``is_end``: the utterance is over, and what its turn does is done now.
+        """
         self.rng = random.Random(f"{self.seed}:{speech_end}")
-        self.speech_end = speech_end
+        self.speech_end, self.is_end = speech_end, is_end
 
     def read(self, name: str, ask: Callable[[], Any]) -> Any:
         raise NotImplementedError
@@ -71,12 +77,23 @@ class NotedWorld(_World):
         self.readings: dict[str, Any] = {}
         self.is_released = False
 
-    def begin(self, speech_end: int) -> None:
+    def begin(self, speech_end: int, is_end: bool = True) -> None:
         if self.is_released:
             return
         if speech_end != self.speech_end:
             self.readings = {}
-        super().begin(speech_end)
+        super().begin(speech_end, is_end)
+        self.note_clock()
+
+    def note_clock(self) -> None:
+        """The clocks of timers and alarms are read, now."""
+        if not self.is_released:
+            clock = [time.time(), time.clock_gettime(time.CLOCK_BOOTTIME)]
+            self.readings["clock_end" if self.is_end else "clock"] = clock
+
+    @property
+    def agenda(self) -> Any:
+        return _NotedAgenda(self)
 
     def release(self) -> None:
         """Whoever still holds it reads the inner world from now on."""
@@ -89,6 +106,42 @@ class NotedWorld(_World):
         return value
 
 
+class _NotedAgenda:
+    """The agenda as skills read it: what depends on how late it is, is noted when it is asked."""
+
+    def __init__(self, world: NotedWorld) -> None:
+        self._world = world
+
+    def left_s(self, entry: Any) -> Any:
+        self._world.note_clock()
+        return self._world.inner.agenda.left_s(entry)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._world.inner.agenda, name)
+
+
+class NotedActuator:
+    """Does what replies say; when it does is noted, for a timer begins then."""
+
+    def __init__(self, world: NotedWorld, inner: Any) -> None:
+        self.inner, self._world = inner, world
+
+    def perform(self, action: Any) -> None:
+        self._world.note_clock()
+        self.inner.perform(action)
+
+
+class RepeatedClock(Clock):
+    """The clock of timers and alarms as it was then, in the zone that it was read in."""
+
+    def __init__(self, world: RepeatedWorld) -> None:
+        super().__init__(wall=world.wall_s, boot=world.boot_s)
+        self._world = world
+
+    def zone(self) -> tzinfo:
+        return self._world.began.tzinfo or super().zone()
+
+
 class RepeatedWorld(_World):
     """Answers with what was read then; what was not read then is asked of ``inner``, but for the clock, which stands
     at ``began`` and the time that the sound has run.
@@ -96,10 +149,26 @@ class RepeatedWorld(_World):
 
     def __init__(self, inner: Any, seed: str, began: datetime, readings: Mapping[int, Mapping[str, Any]]) -> None:
         super().__init__(inner, seed)
-        self._began, self._readings = began, readings
+        self.began, self._readings = began, readings
 
     def read(self, name: str, ask: Callable[[], Any]) -> Any:
         then = self._readings.get(self.speech_end, {})
         if name in then:
             return READINGS[name][1](then[name])
-        return self._began + timedelta(seconds=max(self.speech_end, 0) / 16_000) if name == "now" else ask()
+        return datetime.fromtimestamp(self.wall_s(), self.began.tzinfo) if name == "now" else ask()
+
+    def wall_s(self) -> float:
+        """What the clock of timers and alarms shows during the utterance in progress: Unix time."""
+        then: float = self._clock()[0]
+        return then
+
+    def boot_s(self) -> float:
+        """The clock that runs on and is never set, likewise."""
+        then: float = self._clock()[1]
+        return then
+
+    def _clock(self) -> list[float]:
+        passed_s = max(self.speech_end, 0) / RATE_HZ
+        now = [self.began.timestamp() + passed_s, passed_s]
+        then = self._readings.get(self.speech_end, {})
+        return list(then.get("clock_end" if self.is_end else "clock") or then.get("clock_end") or now)

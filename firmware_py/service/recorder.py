@@ -159,23 +159,16 @@ class Recorder:
             if not begun.wait(RETRY_S):
                 listener.forget(None)
             if begun.is_set():
-                self._new_conversation(appliance, session.world)
+                session.join(pipeline)
+                appliance.taker.stations = pipeline.stations
                 self._has_begun = True
         tried.set()
 
-    def _new_conversation(self, appliance: Appliance, world: Any) -> None:
-        pipeline = appliance.pipeline
-        pipeline.world = world
-        pipeline.new_conversation()
-        appliance.taker.stations = pipeline.stations
-
     def _let_go(self, appliance: Appliance) -> None:
-        """Skills read the world itself again; the conversation goes on."""
         session, self._session = self._session, None
         appliance.listener.forget(None)
         if session is not None:
-            session.world.release()
-            appliance.pipeline.world = session.world.inner
+            session.part(appliance.pipeline)
 
     def _keep(self, appliance: Appliance) -> Path:
         session = self._session
