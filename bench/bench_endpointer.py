@@ -1,6 +1,6 @@
 """How many sentences are cut, and how long the silence behind one is, by three endpointers.
 
-    .venv/bin/python bench/bench_endpointer.py [--every N] [--draft-ms MS] [--pauses FILE]
+    .venv/bin/python bench/bench_endpointer.py [--every N] [--draft-ms MS] [--pauses FILE] [--out FILE]
 
 The recordings of ``endpointer_material.py`` walk through the product's own listener once, and what is said up to each
 pause is recognised and judged as a draft is. From that follows what each endpointer does, as all three are rules about
@@ -155,24 +155,35 @@ def main() -> None:
         "--draft-ms", type=int, default=150, metavar="MS", help="a draft takes this long (default: 150)"
     )
     parser.add_argument("--pauses", type=Path, metavar="FILE")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="writes the tables as Markdown")
     args = parser.parse_args()
     config = from_text(json.dumps({"nlp": {"intents": [str(FOLDER / "coffee" / "intents.yaml")]}}))
     usual_ms, known_ms = config.vad.hangover_ms, config.vad.pause_ms + args.draft_ms
     with VoicePipeline(config) as pipeline:
         rows = recognised(pipeline, args.every, args.pauses)
         judge(pipeline, rows)
+    lines = [f"A draft is done {args.draft_ms} ms behind the pause. Silences in ms: 5, 50, 95 %.", ""]
     for title, chosen in (
         ("as recorded", [r for r in rows if not r["pause_ms"]]),
         ("with a pause of 250 to 600 ms", [r for r in rows if r["pause_ms"]]),
     ):
         thrown = sum(not pause["at_end"] for row in chosen for pause in row["pauses"]) / len(chosen)
-        print(f"\n{title}: {thrown:.2f} drafts thrown away a sentence; endings behind, inside it: {endings(chosen)}")
+        lines += [f"## {title[0].upper()}{title[1:]}", ""]
+        lines += [f"{thrown:.2f} drafts thrown away a sentence. Endings behind it, inside it: {endings(chosen)}.", ""]
+        lines += ["| endpointer | sentences | cut | silence behind one | mean |", "|---|---|---|---|---|"]
         for name, results in (
             ("rtva", [judged(r["pauses"], lambda pause: pause["hangover_ms"], known_ms, usual_ms) for r in chosen]),
             ("fixed 500 ms", [judged(r["pauses"], lambda pause: 500, 0, 500) for r in chosen]),
             ("naive chain", [r["naive"] for r in chosen]),
         ):
-            print("  ", json.dumps(summary(name, results)))
+            row = summary(name, results)
+            silence = ", ".join(map(str, row["gap_ms"]))
+            lines.append(f"| {name} | {row['sentences']} | {row['cut']} | {silence} | {row['mean_ms']} |")
+        lines.append("")
+    print("\n".join(lines))
+    if args.out is not None:
+        command = f"`.venv/bin/python bench/bench_endpointer.py --every {args.every} --out FILE`"
+        args.out.write_text("\n".join(["# When a turn is over", "", f"By {command}.", "", *lines]))
 
 
 if __name__ == "__main__":
