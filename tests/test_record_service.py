@@ -135,6 +135,7 @@ def test_it_begins_and_ends_by_itself_and_what_came_before_is_not_in_it(lab: Lab
     kept = lab.kept()
     assert (kept.ended, kept.sound.samples, kept.volume) == ("its time was over", 8000, 40)
     assert [e.at for e in kept.events] == [4800] and kept.turns[0].slots == {"x": "Kind.PAUSE"}
+    assert lab.recorder.status()["turns"] == 1
     assert list(kept.turns[0].readings) == ["clock_end", "now"]
     assert not lab.board.is_capturing and isinstance(lab.walk.pipeline.world, LocalWorld)
     assert isinstance(lab.walk.pipeline.actuator, DryActuator)

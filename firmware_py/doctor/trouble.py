@@ -40,7 +40,10 @@ def stages(case: Case) -> Finding:
     if slow:
         worst = max(slow, key=lambda name: slow[name] / GOALS_MS[goals[name]][1])
         said = ", ".join(f"{name} {ms:.0f} ms" for name, ms in slow.items())
-        return warn(f"beyond the guide's acceptable at P95: {said}", STAGE_KNOBS.get(worst, "see 'rtva trace last'"))
+        knob = STAGE_KNOBS.get(worst, "see 'rtva trace last'")
+        if worst == "stt" and case.config.stt.model.startswith("tiny"):
+            knob = "run 'make native' (the model is the smallest there is); see background"
+        return warn(f"beyond the guide's acceptable at P95: {said}", knob)
     return ok("every stage is within the guide's acceptable at P95")
 
 

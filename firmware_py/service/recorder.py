@@ -49,6 +49,7 @@ class Recorder:
         self._ending = threading.Event()
         self._until_s, self._ended = 0.0, ""
         self._is_closing = self._has_begun = False
+        self._turns = 0
         self._file, self._why = "", ""
         self._lock = threading.Lock()
 
@@ -68,7 +69,7 @@ class Recorder:
             if self.is_on():
                 raise Unavailable("a conversation is being recorded already; 'rtva record off' ends it")
             self._ending.clear()
-            self._has_begun, self._ended, self._file, self._why = False, "", "", ""
+            self._has_begun, self._ended, self._file, self._why, self._turns = False, "", "", "", 0
             self._until_s = self._clock() + 60.0 * min(minutes, RECORD_MINUTES[-1])
             self._thread = threading.Thread(
                 target=self._run, args=(self.appliance, minutes), name="record", daemon=True
@@ -98,7 +99,7 @@ class Recorder:
             "is_on": self.is_on(),
             "has_begun": self._has_begun,
             "left_s": round(max(0.0, self._until_s - self._clock()), 1) if self.is_on() else None,
-            "turns": len(session.turns) if session else 0,
+            "turns": len(session.turns) if session else self._turns,
             "folder": str(self._folder.path),
             "file": self._file or None,
             "why": self._why or None,
@@ -168,6 +169,7 @@ class Recorder:
         session, self._session = self._session, None
         appliance.listener.forget(None)
         if session is not None:
+            self._turns = len(session.turns)
             session.part(appliance.pipeline)
 
     def _keep(self, appliance: Appliance) -> Path:
