@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_py import build_py
@@ -32,7 +33,8 @@ def extensions() -> list[Extension]:
         Extension(
             f"firmware_py.{pyx.stem}",
             [str(pyx.relative_to(HERE))],
-            include_dirs=["ext"],
+            include_dirs=["ext", numpy.get_include()],
+            define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
             depends=headers,
             extra_compile_args=FLAGS,
             extra_link_args=[f"-fsanitize={SANITIZE}"] if SANITIZE else [],

@@ -2,17 +2,28 @@
  *
  * One thread, so that nothing but the operation itself is measured, then two threads on two cores. The baselines are
  * what a program has without a ring: a list of copied blocks (malloc a block, link it, copy in; copy out, free), and
- * one array under a mutex. Prints "name nanoseconds" lines.
+ * one array under a mutex. With -DPORTAUDIO also PortAudio's ring, from Debian's static library. Prints "name nanoseconds" lines.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 
 #include "rtva_ring.h"
 
+#ifdef PORTAUDIO
+/* The interface of pa_ringbuffer.h, which no package installs; the struct is opaque here and larger than theirs. */
+typedef struct { char bytes[256]; } PaUtilRingBuffer;
+long PaUtil_InitializeRingBuffer(PaUtilRingBuffer *, long element_bytes, long elements, void *data);
+long PaUtil_WriteRingBuffer(PaUtilRingBuffer *, const void *, long elements);
+long PaUtil_ReadRingBuffer(PaUtilRingBuffer *, void *, long elements);
+static PaUtilRingBuffer portaudio;
+static int16_t portaudio_data[1 << 15];
+#endif
+
 #define BLOCK 160
-#define TIMES 400000
-#define ROUNDS 5
+#define TIMES 40000
+#define ROUNDS 15
 
 static double now_ns(void)
 {
@@ -47,6 +58,20 @@ static size_t ring_pop(queue *q, int16_t *out)
 {
     return rtva_ring_read(q->ring, out, BLOCK);
 }
+
+#ifdef PORTAUDIO
+static void portaudio_push(queue *q, const int16_t *in)
+{
+    (void)q;
+    PaUtil_WriteRingBuffer(&portaudio, in, BLOCK);
+}
+
+static size_t portaudio_pop(queue *q, int16_t *out)
+{
+    (void)q;
+    return (size_t)PaUtil_ReadRingBuffer(&portaudio, out, BLOCK);
+}
+#endif
 
 static void list_push(queue *q, const int16_t *in)
 {
@@ -113,7 +138,7 @@ static void *push_all(void *argument)
     int16_t in[BLOCK] = {1};
     for (uint64_t i = 0; i < TIMES; i++) {
         while (i - atomic_load_explicit(&q->popped, memory_order_acquire) >= q->room)
-            ;
+            sched_yield(); /* a spinner on a busy machine would keep the other from running */
         q->push(q, in);
     }
     return NULL;
@@ -129,6 +154,8 @@ static double two_threads(queue *q)
     for (uint64_t i = 0; i < TIMES;)
         if (q->pop(q, out) != 0)
             atomic_store_explicit(&q->popped, ++i, memory_order_release);
+        else
+            sched_yield();
     pthread_join(writer, NULL);
     return (now_ns() - started) / TIMES;
 }
@@ -142,8 +169,14 @@ int main(void)
         size_t (*pop)(queue *, int16_t *);
         double one, two;
     } rows[] = {{"rtva_ring", ring_push, ring_pop, 1e18, 1e18},
+#ifdef PORTAUDIO
+                {"portaudio_ring", portaudio_push, portaudio_pop, 1e18, 1e18},
+#endif
                 {"list_of_blocks", list_push, list_pop, 1e18, 1e18},
                 {"array_under_mutex", array_push, array_pop, 1e18, 1e18}};
+#ifdef PORTAUDIO
+    PaUtil_InitializeRingBuffer(&portaudio, sizeof(int16_t), 1 << 15, portaudio_data);
+#endif
     q.last = &q.first;
     if (rtva_ring_new(&q.ring, 1 << 15, 0) != RTVA_RING_OK)
         return 1;
