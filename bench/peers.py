@@ -2,9 +2,10 @@
 
     build/bench-venv/bin/python bench/peers.py ARM [--threads 2] [--weights JSON]
 
-Runs in the benchmark's own environment (``bench/venv.sh``) and imports nothing of the product: neither its builds nor its
-session options may help or hinder a peer. Prints ``{"ready": versions}`` once loaded and warm; then answers every JSON
-line on stdin with one on stdout. A time is the peer's own, from its call to what is named, without this transport.
+Runs in the benchmark's own environment (``bench/venv.sh``) and imports nothing of the product: neither its builds nor
+its session options may help or hinder a peer. Prints ``{"ready": versions}`` once loaded and warm; then answers every
+JSON line on stdin with one on stdout. A time is the peer's own, from its call to what is named, without this
+transport.
 """
 
 from __future__ import annotations
