@@ -6,7 +6,8 @@ Four spoken questions go through the whole walk of each preset (``rtva --preset`
 pace: capture thread, voice detection, endpointer, draft, answer, a paced virtual speaker with the preset's buffer.
 ``answer`` is play_first - endpoint, ``gap`` heard - speech_end. Stages: what the parts of a turn without a draft cost,
 from the end of the utterance to the first sound, which is what the guide's table adds up. A piece of a preset that is
-not here is replaced, and what was replaced by what is printed.
+not here is replaced, and what was replaced by what is printed. The cache of rendered speech is off: it would answer the
+second asking at once.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ def assistant(preset: str) -> Callable[[Any], dict[str, Any]]:
     from firmware_py.controls import NoLoudspeaker
     from firmware_py.pipeline import VoicePipeline
 
-    pipeline = VoicePipeline(config.load(None, preset), leaves_core=True)
+    loaded = config.load(None, preset).with_values({"tts.cache.enabled": False})
+    pipeline = VoicePipeline(loaded, leaves_core=True)
     pipeline.initialize_components()
 
     def answer(question: Any) -> dict[str, Any]:
