@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from bench_orders import edits
 from cells import Cell
-from tables import machine, table
+from tables import BUSY, is_busy, machine, table
 
 from firmware_py import models
 from firmware_py.errors import RtvaError
@@ -132,6 +132,7 @@ def measure(found: dict[str, dict[str, Any]], sentences: tuple[str, ...], rounds
         cell.close()
     return {
         "machine": machine(),
+        "is_busy": is_busy(),
         "recogniser": recogniser,
         "sentences": len(sentences),
         "rows": rows,
@@ -160,7 +161,7 @@ def report(results: dict[str, Any]) -> str:
         "memory MB",
         "loading ms",
     ]
-    rows = [[name, *_figures(r), *GUIDE[name]] for name, r in results["rows"].items()]
+    rows = [[name, *_figures(r, results["is_busy"]), *GUIDE[name]] for name, r in results["rows"].items()]
     lines = [
         "# Speech engines",
         "",
@@ -170,6 +171,8 @@ def report(results: dict[str, Any]) -> str:
         "",
         *table([*head, "the guide: latency", "quality"], rows),
     ]
+    if results["is_busy"]:
+        lines.append(f"\n{BUSY}")
     lines += [f"\nNot run: {name}: {why}" for name, why in results["missing"].items()]
     if "coqui" not in results["rows"]:
         lines.append(
@@ -179,10 +182,10 @@ def report(results: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _figures(r: dict[str, Any]) -> list[object]:
-    first = f"{r['first_ms']:.1f} ({r['first_p95_ms']:.1f})"
-    times = f"{r['first_cpu_ms']:.1f}", f"{r['total_ms']:.1f}", r["speed"]
-    return [first, *times, f"{r['wer']:.3f}", r["memory_mb"], r["load_ms"]]
+def _figures(r: dict[str, Any], is_busy: bool) -> list[object]:
+    passed = [f"{r['first_ms']:.1f} ({r['first_p95_ms']:.1f})", f"{r['total_ms']:.1f}", r["speed"], r["load_ms"]]
+    first, *others, load = ["-"] * 4 if is_busy else passed
+    return [first, f"{r['first_cpu_ms']:.1f}", *others, f"{r['wer']:.3f}", r["memory_mb"], load]
 
 
 def main(argv: list[str] | None = None) -> int:

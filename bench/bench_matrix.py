@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from cells import Answer, Cell
 from matrix_report import report
-from tables import machine
+from tables import is_busy, machine
 
 from firmware_py import models
 from firmware_py.errors import RtvaError
@@ -209,7 +209,14 @@ def main(argv: list[str] | None = None) -> int:
     if not (FOLDER / "labels.json").is_file():
         print(f"no recordings in {FOLDER}; set RTVA_RECORDINGS", file=sys.stderr)
         return 69
-    results = {"machine": machine(), "clips": 0, "shape": [SOUND_S, TOKENS], "rows": [], "sizes": []}
+    results = {
+        "machine": machine(),
+        "is_busy": is_busy(),
+        "clips": 0,
+        "shape": [SOUND_S, TOKENS],
+        "rows": [],
+        "sizes": [],
+    }
     if args.json and args.json.is_file() and args.part != "all":
         results = json.loads(args.json.read_text())
     if args.part != "sizes":

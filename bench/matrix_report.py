@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tables import table
+from tables import BUSY, table
 
 GUIDE = {
     "tiny": ("20-40 ms", "70-80 %", "150 MB"),
@@ -24,13 +24,15 @@ def report(results: dict[str, Any]) -> str:
         "# Model, precision, threads",
         "",
         f"`bench/bench_matrix.py`, {results['clips']} recorded orders of 2 to 6 s, {results['machine']}:",
-        "compare rows with each other. Times: medians of four orders. Processor time is that of all threads; divided",
+        "compare rows with each other. Times: medians of up to four. Processor time is that of all threads; divided",
         "by their number it is about the time on an idle machine. Right: intent and slots of all orders wholly right",
         "from the open transcript. Memory: what loading and work added to the process.",
     ]
+    if results["is_busy"]:
+        lines += ["", BUSY]
     if results["rows"]:
         precision = _precision(results["rows"])
-        lines += ["", *_matrix(results["rows"]), "", "## Precision against float32", "", *precision]
+        lines += ["", *_matrix(results), "", "## Precision against float32", "", *precision]
     if results["sizes"]:
         lines += ["", "## Sizes by their shape alone", "", *_sizes(results)]
     return "\n".join(lines) + "\n"
@@ -40,7 +42,8 @@ def _guide(model: str) -> str:
     return ", ".join(GUIDE[model.removesuffix(".en")])
 
 
-def _matrix(rows: list[dict[str, Any]]) -> list[str]:
+def _matrix(results: dict[str, Any]) -> list[str]:
+    rows, clips = results["rows"], results["clips"]
     head = [
         "model",
         "precision",
@@ -57,9 +60,9 @@ def _matrix(rows: list[dict[str, Any]]) -> list[str]:
         [
             [
                 *(r[key] for key in ("model", "precision", "threads")),
-                f"{r['median_ms']:.0f}",
+                "-" if results["is_busy"] else f"{r['median_ms']:.0f}",
                 f"{r['cpu_ms']:.0f}",
-                f"{r['right']:.3f}",
+                f"{round(r['right'] * clips)} of {clips}",
                 r["memory_mb"],
                 r["file_mb"],
                 _guide(r["model"]),
@@ -80,7 +83,6 @@ def _precision(rows: list[dict[str, Any]]) -> list[str]:
         "the guide",
         "memory / float16",
         "processor time / float16",
-        "right",
     ]
     return table(
         head,
@@ -92,7 +94,6 @@ def _precision(rows: list[dict[str, Any]]) -> list[str]:
                 CLAIMS[row["precision"]],
                 f"{row['memory_mb'] / half['memory_mb']:.2f}",
                 f"{row['cpu_ms'] / half['cpu_ms']:.2f}",
-                f"{row['right']:.3f}",
             ]
             for row in rows
             if row["threads"] == most and (half := whole.get(row["model"]))
@@ -114,7 +115,7 @@ def _sizes(results: dict[str, Any]) -> list[str]:
                 [
                     r["model"],
                     "random" if r["is_random"] else "real",
-                    f"{r['median_ms']:.0f}",
+                    "-" if results["is_busy"] else f"{r['median_ms']:.0f}",
                     f"{r['cpu_ms']:.0f}",
                     f"{r['cpu_ms'] / least:.1f}" if least else "",
                     r["memory_mb"],

@@ -22,3 +22,13 @@ def machine() -> str:
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     processor = names[0] if names else "processor not named"
     return f"{len(os.sched_getaffinity(0))} cores ({processor}), load {os.getloadavg()[1]:.1f}"
+
+
+def is_busy() -> bool:
+    """Whether other work takes so much of the machine that the time that passed says nothing about rtva."""
+    return os.getloadavg()[1] > 2 * len(os.sched_getaffinity(0))
+
+
+BUSY = (
+    "Other work took most of this machine: the times that passed are left out, and processor time is stretched by it."
+)
