@@ -36,6 +36,6 @@ class Ringer:
 
     def _chunks(self, text: str) -> Iterator[Pcm16]:
         """The voice begins only once the tone is under way."""
-        tts = self._appliance.pipeline.tts
+        tts = self._appliance.taker.stations.tts
         yield from ring(tts.rate_hz)
         yield from tts.synthesize(text)

@@ -1,0 +1,102 @@
+"""What is due is heard through the appliance's own threads, and a changed template file through a reload."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from status_lab import eventually
+from test_service_announcements import Chatter, Pipeline, Silence
+
+from firmware_py.agenda.agenda import Agenda
+from firmware_py.agenda.clock import Clock
+from firmware_py.agenda.entries import TIMER
+from firmware_py.agenda.lists import Lists
+from firmware_py.agenda.scheduler import Scheduler
+from firmware_py.app import Appliance, Observers
+from firmware_py.audio import tone
+from firmware_py.audio.virtual import VirtualSpeaker
+from firmware_py.config import from_text
+from firmware_py.events import Action, Pcm16, State
+from firmware_py.service.reload import Reloader
+from firmware_py.service.ringer import Ringer
+from firmware_py.state.database import Database
+
+
+def test_the_tone_is_two_notes_and_never_loud() -> None:
+    for rate_hz in (16_000, 22_050):
+        sound = np.concatenate(list(tone.ring(rate_hz)))
+        assert sound.dtype == np.int16 and 0.1 * 32767 < np.abs(sound).max() < tone.PEAK * 32767
+        note = next(tone.ring(rate_hz)).astype(float)
+        peak_hz = np.argmax(np.abs(np.fft.rfft(note, rate_hz))) * 1.0
+        assert abs(peak_hz - tone.NOTES_HZ[0]) < 10
+
+
+def test_a_timer_is_heard_and_a_stop_ends_it(tmp_path: Path) -> None:
+    Pipeline.chatter = chatter = Chatter()
+    database = Database(tmp_path / "state.db")
+    pipeline = Pipeline()
+    pipeline.agenda, pipeline.lists = Agenda(Clock(database), database), Lists(database)
+    heard: list[Pcm16] = []
+    states: list[State] = []
+    speaker = VirtualSpeaker(chatter.rate_hz, pace="fast", on_samples=heard.append)
+    appliance = Appliance(pipeline, Silence(), speaker, Observers(on_state=states.append))
+    appliance.start()
+    scheduler = Scheduler(pipeline.agenda, Ringer(appliance))
+    try:
+        pipeline.actuator.perform(Action("count_down", {"kind": TIMER, "name": "tea", "seconds": 0.2}))
+        eventually(lambda: "Your tea timer is done." in chatter.said, "the timer is announced", 30)
+        eventually(lambda: len(np.concatenate(heard)) > tone.TIMES * chatter.rate_hz if heard else False, "heard", 30)
+        assert np.abs(np.concatenate(heard)).max() > 1000 and State.SPEAKING in states
+        pipeline.actuator.perform(Action("stop_ringing"))
+        assert pipeline.agenda.entries(phase=None) == []
+    finally:
+        scheduler.close()
+        appliance.stop()
+    assert Agenda(Clock(database), database).entries(phase=None) == []
+
+
+def test_what_cannot_be_judged_without_a_clock_is_said_at_the_start(tmp_path: Path) -> None:
+    Pipeline.chatter = chatter = Chatter()
+    (tmp_path / "proc/device-tree").mkdir(parents=True)
+    (tmp_path / "proc/device-tree/model").write_text("Raspberry Pi Zero 2 W")
+    pipeline = Pipeline()
+    pipeline.agenda = Agenda(Clock(root=tmp_path))
+    pipeline.lists = Lists()
+    begin = Action("appoint", {"kind": "alarm", "name": "", "day": "2026-11-28", "minute": 420, "days": []})
+    appliance = Appliance(pipeline, Silence(), VirtualSpeaker(chatter.rate_hz, pace="fast"))
+    pipeline.actuator.perform(begin)
+    appliance.start()
+    try:
+        Ringer(appliance)
+        eventually(lambda: any("do not know what time it is" in said for said in chatter.said), "it is said", 30)
+    finally:
+        appliance.stop()
+
+
+def test_a_reload_takes_a_changed_template_file_and_refuses_a_broken_one(tmp_path: Path) -> None:
+    import pytest
+
+    from firmware_py.errors import ConfigError
+
+    file = tmp_path / "own.yaml"
+    text = "language: en\nintents: {lamp: {data: [{sentences: [lamp %s]}]}}\n"
+    file.write_text(text % "on")
+    config = from_text(f"nlp: {{intents: [{file}]}}")
+    jobs: list[Any] = []
+
+    class Walk:
+        def between_turns(self, job: Any) -> None:
+            jobs.append(job)
+
+    walk: Any = Walk()
+    reloader = Reloader(config, lambda: config, walk, lambda new: None)
+    assert reloader.reload()["applied"] == [] and jobs == []
+    file.write_text(text % "on please now")
+    assert reloader.reload()["applied"] == ["nlp.intents"] and len(jobs) == 1
+    assert reloader.reload()["applied"] == []
+    file.write_text("language: en\nintents: {lamp: {}}\n")
+    with pytest.raises(ConfigError, match=r"own.yaml:2"):
+        reloader.reload()
+    assert len(jobs) == 1
