@@ -1,7 +1,7 @@
 # rtva: everyday commands. `make demo` and `make test` set everything up themselves.
 PY := .venv/bin/python
 
-.PHONY: help setup native native-cuda generic demo test test-coqui check stress bench bench-recognition install uninstall agenda-kills system-test clean
+.PHONY: help setup native native-cuda generic demo test test-coqui check stress bench bench-recognition install uninstall conversations-audio agenda-kills system-test clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -45,6 +45,9 @@ install: setup   ## the service on this machine: /opt/rtva, /etc/rtva, /var/lib/
 
 uninstall:       ## takes it away again; PURGE=yes its configuration and state too
 	@deploy/install.sh uninstall
+
+conversations-audio: ## a third of the scripted conversations, said by the voice and heard; prints the pass rate (minutes)
+	@$(PY) bench/conversations_audio.py
 
 agenda-kills:    ## 1,000 kills while timers and lists change: nothing lost, nothing doubled
 	@mkdir -p build/kills && $(PY) tests/agenda_kills.py $$(mktemp -d -p build/kills)/state.db 1000 1

@@ -2,8 +2,8 @@
 
     .venv/bin/python bench/conversations_audio.py [--every 3] [--most N]
 
-Every third conversation of ``tests/conversations`` is said by the voice, sentence by sentence, and heard by the recogniser as the
-appliance's turn thread hears it (guided, with its silence around). What it hears goes on through understanding, skills,
+Every third conversation of ``tests/conversations`` is said by the voice, sentence by sentence, and heard by the
+recogniser as the turn thread hears it (guided, silence around). What it hears goes on through understanding, skills,
 context and agenda. A sentence counts as understood if its intent and slots are those of the text, a conversation if all
 its steps go as written. The voice is synthetic and the room silent: figures are for comparing, not for promises.
 """

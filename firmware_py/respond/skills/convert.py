@@ -30,7 +30,9 @@ def convert(request: Request) -> Answer:
 
 
 def _said(amount: Fraction, unit: Unit) -> str:
-    number = spoken(amount)
+    """Two decimals are enough for a kitchen; small amounts keep what counts."""
+    rounded = round(amount, 2) if abs(amount) >= 1 else amount
+    number = spoken(amount) if rounded == amount else f"about {spoken(rounded)}"
     return f"{number} {unit.one if number == '1' else unit.many}"
 
 
