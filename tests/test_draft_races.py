@@ -21,6 +21,8 @@ from firmware_py.draft import Stations, Work, utterance
 from firmware_py.errors import Cancelled
 from firmware_py.events import FRAME_SAMPLES, Ending, Kind, Patience, Pcm16, Transcript, TurnEvent, TurnTrace
 from firmware_py.listen import Listener, ListenSettings
+from firmware_py.replay.again import NEVER_NS, when_heeded
+from firmware_py.replay.session import event_form
 from firmware_py.turn import TurnSettings, TurnTaker
 from firmware_py.turn_queue import ENDS, TurnQueue
 
@@ -61,8 +63,10 @@ class Walked:
     engines: Echo = field(default_factory=Echo)
 
 
-def walk(bursts: list[tuple[int, int, Ending, int]], *, drafts: bool = True) -> Walked:
-    """The walk in one thread; the endings and the drafts' times are taken in turn."""
+def walk(
+    bursts: list[tuple[int, int, Ending, int]], *, drafts: bool = True, heeded: dict[int, int] | None = None
+) -> Walked:
+    """The walk in one thread; the endings and the drafts' times are taken in turn, or from ``heeded``."""
     ring, walked, number = Ring(1 << 18), Walked(), 0
     station = Listener(ring, LoudVad(), ListenSettings(), lambda position: position * 62_500)
 
@@ -70,8 +74,10 @@ def walk(bursts: list[tuple[int, int, Ending, int]], *, drafts: bool = True) -> 
         nonlocal number
         _, _, ending, draft_ms = bursts[number % len(bursts)]
         number += 1
-        pause_ns = draft.speech_end * 62_500 + 100_000_000
-        station.be_patient(Patience(draft.speech_end, HANGOVERS[ending], ending.value, pause_ns + draft_ms * 1_000_000))
+        done_ns = draft.speech_end * 62_500 + (100 + draft_ms) * 1_000_000
+        if heeded is not None:
+            done_ns = heeded.get(draft.speech_end, NEVER_NS)
+        station.be_patient(Patience(draft.speech_end, HANGOVERS[ending], ending.value, done_ns))
 
     stations = Stations(walked.engines, walked.engines, walked.engines, walked.engines)
     player = FastPlayer(22_050, 2048, lambda pcm: None)
@@ -119,6 +125,17 @@ def test_drafted_and_undrafted_turns_say_the_same(bursts: list[tuple[int, int, E
     """With the same hangover the same utterances, and with the same utterances the same words."""
     level = [(voice, rest, Ending.UNKNOWN, ms) for voice, rest, _, ms in bursts]
     assert walk(level).engines.spoken == walk(level, drafts=False).engines.spoken
+
+
+@settings(deadline=None)
+@given(BURSTS, st.integers(0, 900))
+def test_a_kept_conversation_goes_the_same_way_however_long_drafts_take(
+    bursts: list[tuple[int, int, Ending, int]], other_ms: int
+) -> None:
+    then = [event_form(event) for event in walk(bursts).events]
+    slower = [(voice, rest, ending, other_ms) for voice, rest, ending, _ in bursts]
+    again = walk(slower, heeded=dict(when_heeded(then))).events
+    assert [event_form(event) for event in again] == then
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -66,7 +66,7 @@ def _walk(kept: Conversation, sound: Path, pipeline: VoicePipeline) -> Replayed:
     app.begin_conversation(pipeline, NoLoudspeaker(), act=True).set_percent(kept.volume)
     world.inner, pipeline.world = pipeline.world, world
     pipeline.new_conversation()
-    heeded = dict(_heeded(kept.events))
+    heeded = dict(when_heeded(kept.events))
 
     def on_utterance(event: TurnEvent, trace: TurnTrace | None, error: str) -> None:
         done.turns.append(session.turn_form(event, trace, error, 0, {}))
@@ -84,7 +84,7 @@ def _walk(kept: Conversation, sound: Path, pipeline: VoicePipeline) -> Replayed:
     return done
 
 
-def _heeded(events: list[Event]) -> Iterator[tuple[int, int]]:
+def when_heeded(events: list[Event]) -> Iterator[tuple[int, int]]:
     """The end of speech before each pause whose draft told the endpointer something, and when that counted, in ns."""
     for pause, behind in itertools.pairwise(events):
         if pause.kind == "pause" and behind.heeded_at:
