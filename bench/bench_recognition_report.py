@@ -124,13 +124,14 @@ def table(result: dict[str, Any]) -> str:
 
 
 def peer_lines(rows: Rows) -> list[str]:
-    """pocketsphinx's line of the table, none where it was not measured."""
+    """pocketsphinx's line of the table with the number of orders, none where it was not measured."""
     orders, other = [r for r in rows if "file" in r], [r for r in rows if "kind" in r]
     if not orders or not other:
         return []
     accepted = sum(r["sphinx"]["intent"] is not None for r in other)
     files = len({r["file"] for r in orders})
-    figures = (f"{share(of(orders, c), 'sphinx'):.3f}" for c in (*MEASURED, "far"))
+    measured = {c: of(orders, c) for c in (*MEASURED, "far")}
+    figures = (f"{share(rows, 'sphinx'):.3f} ({len(rows)})" if rows else "" for rows in measured.values())
     name = f"pocketsphinx, JSGF ({files} of the orders; takes {accepted} of {len(other)} others)"
     return [f"| {name} | {' | '.join(figures)} |"]
 

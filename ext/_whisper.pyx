@@ -252,7 +252,8 @@ cdef class State:
         cdef rtva_search_limits l
         cdef rtva_search s
         cdef int rc
-        l.bonus, l.slack, l.width = limits["bonus"], limits["slack"], limits["width"]
+        l.bonus, l.open_bonus = limits["bonus"], limits["open_bonus"]
+        l.slack, l.width = limits["slack"], limits["width"]
         l.least_total, l.most_loss = limits["least_total"], limits["most_loss"]
         l.loss, l.loss_a_token = limits["loss"], limits["loss_a_token"]
         l.most_evals, l.most_tokens, l.most_children = limits["evals"], limits["tokens"], limits["children"]

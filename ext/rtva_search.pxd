@@ -29,6 +29,7 @@ cdef extern from "rtva_search.h" nogil:
 
     ctypedef struct rtva_search_limits:
         float bonus
+        float open_bonus
         float slack
         float width
         float least_total

@@ -217,3 +217,40 @@ def test_a_version_that_is_not_known_is_refused_in_one_line_and_open_recognition
     assert engine.note == "open recognition only: libwhisper 9.9.9 is not known (1.8.2 to 1.9.3 are)"
     assert engine.transcribe(question).text.lower().startswith("what time is it")
     engine.close()
+
+
+def test_a_wildcard_takes_what_was_said_and_the_grammar_goes_on(
+    native: Native, recordings: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "t.yaml"
+    sentences = "sentences: ['turn on [the] {thing} lamp', 'turn off [the] {thing}']"
+    lists = "lists:\n  thing: {wildcard: true}\n"
+    path.write_text(f"language: en\nintents:\n  a:\n    data:\n      - {sentences}\n{lists}")
+    understanding = HassilUnderstanding([path], builtin=False)
+    guide = Guide(native, compile_understanding(understanding).data())
+    native.listen(as_float32(load(recordings / "commands" / "turn_on_living_room_lamp.wav")), CONTEXT)
+    found = guide.search(CAP, native.open(CAP))
+    assert dict(understanding.understand(found.sentences[0].text).slots) == {"thing": "living room"}
+
+
+def test_a_search_stops_after_any_token(native: Native, cafe: HassilUnderstanding, recordings: Path) -> None:
+    guide = Guide(native, compile_understanding(cafe).data())
+    audio = as_float32(load(sorted((recordings / "coffee").glob("*.flac"))[0]))
+    native.listen(audio, 512)
+    whole = guide.search(CAP, native.open(CAP))
+    for last in (1, 3, whole.evals - 1):
+        native.listen(audio, 512)
+        heard = native.open(CAP)
+        asked = 0
+
+        def is_cancelled(last: int = last) -> bool:
+            nonlocal asked
+            asked += 1
+            return asked >= last
+
+        native.state.poll(is_cancelled)
+        with pytest.raises(Cancelled):
+            guide.search(CAP, heard)
+        assert asked == last
+    native.listen(audio, 512)
+    assert guide.search(CAP, native.open(CAP)).sentences[0].text == whole.sentences[0].text

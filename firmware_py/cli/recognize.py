@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
 
         def report(file: str, message: str) -> None:
             if args.json:
-                empty: dict[str, Any] = {"transcript": None, "intent": None, "slots": {}, "score": 0.0}
+                empty: dict[str, Any] = {"transcript": None, "intent": None, "slots": {}, "score": 0.0, "margin": 0.0}
                 common.emit({"file": file, **empty, "error": message})
 
         return common.each_file(args.files, work, report)

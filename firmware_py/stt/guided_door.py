@@ -25,8 +25,8 @@ AMBIGUOUS_MARGIN, AMBIGUOUS_COST = 0.75, 2.5
 and with 0.00 (clean) to 0.015 (6 dB) of the orders. Both in nats."""
 
 THIN_BELOW, THIN_ABOVE = 3.0, 1.5
-"""Nats below and above the operating point that are asked again at the full context: 0.05 (clean) to 0.1 (6 dB) of the
-orders. It turned 11 of 15 orders that were refused by less, and none of the others'."""
+"""Nats below and above the operating point that are asked again at the full context. Of 16 such orders (clean, 12 and
+6 dB) 2 of 7 that were refused were then believed, and none was lost."""
 
 
 @dataclass(frozen=True)
