@@ -15,7 +15,7 @@ from firmware_py.audio.recording import load
 from firmware_py.errors import Cancelled
 from firmware_py.nlu.grammar import compile_understanding
 from firmware_py.nlu.hassil import HassilUnderstanding
-from firmware_py.stt import guards
+from firmware_py.stt import guards, guided_door
 from firmware_py.stt.guided import Guide
 from firmware_py.stt.native import Native
 from firmware_py.stt.pywhisper import PyWhisper
@@ -254,3 +254,13 @@ def test_a_search_stops_after_any_token(native: Native, cafe: HassilUnderstandin
         assert asked == last
     native.listen(audio, 512)
     assert guide.search(CAP, native.open(CAP)).sentences[0].text == whole.sentences[0].text
+
+
+@pytest.mark.parametrize(("score", "text_is_kept"), [(0.9, True), (0.001, False)])
+def test_what_the_door_believes_is_never_taken_for_nobody(
+    guided: WhisperCpp, recordings: Path, monkeypatch: pytest.MonkeyPatch, score: float, text_is_kept: bool
+) -> None:
+    monkeypatch.setattr(guided_door, "judge", lambda found, heard: guided_door.Verdict(score, 5.0, 0.1))
+    monkeypatch.setattr(WhisperCpp, "_is_nobody", staticmethod(lambda heard, confidence: True))
+    heard = guided.transcribe(load(sorted((recordings / "coffee").glob("*.flac"))[0]))
+    assert bool(heard.text) == heard.is_guided == text_is_kept

@@ -133,14 +133,14 @@ class WhisperCpp:
         cap, context = guards.token_cap(seconds), self._context(seconds)
         heard, found, verdict = self._hear(speech, context, cap, guide, is_cancelled)
         language = self._engine.language if self._engine else "en"
-        if self._is_nobody(heard, verdict.confidence):
-            return Transcript("", language=language, guards=("no_speech",), score=verdict.score)
         tripped: tuple[str, ...] = ()
         is_loop = heard.is_loop or len(guards.words(heard.text)) > HASTY_WORDS_PER_S * seconds
         if context < guards.FULL_CONTEXT and (is_loop or verdict.is_thin(self._point)):
             tripped, context = ("retry",), guards.FULL_CONTEXT
             heard, found, verdict = self._hear(speech, context, cap, guide, is_cancelled)
         if verdict.score < self._point or guards.cut_loop(found.sentences[0].text)[1]:
+            if self._is_nobody(heard, verdict.confidence):
+                return Transcript("", language=language, guards=(*tripped, "no_speech"), score=verdict.score)
             part = self._utterance(speech, is_cancelled, heard, context)
             tripped = tuple(dict.fromkeys((*tripped, *part.guards)))
             return replace(part, language=language, guards=tripped, score=verdict.score)
