@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 import types
@@ -12,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from status_lab import NotedControls, eventually
-from test_service_run import Running, folder, question
+from test_service_run import ROOT, Running, folder, question
 
 from firmware_py.__main__ import main
 from firmware_py._ring import Ring
@@ -53,6 +57,27 @@ def test_a_live_conversation_is_replayed_to_the_sample(
     again = json.loads(capsys.readouterr().out)
     assert again["same"] is True and again["events"] >= len(told.events)
     assert again["turns"][0]["reply"] == told.turns[0].reply
+
+
+def test_a_microphone_is_recorded_without_the_service(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = [sys.executable, "-m", "firmware_py", "record", "--microphone", "--minutes", "2", "--json"]
+    process = subprocess.Popen(
+        [*command, "--out", str(folder / "kept"), "--config", str(folder / "config.yaml")],
+        env={**os.environ, "ALSA_CONFIG_PATH": str(folder / "asound.conf")},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+    )  # fmt: skip
+    assert process.stderr is not None
+    begun = [process.stderr.readline() for _ in range(2)]
+    assert "is stored in" in begun[0] and "speak" in begun[1]
+    question(folder)
+    spoken = folder / "speaker.raw"
+    eventually(lambda: spoken.exists() and spoken.stat().st_size > 20_000, "an answer", 120)
+    process.send_signal(signal.SIGINT)
+    out, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    told = json.loads(out)
+    assert told["turns"] == 1 and parse(Path(told["file"])).ended == "asked"
+    assert main(["replay", told["file"]]) == 0, capsys.readouterr()
 
 
 class Walk:

@@ -113,14 +113,17 @@ def _from_microphone(args: argparse.Namespace) -> tuple[Path, int]:
 
 def _wait(recorder: Any, appliance: Any) -> int:
     """Until it is over, or is interrupted: then what there is is kept."""
-    turns = 0
-    common.note(["speak; Ctrl-C ends it"])
+    turns, is_said = 0, False
     try:
         while recorder.is_on():
             for failure in (appliance.failure, appliance.capture.error):
                 if failure is not None:
                     raise failure
-            turns = max(turns, recorder.status()["turns"])
+            status = recorder.status()
+            turns = max(turns, status["turns"])
+            if status["has_begun"] and not is_said:
+                is_said = True
+                common.note(["speak; Ctrl-C ends it"])
             time.sleep(0.2)
     except KeyboardInterrupt:
         recorder.off("asked")
