@@ -51,7 +51,7 @@ def soak(seconds: float) -> dict[str, int]:
 
 
 def measure(quick: bool) -> Part:
-    bench_core.ROUNDS = 3 if quick else 9
+    bench_core.TIMES, bench_core.ROUNDS = 2000, 40 if quick else 200  # short rounds fit between what others do
     python, in_c, lost = bench_core.best_ns(bench_core.hand_offs()), bench_core.in_c(), soak(5.0 if quick else 60.0)
     part = Part(
         "hand-off", "push and pop of 10 ms, best of interleaved rounds", data={"python_ns": python, "c_ns": in_c}

@@ -3,7 +3,7 @@
     .venv/bin/python bench/bench_service.py [--quick] [--json FILE]
 
 ``rtva run`` with its default configuration but for the devices: alsa-lib's ``file`` plugin, whose microphone is a
-FIFO that ``deploy/system-test/feed.py`` fills with silence at the pace of time. After the start and a quiet spell it
+FIFO that ``deploy/system-test/feed.py`` fills with silence at the pace of time. Once what a start brings is over it
 is watched for 60 s (15 s with ``--quick``). Processor time is user and system of all its processes, from
 ``/proc/PID/stat``; memory is PSS (shared pages divided among those that share them) from ``/proc/PID/smaps_rollup``,
 stand-bys left out and told beside it.
@@ -107,9 +107,20 @@ def standbys(folder: Path) -> set[int]:
     return {int(worker["standby_pid"]) for worker in status["workers"] if worker.get("standby_pid")}
 
 
+def settle(pid: int, seconds: float = 120.0) -> None:
+    """Waits until what a start brings (stand-bys, phrases rendered ahead) is done: 5 s below 6 % of a core."""
+    until, last = time.monotonic() + seconds, sum(map(cpu_s, family(pid)))
+    while time.monotonic() < until:
+        time.sleep(5.0)
+        now = sum(map(cpu_s, family(pid)))
+        if 0 <= now - last < 0.3:
+            return
+        last = now
+
+
 def watch(vad: str, seconds: float) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name, service(Path(name), vad) as pid:
-        time.sleep(10.0)
+        settle(pid)
         before = {one: cpu_s(one) for one in family(pid)}
         began = time.monotonic()
         time.sleep(seconds)

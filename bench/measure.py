@@ -93,8 +93,10 @@ class Machine:
     def _ticks() -> list[int]:
         return [int(n) for n in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
 
-    def look(self) -> None:
+    def look(self) -> dict[str, float]:
+        """The load of the last minute, remembered."""
         self._loads.append(os.getloadavg()[0])
+        return {"load": round(self._loads[-1], 1)}
 
     def facts(self) -> dict[str, Any]:
         self.look()

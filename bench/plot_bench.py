@@ -17,7 +17,7 @@ OURS, THEIRS = "#2f6db5", "#b58a2f"
 
 
 def bars(file: Path, title: str, values: dict[str, list[float]], unit: str) -> None:
-    """A bar an arm: the median, with a line to the 95th percentile and a dot at the least; logarithmic."""
+    """A bar an arm: the median, with a line to the 95th percentile and a dot at the least; from zero unless arms are far apart."""
     figure, axis = plt.subplots(figsize=(9, 0.55 * len(values) + 1.6), dpi=120)
     for y, (name, found) in enumerate(reversed(values.items())):
         middle = float(np.median(found))
@@ -26,8 +26,10 @@ def bars(file: Path, title: str, values: dict[str, list[float]], unit: str) -> N
         axis.plot(min(found), y, "o", color="white", markeredgecolor="#333333", ms=4)
         axis.text(middle * 1.05, y + 0.32, f"{middle:.3g}", va="bottom", fontsize=8)
     axis.set_yticks(range(len(values)), list(reversed(values)))
-    axis.set_xscale("log")
-    axis.set_xlabel(f"{unit}; bar: median, line: to P95, dot: least")
+    middles = [float(np.median(found)) for found in values.values()]
+    is_log = max(middles) > 30 * min(middles)
+    axis.set_xscale("log" if is_log else "linear")
+    axis.set_xlabel(f"{unit}{', logarithmic' if is_log else ''}; bar: median, line: to P95, dot: least")
     axis.set_title(title, fontsize=11)
     axis.spines[["top", "right"]].set_visible(False)
     figure.tight_layout()

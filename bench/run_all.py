@@ -67,8 +67,9 @@ PARTS: dict[str, Measure] = {
 }
 
 
-def run(names: list[str], quick: bool, threads: int) -> dict[str, Any]:
-    machine, found = Machine(), []
+def run(names: list[str], quick: bool, threads: int, file: Path) -> None:
+    """Measures part by part; what is measured stands in ``file`` at once."""
+    machine, parts, peers = Machine(), [], versions()
     for number, name in enumerate(names):
         draw(f"bench: {name}", number, len(names))
         began = time.monotonic()
@@ -77,11 +78,11 @@ def run(names: list[str], quick: bool, threads: int) -> dict[str, Any]:
                 part = PARTS[name](quick, threads, Path(scratch))
             except (Exception, SystemExit) as error:
                 part = Part(name, "failed", [Row(name, "", f"not measured: {error}", False)])
-        machine.look()
-        found.append({**asdict(part), "part": name, "seconds": round(time.monotonic() - began)})
-        print(f"{name}: {found[-1]['seconds']} s", file=sys.stderr, flush=True)
+        parts.append({**asdict(part), "part": name, "seconds": round(time.monotonic() - began), **machine.look()})
+        print(f"{name}: {parts[-1]['seconds']} s", file=sys.stderr, flush=True)
+        found = {"machine": machine.facts(), "quick": quick, "threads": threads, "peers": peers, "parts": parts}
+        file.write_text(json.dumps(found, indent=1) + "\n")
     draw("bench", 1, 1)
-    return {"machine": machine.facts(), "quick": quick, "threads": threads, "peers": versions(), "parts": found}
 
 
 def versions() -> dict[str, str]:
@@ -107,7 +108,7 @@ def table(found: dict[str, Any]) -> str:
         "|---|---|---|---|---|",
     ]
     for part in found["parts"]:
-        lines.append(f"| **{part['name']}**: {part['method']} | | | | |")
+        lines.append(f"| **{part['name']}**: {part['method']}; load {part.get('load', '?')} | | | | |")
         for row in part["rows"]:
             word = {True: "yes", False: "**no**", None: ""}[row["is_reached"]]
             lines.append(f"| {row['figure']} | {row['to_reach']} | {row['measured']} | {word} | {row['guard']} |")
@@ -131,7 +132,7 @@ def main() -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     file = args.out / "bench.json"
     if not args.render:
-        file.write_text(json.dumps(run(args.only, args.quick, args.threads), indent=1) + "\n")
+        run(args.only, args.quick, args.threads, file)
     found = json.loads(file.read_text())
     (args.out / "bench.md").write_text(table(found))
     draw_pictures(args.out)
