@@ -17,7 +17,7 @@ OURS, THEIRS = "#2f6db5", "#b58a2f"
 
 
 def bars(file: Path, title: str, values: dict[str, list[float]], unit: str) -> None:
-    """A bar an arm: the median, with a line to the 95th percentile and a dot at the least; from zero unless arms are far apart."""
+    """A bar an arm: the median, a line to the P95, a dot at the least. Linear unless arms are far apart."""
     figure, axis = plt.subplots(figsize=(9, 0.55 * len(values) + 1.6), dpi=120)
     for y, (name, found) in enumerate(reversed(values.items())):
         middle = float(np.median(found))
