@@ -185,20 +185,16 @@ cdef class State:
         """Decoder calls since the last ``listen``."""
         return self.d.decodes
 
-    def listen(self, const float[:, ::1] mel):
-        """Encodes a log-mel spectrogram (``_mel.LogMel.finish``), shape ``(bands, frames of 10 ms)``.
-
-        Half as many encoder frames are used: from 10 to what the model has. Raises RuntimeError for bands that are
-        not the model's.
-        """
-        cdef int rc, audio_ctx = <int>mel.shape[1] // 2
-        if mel.shape[1] % 2 or not 10 <= audio_ctx <= self.model.n_audio_ctx:
-            raise ValueError("listen: an even number of frames, from 20 to twice the model's context")
+    def listen(self, const float[::1] samples, int audio_ctx):
+        """Encodes mono float32 at 16 kHz (at least 100 ms) with ``audio_ctx`` encoder frames of 20 ms."""
+        cdef int rc
+        if samples.shape[0] < 1600 or not 0 < audio_ctx <= self.model.n_audio_ctx:
+            raise ValueError("listen: at least 1600 samples and a context the model has")
         rtva_decoder_forget(&self.d)
         self.d.decodes = 0
         self.audio_ctx = audio_ctx
         with nogil:
-            rc = rtva_whisper_listen(&library, self.d.ctx, self.d.state, &mel[0, 0], <int>mel.shape[0], audio_ctx,
+            rc = rtva_whisper_listen(&library, self.d.ctx, self.d.state, &samples[0], <int>samples.shape[0], audio_ctx,
                                      self.d.threads)
         if rc:
             raise RuntimeError(f"whisper failed to encode ({rc})")

@@ -81,7 +81,6 @@ typedef struct rtva_whisper {
     void (*free_state)(void *state);
     void (*free)(void *ctx);
     int (*full)(void *ctx, void *state, rtva_whisper_full_params params, const float *samples, int n);
-    int (*set_mel)(void *ctx, void *state, const float *data, int n_len, int n_mel);
     int (*encode)(void *ctx, void *state, int offset, int threads);
     int (*decode)(void *ctx, void *state, const int32_t *tokens, int n, int n_past, int threads);
     float *(*logits)(void *state);
@@ -127,7 +126,7 @@ static int rtva_whisper_open(rtva_whisper *w, const char **missing) {
         {&w->full_defaults, "whisper_full_default_params_by_ref"}, {&w->free_context_params, "whisper_free_context_params"},
         {&w->free_full_params, "whisper_free_params"}, {&w->init, "whisper_init_from_file_with_params_no_state"},
         {&w->init_state, "whisper_init_state"}, {&w->free_state, "whisper_free_state"}, {&w->free, "whisper_free"},
-        {&w->full, "whisper_full_with_state"}, {&w->set_mel, "whisper_set_mel_with_state"}, {&w->encode, "whisper_encode_with_state"},
+        {&w->full, "whisper_full_with_state"}, {&w->encode, "whisper_encode_with_state"},
         {&w->decode, "whisper_decode_with_state"}, {&w->logits, "whisper_get_logits_from_state"},
         {&w->token_text, "whisper_token_to_str"}, {&w->tokenize, "whisper_tokenize"}, {&w->n_vocab, "whisper_n_vocab"},
         {&w->n_audio_ctx, "whisper_n_audio_ctx"}, {&w->n_text_ctx, "whisper_n_text_ctx"},
@@ -196,10 +195,10 @@ static void *rtva_whisper_load(const rtva_whisper *w, const char *path, bool use
     return w->init(path, params);
 }
 
-/* The encoder on one utterance's log-mel spectrogram, mel[band][2 * audio_ctx] (rtva_mel.h), at `audio_ctx` encoder
- * frames. The context size is settable only through whisper_full, so that is called without samples and with an
- * encoder veto: it notes the size and returns; then the encoder is run on its own. */
-static int rtva_whisper_listen(const rtva_whisper *w, void *ctx, void *state, const float *mel, int bands,
+/* Spectrogram and encoder for one utterance at `audio_ctx` encoder frames. The context size is settable only
+ * through whisper_full, so that is called with an encoder veto: it computes the spectrogram, notes the size and
+ * returns; then the encoder is run on its own. */
+static int rtva_whisper_listen(const rtva_whisper *w, void *ctx, void *state, const float *samples, int n,
                                int audio_ctx, int threads) {
     rtva_whisper_full_params *defaults = w->full_defaults(0);
     rtva_whisper_full_params params = *defaults;
@@ -208,8 +207,7 @@ static int rtva_whisper_listen(const rtva_whisper *w, void *ctx, void *state, co
     params.audio_ctx = audio_ctx;
     params.print_progress = params.print_timestamps = false;
     params.encoder_begin_callback = rtva_whisper_never;
-    int result = w->set_mel(ctx, state, mel, 2 * audio_ctx, bands);
-    if (!result) result = w->full(ctx, state, params, NULL, 0);
+    int result = w->full(ctx, state, params, samples, n);
     return result ? result : w->encode(ctx, state, 0, threads);
 }
 

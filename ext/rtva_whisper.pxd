@@ -37,6 +37,6 @@ cdef extern from "rtva_whisper.h" nogil:
     int rtva_whisper_open(rtva_whisper *w, const char **missing)
     int rtva_whisper_check(const rtva_whisper *w)
     void *rtva_whisper_load(const rtva_whisper *w, const char *path, bint use_gpu)
-    int rtva_whisper_listen(const rtva_whisper *w, void *ctx, void *state, const float *mel, int bands, int audio_ctx,
+    int rtva_whisper_listen(const rtva_whisper *w, void *ctx, void *state, const float *samples, int n, int audio_ctx,
                             int threads)
     void rtva_whisper_quiet(int level, const char *text, void *user)

@@ -67,7 +67,6 @@ class Native:
             import _pywhispercpp  # noqa: F401  (brings libwhisper into the process)
 
             from firmware_py import _whisper
-            from firmware_py._mel import LogMel
         except ImportError as error:
             raise Unavailable(f"no compiled recogniser ({error}); run 'make setup'") from error
         self._stopped = _whisper.Stopped
@@ -76,8 +75,6 @@ class Native:
         except (ImportError, OSError) as error:
             raise Unavailable(str(error)) from error
         self.state = _whisper.State(self.model, threads)
-        self.bank = filter_bank(model)
-        self._mel = LogMel(self.bank)
         self.texts = self.model.texts()
         self.tables = _whisper.Tables([b""] * len(self.texts), np.zeros(len(self.texts), np.uint8), self.suppressed())
         self._asked = language
@@ -96,13 +93,11 @@ class Native:
     def listen(
         self, samples: NDArray[np.float32], context: int, is_cancelled: Callable[[], bool] | None = None
     ) -> None:
-        """Encodes one utterance with ``context`` encoder frames of 20 ms. Raises Cancelled."""
+        """Encodes one utterance (at least 100 ms) with ``context`` encoder frames of 20 ms. Raises Cancelled."""
         if is_cancelled is not None and is_cancelled():
             raise Cancelled("draft abandoned")
         self.state.poll(is_cancelled)
-        self._mel.reset()
-        self._mel.push(np.ascontiguousarray(samples, np.float32))
-        self.state.listen(self._mel.finish(2 * context))
+        self.state.listen(np.ascontiguousarray(samples, np.float32), context)
         if self._asked is None and self.model.is_multilingual:
             self._detect()
 
@@ -139,12 +134,3 @@ class Native:
         codes = self.model.language_tokens()
         self.language = max(codes, key=lambda code: float(logits[codes[code]]))
         self._set_prompt()
-
-
-def filter_bank(model: Path) -> NDArray[np.float32]:
-    """The mel filter bank of a ggml file, float32, shape ``(bands, 201)``: it stands behind magic and 11 integers."""
-    with model.open("rb") as file:
-        file.seek(12 * 4)
-        bands, bins = np.frombuffer(file.read(8), "<i4")
-        bank = np.frombuffer(file.read(int(bands) * int(bins) * 4), "<f4")
-    return bank.reshape(bands, bins).astype(np.float32)
