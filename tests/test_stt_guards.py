@@ -51,6 +51,23 @@ def test_a_loop_is_cut_after_its_first_copy(text: str, kept: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "copy"),
+    [
+        ("What time is it? What time is it?", "What time is it?"),
+        ("Get me a 16-ounce latte. Get me a 16-ounce latte. Get me a", "Get me a 16-ounce latte."),
+        ("turn it on turn it on turn it on", None),  # no sentence ended
+        ("Go on. Go on. Go on.", None),  # two words may well be said thrice
+        ("Well. Turn it on. Turn it on.", None),  # the copies are not all of it
+        ("Turn it on. Turn it on. Thank you.", None),
+        ("Turn it on.", None),
+        ("", None),
+    ],
+)
+def test_only_whole_sentences_are_kept_of_a_loop(text: str, copy: str | None) -> None:
+    assert guards.first_copy(text) == copy
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "no no no",
@@ -86,6 +103,9 @@ def test_the_context_has_floor_margin_and_ceiling(seconds: float) -> None:
     context = guards.audio_context(seconds)
     assert guards.CONTEXT_FLOOR <= context <= guards.FULL_CONTEXT
     assert context == guards.FULL_CONTEXT or context >= 50 * seconds + guards.CONTEXT_MARGIN
+    open_one = guards.audio_context(seconds, is_open=True)
+    assert guards.OPEN_FLOOR <= open_one <= context
+    assert open_one == guards.FULL_CONTEXT or open_one >= 50 * seconds + guards.OPEN_MARGIN
     assert guards.token_cap(seconds) >= guards.TOKENS_BASE
 
 

@@ -13,6 +13,7 @@ from firmware_py.audio.recording import load
 from firmware_py.errors import Cancelled, Unavailable
 from firmware_py.ports import SpeechToText
 from firmware_py.stt.guards import words
+from firmware_py.stt.native import Decoded
 from firmware_py.stt.whisper_cpp import WhisperCpp, as_float32
 
 RATE = 16_000
@@ -91,6 +92,20 @@ def test_the_orders_do_not_loop(whisper: WhisperCpp, recordings: Path) -> None:
     some = sorted((recordings / "coffee").glob("*.flac"))[::12]
     texts = [whisper.transcribe(load(file)).text for file in some]
     assert not [t for t in texts if first_repeat(words(t)) is not None]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "logp", "kept"),
+    [
+        (2.6, -0.2, "Turn the lights on again, please."),
+        (9.0, -0.2, None),  # there was time to say it twice
+        (2.6, -0.9, None),  # nobody would bet on it
+    ],
+)
+def test_the_first_copy_of_a_loop_is_kept_when_it_is_sound(seconds: float, logp: float, kept: str | None) -> None:
+    text = "Turn the lights on again, please. Turn the lights on again, please."
+    decoded = Decoded(text, tuple(range(16)), (logp,) * 8 + (-0.01,) * 8, -1.0, 0.0, is_loop=True)
+    assert WhisperCpp._sound_copy(decoded, seconds) == kept
 
 
 def test_missing_weights_are_named(tmp_path: Path) -> None:

@@ -18,6 +18,10 @@ CONTEXT_MARGIN = 128
 CONTEXT_STEP = 64
 """Few different sizes, so that buffers and kernels are reused."""
 
+OPEN_FLOOR, OPEN_MARGIN, OPEN_STEP = 256, 64, 32
+"""Without templates, where a loop costs little: its first copy is kept when it is sound (:func:`first_copy`). The
+operating point of recognition along templates was measured with the larger context, so that one keeps it."""
+
 TOKENS_BASE = 8
 TOKENS_PER_S = 7
 """Fast English is about 4 words, 6 tokens a second; eight more for the shortest clips."""
@@ -59,10 +63,16 @@ INVENTED = frozenset(
 are dropped only together with a second sign that nobody spoke."""
 
 
-def audio_context(seconds: float) -> int:
-    """Encoder frames for an utterance of ``seconds``: floor and margin, whole steps, at most the full 1500."""
-    wanted = max(CONTEXT_FLOOR, int(ENCODER_FRAMES_PER_S * seconds) + CONTEXT_MARGIN)
-    return min(FULL_CONTEXT, -(-wanted // CONTEXT_STEP) * CONTEXT_STEP)
+def audio_context(seconds: float, *, is_open: bool = False) -> int:
+    """Encoder frames for an utterance of ``seconds``: floor and margin, whole steps, at most the full 1500.
+
+    ``is_open``: there are no templates to follow.
+    """
+    floor, margin, step = (CONTEXT_FLOOR, CONTEXT_MARGIN, CONTEXT_STEP)
+    if is_open:
+        floor, margin, step = OPEN_FLOOR, OPEN_MARGIN, OPEN_STEP
+    wanted = max(floor, int(ENCODER_FRAMES_PER_S * seconds) + margin)
+    return min(FULL_CONTEXT, -(-wanted // step) * step)
 
 
 def token_cap(seconds: float) -> int:
@@ -102,6 +112,20 @@ def first_repeat(items: list[str], *, longest: int = 24) -> int | None:
             if copies >= (4 if length == 1 else 3 if length == 2 else 2):
                 return start + length
     return None
+
+
+def first_copy(text: str) -> str | None:
+    """The first copy of a loop whose copies are whole sentences and all of ``text``, with its own mark; else None.
+
+    Whisper that loops has nearly always written the sentence rightly once, and the copies begin after its end.
+    """
+    found = list(_WORD.finditer(text))
+    said = [m.group().lower() for m in found]
+    at = first_repeat(said)
+    if at is None or at < 3 or any(word != said[i % at] for i, word in enumerate(said)):
+        return None
+    sentence = text[: found[at].start()].rstrip()
+    return sentence if sentence.endswith((".", "?", "!")) else None
 
 
 def _copies(items: list[str], start: int, length: int) -> int:

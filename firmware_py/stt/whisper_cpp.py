@@ -1,8 +1,9 @@
 """Speech to text by whisper.cpp, and, with templates, speech to one of their sentences.
 
-One utterance is one encode with a shortened audio context; every guard that keeps that from looping is in
-:mod:`.guards`, and a decode that trips one is done again at the full context. With ``grammar`` the same encode is
-decoded along the templates first (:mod:`.guided`), and the open text stays behind the door (:mod:`.guided_door`).
+One utterance is one encode with a shortened audio context. Every guard that keeps that from looping is in
+:mod:`.guards`: of a loop the first copy is kept when it is sound, else it is decoded again at the full context. With
+``grammar`` the same encode is decoded along the templates first (:mod:`.guided`), and the open text stays behind the
+door (:mod:`.guided_door`).
 The library works with the interpreter released.
 """
 
@@ -41,6 +42,8 @@ HASTY_WORDS_PER_S = 5.0
 """What is spoken faster was written twice: of 630 recordings 3 were, at 6.0 and more, and none other above 4.75."""
 MOST_WORDS_PER_S = 4.0
 """A phrase said twice at full context counts as a loop only when it is spoken faster than this."""
+MIN_CONFIDENCE_COPY = 0.6
+"""The first copy of a loop is kept at this confidence; those that were right had 0.65 and more."""
 SHORTEST_S = 1.0
 """whisper.cpp returns nothing for less than 100 ms and invents words under a second: padded with silence."""
 
@@ -94,7 +97,7 @@ class WhisperCpp:
 
     def warm(self) -> None:
         """One decode of noise-free nothing, so that the first utterance does not pay for first use."""
-        engine = self._listen(np.zeros(RATE_HZ // 2, np.float32), guards.CONTEXT_FLOOR, None)
+        engine = self._listen(np.zeros(RATE_HZ // 2, np.float32), self._context(SHORTEST_S), None)
         engine.open(guards.token_cap(SHORTEST_S))
 
     def transcribe(
@@ -172,7 +175,9 @@ class WhisperCpp:
         return guards.is_invented(clean) and heard.confidence < MIN_CONFIDENCE_INVENTED
 
     def _context(self, seconds: float) -> int:
-        return guards.FULL_CONTEXT if self._full_context else guards.audio_context(seconds)
+        if self._full_context:
+            return guards.FULL_CONTEXT
+        return guards.audio_context(seconds, is_open=self._guide is None)
 
     def _utterance(
         self, speech: NDArray[np.float32], is_cancelled: IsCancelled, heard: Decoded | None = None, context: int = 0
@@ -183,7 +188,10 @@ class WhisperCpp:
         tripped: list[str] = []
         decoded = heard or self._listen(speech, context, is_cancelled).open(cap)
         text, looped = guards.cut_loop(decoded.text)
-        if (looped or decoded.is_loop or len(decoded.tokens) >= cap) and context < guards.FULL_CONTEXT:
+        sound = None if context == guards.FULL_CONTEXT else self._sound_copy(decoded, seconds)
+        if sound is not None:
+            text, looped = sound, True
+        elif (looped or decoded.is_loop or len(decoded.tokens) >= cap) and context < guards.FULL_CONTEXT:
             tripped += ["loop", "retry"]
             decoded = self._listen(speech, guards.FULL_CONTEXT, is_cancelled).open(cap, PATIENCE)
             text, looped = guards.cut_loop(decoded.text)
@@ -200,6 +208,14 @@ class WhisperCpp:
             clean = ""
             tripped.append("no_speech")
         return Transcript(clean, confidence if clean else 0.0, guards=tuple(dict.fromkeys(tripped)))
+
+    @staticmethod
+    def _sound_copy(decoded: Decoded, seconds: float) -> str | None:
+        """The first copy of a loop, where nobody can have said it twice in ``seconds`` and it is trusted; else None."""
+        copy = guards.first_copy(decoded.text)
+        if copy is None or len(guards.words(decoded.text)) <= MOST_WORDS_PER_S * seconds:
+            return None
+        return copy if decoded.confidence_until(len(copy)) >= MIN_CONFIDENCE_COPY else None
 
     def _is_unspoken(self, text: str, confidence: float) -> bool:
         least = MIN_CONFIDENCE_INVENTED if guards.is_invented(text) else MIN_CONFIDENCE
