@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import resource
 import socket
 import sys
 import threading
@@ -30,7 +32,8 @@ class Seen(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
         self.requests.append((self.command, self.path, self.headers.get("Content-Type", ""), body))
-        self.send_response(int(self.path.rsplit("/", 1)[1]) if self.path.startswith("/answer/") else 200)
+        answer = re.search(r"/answer/(\d+)", self.path)
+        self.send_response(int(answer[1]) if answer else 200)
         self.end_headers()
 
     do_GET = do_POST  # noqa: N815
@@ -64,6 +67,35 @@ def test_http(web: tuple[str, list[tuple[str, str, str, str]]]) -> None:
         do("http", url=f"{url}/answer/500")
     with pytest.raises(ActionFailed, match="Connection refused"):
         do("http", url="http://127.0.0.1:1/")
+
+
+@pytest.mark.parametrize("code", [301, 307, 308])
+def test_http_that_moved_was_not_done_and_keys_stay_out_of_the_journal(
+    web: tuple[str, list[tuple[str, str, str, str]]], code: int
+) -> None:
+    with pytest.raises(ActionFailed, match=f"answered {code}") as caught:
+        do("http", url=f"{web[0]}/answer/{code}?apikey=hunter2")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_http_keys_stay_out_of_the_journal_when_nobody_is_there() -> None:
+    with pytest.raises(ActionFailed, match=r"http http://127\.0\.0\.1:1/lamp: ") as caught:
+        do("http", url="http://127.0.0.1:1/lamp?apikey=hunter2")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_device_that_answers_no_http_is_a_failure_that_names_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            line, _ = server.accept()
+            line.recv(1000)
+            line.sendall(b"SSH-2.0-x\r\n\r\n")
+            line.close()
+
+        threading.Thread(target=answer, daemon=True).start()
+        with pytest.raises(ActionFailed, match=r"http http://127\.0\.0\.1:\d+/lamp: "):
+            do("http", url=f"http://127.0.0.1:{server.getsockname()[1]}/lamp")
 
 
 def test_http_ends_when_nobody_answers() -> None:
@@ -132,6 +164,26 @@ def test_a_program_that_fails_or_takes_too_long(tmp_path: Path) -> None:
         do("program", timeout_s=0.3, run=[sys.executable, "-c", code])
     time.sleep(2.2)
     assert not mark.exists()  # what it started was killed with it
+
+
+def test_a_program_that_writes_without_end_costs_no_memory() -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ActionFailed, match=r"not done within 0\.5 s, killed"):
+        do("program", 0.5, run=["/bin/sh", "-c", "exec yes wolf >&2"])
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # KiB
+
+
+def test_a_program_may_leave_something_running(tmp_path: Path) -> None:
+    do("program", 0.9, run=["/bin/sh", "-c", f"(sleep 1; echo x > {tmp_path}/later) & exit 0"])
+    wait_until = time.monotonic() + 5
+    while not (tmp_path / "later").exists() and time.monotonic() < wait_until:
+        time.sleep(0.05)
+    assert (tmp_path / "later").exists()
+
+
+def test_the_last_line_of_a_program_that_fails_is_told() -> None:
+    with pytest.raises(ActionFailed, match="exit code 3 no such lamp"):
+        do("program", run=["/bin/sh", "-c", "seq 100000 >&2; echo no such lamp >&2; exit 3"])
 
 
 def test_gpio_without_the_library_or_a_chip_says_so() -> None:

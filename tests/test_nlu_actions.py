@@ -9,6 +9,7 @@ import pytest
 
 from firmware_py.errors import ConfigError
 from firmware_py.events import Action
+from firmware_py.nlu.context import ContextManager
 from firmware_py.nlu.deeds_section import KINDS
 from firmware_py.nlu.hassil import HassilUnderstanding
 from firmware_py.respond.responder import Responder
@@ -128,3 +129,29 @@ def test_config_check_and_doctor_read_the_commands(tmp_path: Path, capsys: pytes
     assert main(["config", "check", str(config)]) == 78
     assert "lamp.yaml:11: action 'gpio' needs" in capsys.readouterr().err
     assert finding(tmp_path).status == "fail"
+
+
+def test_what_is_said_is_no_other_request(tmp_path: Path) -> None:
+    ours = HassilUnderstanding([_file(tmp_path)])
+    (action,) = ours.understand("play AT&T?x=1#../y").actions
+    assert action.arguments["url"] == "http://hub/play?what=AT%26T%3Fx%3D1%23..%2Fy&room=hall"
+
+
+def _file(folder: Path) -> Path:
+    file = folder / "play.yaml"
+    file.write_text(
+        "language: en\nintents: {play: {data: [{sentences: ['play {what}']}]}}\nlists: {what: {wildcard: true}}\n"
+        "actions: {play: [{http: {url: 'http://hub/play?what={what}&room=hall'}}]}\n"
+    )
+    return file
+
+
+def test_a_yes_counts_for_half_a_minute(tmp_path: Path) -> None:
+    ours = understanding(tmp_path, "  lamp: {confirm: true, do: [{serial: {device: /dev/x, text: '{state}'}}]}\n")
+    now, done = [0.0], DryActuator()
+    responder = Responder(actuator=done, history=ContextManager(clock=lambda: now[0]), exact=ours.exact)
+    for wait_s, count in ((40.0, 0), (20.0, 1)):
+        responder.commit(responder.prepare(ours.understand("lamp on")))
+        now[0] += wait_s
+        responder.commit(responder.prepare(ours.understand("yes")))
+        assert len(done.performed) == count

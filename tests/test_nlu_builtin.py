@@ -378,3 +378,7 @@ def test_no_intent_takes_a_sentence_of_another(understanding: HassilUnderstandin
 def test_a_threshold_of_one_repairs_nothing() -> None:
     understood = HassilUnderstanding(repair_threshold=1.0).understand("Turn up the volum.")
     assert (understood.intent, understood.score) == (None, 0.0)
+
+
+def test_a_text_that_nobody_says_is_not_looked_at(understanding: HassilUnderstanding) -> None:
+    assert understanding.understand("what time is it " * 600_000).intent is None

@@ -197,3 +197,80 @@ def test_orders_of_people_as_a_small_model_wrote_them(recordings: Path) -> None:
     understanding = HassilUnderstanding([recordings / "coffee" / "intents.yaml"], builtin=False)
     right = [dict(understanding.understand(texts[name]).slots) == labels[name]["slots"] for name in texts]
     assert sum(right) / len(right) >= 0.95
+
+
+HOME = """
+language: en
+intents:
+  light:
+    data:
+      - sentences:
+          - "(turn|switch) {state} [the] {room} light[s]"
+          - "(turn|switch) [the] {room} light[s] {state}"
+  heat: {data: [{sentences: ["set [the] {room} heating to {degrees} degrees"]}]}
+  door: {data: [{sentences: ["(open|unlock) the {door} door"]}]}
+  dim: {data: [{sentences: ["dim the {room} light to {level} percent"]}]}
+  blind: {data: [{sentences: ["(open|close) the {room} blind[s]"]}]}
+lists:
+  state: {values: ["on", "off"]}
+  room: {values: [kitchen, bedroom, hall, office]}
+  degrees: {range: {from: 10, to: 28, fractions: halves}}
+  level: {range: {from: 0, to: 100}}
+  door: {values: [front, garage]}
+"""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> HassilUnderstanding:
+    file = tmp_path_factory.mktemp("home") / "home.yaml"
+    file.write_text(HOME)
+    return HassilUnderstanding([file])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "turn the light off",  # no room was said
+        "turn on the light",
+        "switch the lights on",
+        "dim the light to ten percent",
+        "turn on the bathroom light",  # another room was said
+        "set the bathroom heating to twenty degrees",
+        "close the bathroom blinds",
+        "turn off all the lights",  # not one of them
+        "turn on all lights",
+        "open the back door",
+        "open the door",
+        "turn down the kitchen light",  # something else is to be done
+        "is the kitchen light on",  # a question, a tale
+        "was the kitchen light on",
+        "who turned on the kitchen light",
+        "he turned on the kitchen light",
+        "turn on the kitchen light in an hour",  # not now
+        "turn on the kitchen light tomorrow",
+        "turn on the kitchen light if it rains",
+        "set a timer for minutes",  # how many, or of what, nobody said
+        "set a timer for ten",
+        "set an alarm in 3000 days",
+        "set an alarm for 25 o'clock",
+        "don't add milk to the shopping list",
+        "I added milk to the shopping list",
+    ],
+)
+def test_a_repair_does_nothing_that_nobody_asked_for(home: HassilUnderstanding, text: str) -> None:
+    assert home.understand(text).intent is None
+
+
+@pytest.mark.parametrize(
+    ("text", "slots"),
+    [
+        ("turn of the kitchen light", {"state": "off", "room": "kitchen"}),
+        ("turn on kitten light", {"state": "on", "room": "kitchen"}),
+        ("turn on the itchen light", {"state": "on", "room": "kitchen"}),
+        ("turn on the bed room light", {"state": "on", "room": "bedroom"}),
+        ("turn on the offers light", {"state": "on", "room": "office"}),
+        ("turn on the whole light", {"state": "on", "room": "hall"}),
+    ],
+)
+def test_what_was_misheard_is_still_repaired(home: HassilUnderstanding, text: str, slots: dict[str, str]) -> None:
+    assert home.understand(text).slots == slots

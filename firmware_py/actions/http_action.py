@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.error
 import urllib.parse
@@ -12,6 +13,10 @@ from typing import Any
 from firmware_py.actions.kinds import ActionFailed
 
 _SAFE = "/:?&=%+,;@~.-_!*'()[]#$"
+
+
+_MOVED = frozenset((301, 307, 308))
+"""The request was not done there. Many small devices answer 302 or 303 once they did what they were asked."""
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -32,12 +37,19 @@ def perform(arguments: Mapping[str, Any], timeout_s: float) -> None:
         body = str(arguments["body"]).encode()
     method = str(arguments.get("method", "GET" if body is None else "POST"))
     url = urllib.parse.quote(str(arguments["url"]), safe=_SAFE)
-    request = urllib.request.Request(url, body, headers, method=method)
     try:
+        request = urllib.request.Request(url, body, headers, method=method)
         with _opener.open(request, timeout=timeout_s):
             pass
     except urllib.error.HTTPError as error:
-        if error.code >= 400:
-            raise ActionFailed(f"http {url}: answered {error.code}") from error
-    except (OSError, ValueError) as error:
-        raise ActionFailed(f"http {url}: {getattr(error, 'reason', error)}") from error
+        if error.code >= 400 or error.code in _MOVED:
+            raise ActionFailed(f"http {_shown(url)}: answered {error.code}") from None
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        what = getattr(error, "reason", error) or type(error).__name__
+        raise ActionFailed(f"http {_shown(url)}: {what}") from None
+
+
+def _shown(url: str) -> str:
+    """For the journal: without a name and password, and without the query, which may hold a key."""
+    parts = urllib.parse.urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -42,7 +42,7 @@ class Runner:
         is_inline: bool = False,
     ) -> None:
         self.counts = Counts()
-        self._programs, self._on_failure, self._is_inline = frozenset(programs), on_failure, is_inline
+        self.programs, self._on_failure, self._is_inline = frozenset(programs), on_failure, is_inline
         self._waiting: queue.Queue[Action | None] = queue.Queue(MOST_WAITING)
         self._left: list[threading.Thread] = []
         self._thread: threading.Thread | None = None
@@ -82,7 +82,7 @@ class Runner:
 
     def _bounded(self, action: Action) -> None:
         """In a thread of its own, for some libraries do not keep to a time limit."""
-        if action.name == "program" and action.arguments["run"][0] not in self._programs:
+        if action.name == "program" and action.arguments["run"][0] not in self.programs:
             raise ActionFailed(f"program {action.arguments['run'][0]} is not in nlp.programs")
         self._left = [thread for thread in self._left if thread.is_alive()]
         if len(self._left) >= MOST_LEFT:

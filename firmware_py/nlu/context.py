@@ -36,18 +36,18 @@ class ContextManager:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._turns: deque[Turn] = deque(maxlen=max(0, max_history))
-        self._timeout_s, self._clock = context_timeout_s, clock
+        self._timeout_s, self.clock = context_timeout_s, clock
         self._lock = threading.Lock()
 
     def remember(self, understood: Understood, reply: str) -> None:
         """Adds a turn that is over."""
         with self._lock:
-            self._turns.append(Turn(understood, reply, self._clock()))
+            self._turns.append(Turn(understood, reply, self.clock()))
 
     def turns(self) -> list[Turn]:
         """The turns that still count, the oldest first."""
         with self._lock:
-            now = self._clock()
+            now = self.clock()
             while self._turns and now - self._turns[0].at_s >= self._timeout_s:
                 self._turns.popleft()
             return list(self._turns)

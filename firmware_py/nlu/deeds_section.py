@@ -7,6 +7,7 @@ slot's value, each text by itself: a value never becomes two arguments, another 
 from __future__ import annotations
 
 import re
+import urllib.parse
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -41,6 +42,8 @@ def fill(deeds: Deeds, slots: Mapping[str, Any]) -> tuple[Action, ...]:
         if action.name == "program":
             pairs = zip(action.arguments["run"], arguments["run"], strict=True)
             arguments["run"] = [_argument(written, filled) for written, filled in pairs]
+        if action.name == "http":
+            arguments["url"] = _url_with(action.arguments["url"], slots)
         found.append(Action(action.name, arguments))
     return tuple(found)
 
@@ -50,6 +53,16 @@ def _argument(written: str, filled: Any) -> str:
     text = str(filled)
     is_said = written.startswith("{") and isinstance(filled, str)
     return text.lstrip("-") if is_said else text
+
+
+def _url_with(written: str, slots: Mapping[str, Any]) -> str:
+    """A value stays one part of a path or one value of a query: "a&b=c" or "../x" is no other request."""
+
+    def quoted(found: re.Match[str]) -> str:
+        text = urllib.parse.quote(plain(slots.get(found[1], "")), safe="")
+        return text.replace(".", "%2E") if set(text) == {"."} else text
+
+    return SLOT.sub(quoted, written)
 
 
 def slots_of(value: Any) -> Iterable[str]:

@@ -20,6 +20,38 @@ for _pair in _PAIRS.split("/"):
     _OPPOSITES.setdefault(_one, set()).add(_other)
     _OPPOSITES.setdefault(_other, set()).add(_one)
 
+_GROUPS: tuple[frozenset[str], ...] = tuple(
+    frozenset(group.split())
+    for group in (
+        "on off up down",
+        "kitchen bedroom bathroom hall hallway corridor office study cellar basement attic loft garage garden nursery"
+        " lounge terrace balcony porch shed toilet pantry",
+        "monday tuesday wednesday thursday friday saturday sunday day week month year",
+        "red green blue yellow orange purple pink white black brown",
+        "lamp heater fan radio television window door gate tap oven blind",
+        "timer alarm reminder",
+    )
+)
+"""Names of different things: one that was heard is not said as another of its kind, however alike they sound."""
+
+ARTICLES = frozenset(("the", "a", "an"))
+_EVERY = frozenset(("all", "every", "everything", "everywhere", "both", "each"))
+_OTHER_TIME = frozenset(("if", "when", "whenever", "unless", "until", "later", "tomorrow", "yesterday", "tonight"))
+_ORDINAL_WORDS = """
+first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth
+sixteenth seventeenth eighteenth nineteenth twentieth thirtieth
+"""
+_ORDINALS = frozenset(_ORDINAL_WORDS.split())
+PLURALS = frozenset(("hours", "minutes", "seconds"))
+_UNITS = PLURALS | {"hour", "minute", "second"}
+_ASKING = frozenset(("is", "are", "was", "were", "who", "why", "did", "does", "has", "what", "when", "which", "whose"))
+_TOLD = frozenset(("i", "he", "she", "they", "we", "who"))
+_ORDER_WORDS = """
+turn turned switch switched open opened close closed set start started stop stopped add added put cancel cancelled
+delete deleted remove removed pause paused dim dimmed lock locked unlock unlocked remind reminded
+"""
+_ORDERS = frozenset(_ORDER_WORDS.split())
+REFUSALS = frozenset(("not", "never", "don't"))
 _NEGATIONS = frozenset(("not", "no", "never", "without", "nothing", "except"))
 _ELSEWHERE = frozenset(("outside", "outdoors"))
 """Heard and not said, it was about something else: the weather is not the processor."""
@@ -30,8 +62,11 @@ def contradict(heard: Collection[str], said: Collection[str]) -> bool:
     """Whether taking the words ``heard`` for the sentence ``said`` would turn its meaning round.
 
     That is so when a word was heard whose opposite is said in its place, or a negation that is not said, or the
-    other way about.
+    other way about; or when a word was heard that makes it a question, all of them, another one of its kind, another
+    time, or a tale of what somebody did.
     """
+    if _is_of_another_kind(heard, said):
+        return True
     for word in heard:
         if word not in said and (
             word in _NEGATIONS or word in _ELSEWHERE or not _OPPOSITES.get(word, set()).isdisjoint(said)
@@ -40,7 +75,23 @@ def contradict(heard: Collection[str], said: Collection[str]) -> bool:
     return any(word in _MUST_BE_HEARD and word not in heard for word in said)
 
 
+def _is_of_another_kind(heard: Collection[str], said: Collection[str]) -> bool:
+    lost, new = set(heard) - set(said), set(said) - set(heard)
+    kinds_lost, kinds_new = {w.removesuffix("s") for w in lost}, {w.removesuffix("s") for w in new}
+    for group in _GROUPS:
+        if kinds_lost & group and kinds_new & group and kinds_lost & group != kinds_new & group:
+            return True
+    if lost & (_EVERY | _OTHER_TIME):
+        return True
+    if lost & _UNITS and _UNITS.isdisjoint(said):
+        return True
+    if new & _UNITS and not lost:
+        return True  # "ten" alone is not ten hours
+    first, *rest = list(heard) or [""]
+    return first in lost and (first in _ASKING or (first in _TOLD and not _ORDERS.isdisjoint(rest)))
+
+
 def other_number(heard: Collection[str], said: Collection[str]) -> bool:
     """Whether clearly another number was heard than the one that is said ("ten ounce" for "twenty ounce")."""
     a, b = NUMBER_WORDS.intersection(heard), NUMBER_WORDS.intersection(said)
-    return bool(a - b and b)
+    return bool(a - b and (b or _ORDINALS.intersection(said)))

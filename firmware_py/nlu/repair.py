@@ -8,6 +8,7 @@ no sentence is listed, word borders may lie anywhere), and the cost per sound is
 from __future__ import annotations
 
 import bisect
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,10 +16,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from firmware_py.nlu.english import SMALL
 from firmware_py.nlu.graph import Graph
 from firmware_py.nlu.match import JOINING, Fill, Sentence, fits_context
 from firmware_py.nlu.normalize import words as normal_words
-from firmware_py.nlu.opposites import contradict, other_number
+from firmware_py.nlu.opposites import ARTICLES, PLURALS, REFUSALS, contradict, other_number
 from firmware_py.nlu.phone_graph import End, Sounding, sound_out
 from firmware_py.nlu.phrases import Phrases
 from firmware_py.nlu.sounds import Alphabet
@@ -168,6 +170,8 @@ class _Reading:
         self.words: list[str] = []
         self.has_other_number = False
         self.has_unheard_value = False
+        self.values: list[tuple[set[str], set[str]]] = []  # of a list: the words that stood there, and its own
+        self.literals: set[str] = set()
 
     def follow(self, steps: Sequence[Step], jumps: Sequence[Jump], words: Sequence[str]) -> None:
         weights, ends = self.sounding.weights, self.sounding.ends
@@ -198,13 +202,34 @@ class _Reading:
             most = MOST_MISHEARD if weight >= SHORT else MOST_MISHEARD_SHORT
             self.has_unheard_value |= cost > most * weight
             self.has_other_number |= other_number(heard, said)
+            self.values.append((set(heard), set(said)))
+        else:
+            self.literals.update(said)
 
     def is_wrong(self, heard: Sequence[str]) -> bool:
         """Whether it says what was not said: a value nobody heard, another number, the opposite."""
         has_free = any(f.source.is_wildcard and f.source.reads is None for f in self.fills)
         if has_free and any(word in JOINING and word not in self.words for word in heard):
             return True  # what stands behind an "and" is not what an open slot was meant for
-        return self.has_unheard_value or self.has_other_number or contradict(heard, self.words)
+        if has_free and not (REFUSALS.intersection(heard[:3]) <= self.literals):
+            return True  # "do not add milk" is no order for "not milk"
+        is_invented = self._has_borrowed_value() or self._has_torn_number(heard)
+        is_invented |= self.has_unheard_value or self.has_other_number
+        return is_invented or contradict(heard, self.words)
+
+    def _has_torn_number(self, heard: Sequence[str]) -> bool:
+        """Whether two slots share one number: "twenty five" is no twentieth at five."""
+        values = {fill.value for fill in self.fills if isinstance(fill.value, int)}
+        pairs = ((SMALL.get(a, 0), SMALL.get(b, 0)) for a, b in itertools.pairwise(heard))
+        return any(ten >= 20 and 1 <= unit <= 9 and {ten, unit} <= values for ten, unit in pairs)
+
+    def _has_borrowed_value(self) -> bool:
+        """Whether a value is made of sounds that belong to the words around it: "the light" is no "hall light"."""
+        known = self.literals | ARTICLES
+        return any(
+            (heard <= known and not heard & said) or (heard & PLURALS and {"a", "an"} & said - heard)
+            for heard, said in self.values
+        )
 
 
 def _vocabulary(graph: Graph, values: Values) -> set[str]:

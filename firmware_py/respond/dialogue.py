@@ -8,6 +8,7 @@ intent, is meant.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
@@ -16,6 +17,8 @@ from firmware_py.events import Understood
 from firmware_py.respond.request import Answer
 
 LEFT = "Okay, I leave it."
+CONFIRM_S = 30.0
+"""A yes or no counts for so long behind its question; later it may be meant for somebody else."""
 YES_WORDS = "yes|yeah|yep|yup|sure|ok|okay|yes please|please do|do it|yes do it|go ahead|yes go ahead|of course"
 YES = frozenset([*YES_WORDS.split("|"), "right", "correct", "i am sure", "i'm sure", "yes i am", "yes sure"])
 NO_WORDS = "no|nope|no thanks|no thank you|don't|do not|no don't|rather not|better not|leave it|not now"
@@ -48,15 +51,23 @@ class Last(Protocol):
 
 
 class Dialogue:
-    """Remembers the question that is open. ``understand`` is exact understanding of a text (None: nothing follows)."""
+    """Remembers the question that is open. ``understand`` is exact understanding of a text (None: nothing follows),
+    ``clock`` monotonic seconds."""
 
-    def __init__(self, history: Last, understand: Callable[[str], Understood] | None) -> None:
-        self._history, self._understand = history, understand
+    def __init__(
+        self,
+        history: Last,
+        understand: Callable[[str], Understood] | None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._history, self._understand, self._clock = history, understand, clock
         self._asked: tuple[Understood | None, Answer | None] | None = None
+        self._asked_s = 0.0
 
     def committed(self, understood: Understood | None, asks: bool, held: Answer | None) -> None:
         """A turn is over; ``held`` is what a yes would do."""
         self._asked = (understood, held) if asks else None
+        self._asked_s = self._clock()
 
     def resolve(self, understood: Understood) -> Understood | Answer:
         """The sentence that is meant, or the answer to a yes or no. Changes nothing."""
@@ -65,7 +76,8 @@ class Dialogue:
             return understood
         is_open = self._asked is not None and self._asked[0] is last
         said = " ".join(words(understood.text)).lower()
-        if is_open and self._asked and self._asked[1] is not None:
+        is_awaited = self._clock() - self._asked_s < CONFIRM_S
+        if is_open and is_awaited and self._asked and self._asked[1] is not None:
             if said in YES:
                 return replace(self._asked[1], confirm="")
             if said in NO:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -19,7 +20,9 @@ _log = logging.getLogger("rtva.respond")
 
 
 class History(Protocol):
-    """The conversation so far (``nlu.context.ContextManager``)."""
+    """The conversation so far (``nlu.context.ContextManager``), and its clock in monotonic seconds."""
+
+    clock: Callable[[], float]
 
     def last_reply(self) -> str: ...
     def last_understood(self) -> Understood | None: ...
@@ -28,6 +31,8 @@ class History(Protocol):
 
 class _LastReply:
     """The least history: what was said last."""
+
+    clock: Callable[[], float] = staticmethod(time.monotonic)
 
     def __init__(self) -> None:
         self._reply = ""
@@ -75,7 +80,7 @@ class Responder:
         self._world = world or LocalWorld()
         self._actuator = actuator or DryActuator()
         self._history = history or _LastReply()
-        self._dialogue = Dialogue(self._history, exact)
+        self._dialogue = Dialogue(self._history, exact, self._history.clock)
         self._skills = discover().handlers if skills is None else skills
 
     def prepare(self, understood: Understood, *, draft: bool = False) -> Reply:

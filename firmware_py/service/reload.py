@@ -84,4 +84,6 @@ class Reloader:
         """In the turn thread: a conversation begins anew with the new templates and the new cache."""
         pipeline = self._appliance.pipeline
         pipeline.renew(self.config)
+        if pipeline.runner is not None:
+            pipeline.runner.programs = frozenset(map(str, self.config.nlp.programs))
         self._appliance.taker.stations = pipeline.stations
