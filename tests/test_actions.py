@@ -129,6 +129,22 @@ def test_mqtt() -> None:
         do("mqtt", topic="home/#", payload="on")
 
 
+def test_a_broker_that_refuses_says_why_at_once() -> None:
+    pytest.importorskip("paho.mqtt", reason="pip install paho-mqtt")
+
+    def refuse(server: socket.socket) -> None:
+        client, _ = server.accept()
+        with client:
+            client.recv(1024)
+            client.sendall(bytes([0x20, 2, 0, 5]))
+            client.recv(1024)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=refuse, args=(server,), daemon=True).start()
+        with pytest.raises(ActionFailed, match=r"mqtt 127\.0\.0\.1:\d+: Not authorized"):
+            do("mqtt", host="127.0.0.1", port=server.getsockname()[1], topic="home/lamp", payload="on")
+
+
 def test_serial() -> None:
     mine, theirs = os.openpty()
     try:

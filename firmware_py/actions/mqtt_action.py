@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,13 +28,23 @@ def perform(arguments: Mapping[str, Any], timeout_s: float) -> None:
     client.connect_timeout = timeout_s
     if "username" in arguments:
         client.username_pw_set(str(arguments["username"]), _password(arguments))
+    answered, refused = threading.Event(), [""]
+
+    def on_connect(client: Any, data: Any, flags: Any, reason: Any, properties: Any) -> None:
+        refused[0] = str(reason) if reason.is_failure else ""
+        answered.set()
+
+    client.on_connect = on_connect
+    until_s = time.monotonic() + timeout_s
     try:
         client.connect(host, port)
         client.loop_start()
+        if not answered.wait(timeout_s) or refused[0]:
+            raise ActionFailed(f"mqtt {host}:{port}: {refused[0] or f'no answer within {timeout_s:g} s'}")
         message = client.publish(
             topic, str(arguments["payload"]), qos=int(arguments.get("qos", 1)), retain=bool(arguments.get("retain"))
         )
-        message.wait_for_publish(timeout_s)
+        message.wait_for_publish(max(0.0, until_s - time.monotonic()))
         if not message.is_published():
             raise ActionFailed(f"mqtt {host}:{port}: the broker did not confirm within {timeout_s:g} s")
     except (OSError, ValueError, RuntimeError) as error:

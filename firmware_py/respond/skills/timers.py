@@ -66,7 +66,7 @@ def cancel(request: Request) -> Answer:
 
 def add(request: Request) -> Answer:
     timers = _timers(request)
-    chosen = _chosen(request, timers, by_duration=False)
+    chosen = _chosen(request, timers, "of_")
     seconds = seconds_of(request.slots)
     if seconds is None:
         return Answer("How much time?")
@@ -102,9 +102,11 @@ def _name(request: Request) -> str:
     return " ".join(words)
 
 
-def _chosen(request: Request, timers: Sequence[Entry], *, by_duration: bool = True) -> list[Entry]:
-    """Those that were named, by what they are called or how long they were set for; all when none was."""
-    name, seconds = _name(request), seconds_of(request.slots) if by_duration else None
+def _chosen(request: Request, timers: Sequence[Entry], prefix: str = "") -> list[Entry]:
+    """Those that were named, by what they are called or how long they were set for (slots with ``prefix``); all when
+    none was."""
+    name = _name(request)
+    seconds = seconds_of({key.removeprefix(prefix): v for key, v in request.slots.items() if key.startswith(prefix)})
     if name:
         return [t for t in timers if t.name == name]
     if seconds is not None:
