@@ -193,6 +193,7 @@ def test_without_a_token_only_this_machines_own_name_is_served(serve: Serve) -> 
         ("localhost", b"200"),
         ("127.0.0.1:80", b"200"),
         ("evil.example", b"403"),
+        ("evil.example:localhost", b"403"),
         ("", b"403"),
         ("127.0.0.1.evil.example:80", b"403"),
     ):

@@ -10,7 +10,7 @@ import pytest
 from firmware_py.errors import ConfigError
 from firmware_py.events import Action
 from firmware_py.nlu.context import ContextManager
-from firmware_py.nlu.deeds_section import KINDS
+from firmware_py.nlu.deeds_section import KINDS, SWITCHED
 from firmware_py.nlu.hassil import HassilUnderstanding
 from firmware_py.respond.responder import Responder
 from firmware_py.respond.world import DryActuator
@@ -74,6 +74,10 @@ def test_slots_go_into_texts(tmp_path: Path) -> None:
         ("  lamp:\n    - mqtt: {topic: a, payload: b, broker: c}\n", ":12: unknown key 'broker' in action 'mqtt'"),
         ("  lamp:\n    - serial: {device: /dev/x, text: a, timeout_s: 90}\n", ":12: timeout_s must be 0.1 to 30"),
         ("  lamp: {confirm: true}\n", ":11: actions of 'lamp' are a list, or a mapping with 'do' and 'confirm'"),
+        ("  lamp:\n    - gpio: {chip: /dev/x, line: 1, value: maybe}\n", ":12: value must be one of on, off"),
+        ("  lamp:\n    - mqtt: {topic: 'home/#', payload: b}\n", ":12: a topic to publish to"),
+        ('  lamp:\n    - http: {url: "http://x/", headers: {"A\\nB": "c"}}\n', ":12: header 'A\\nB' is no name"),
+        ('  lamp:\n    - http: {url: "http://x/", headers: {A: "c\\r\\nB: d"}}\n', ":12: header 'A' is no name"),
         ("  lamp: []\n", ":11: intent 'lamp' has 0 actions"),
     ],
 )
@@ -88,6 +92,12 @@ def test_programs_must_be_allowed(tmp_path: Path) -> None:
     ours.check_programs(["/usr/bin/lamp"])
     with pytest.raises(ConfigError, match=r"lamp.yaml:11: program /usr/bin/lamp is not in nlp.programs \(none\)"):
         ours.check_programs([])
+
+
+def test_what_a_line_is_set_to_is_what_the_kind_knows() -> None:
+    from firmware_py.actions.gpio_action import OFF, ON
+
+    assert set(SWITCHED) == ON | OFF
 
 
 def test_actions_wait_for_the_commit_and_are_said_done(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import hmac
 import http.server
 import importlib.resources
 import ipaddress
+import re
 import secrets
 import socket
 import socketserver
@@ -58,8 +59,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def _is_allowed(self, query: str) -> bool:
         """The token, where there is one; else the Host must be this machine's own (DNS rebinding)."""
         if not self.server.token:
-            name = self.headers.get("Host", "").rpartition(":")
-            return (name[0] if name[1] and name[2].isdigit() else name[2]) in LOCAL_NAMES
+            hosts = self.headers.get_all("Host", [])
+            return len(hosts) == 1 and re.sub(r":\d+$", "", hosts[0]) in LOCAL_NAMES
         given = urllib.parse.parse_qs(query).get("token", [""])[0]
         header = self.headers.get("Authorization", "")
         if header.startswith("Bearer "):

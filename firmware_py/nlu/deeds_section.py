@@ -21,6 +21,8 @@ SLOT = re.compile(r"\{\s*([^{}\s:]+)\s*\}")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 MAX_ACTIONS = 10
 MAX_VALUE_CHARS = 500
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+SWITCHED = ("on", "off", "true", "false", "1", "0", "high", "low", "open", "close", "closed", "yes", "no")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -179,6 +181,20 @@ def _url(item: Item) -> str:
     return text
 
 
+def _switched(item: Item) -> str:
+    text = item.text("value")
+    if not SLOT.search(text) and text.strip().lower() not in SWITCHED:
+        raise item.mistake(f"value must be one of {', '.join(SWITCHED)}, or a slot, not {text!r}")
+    return text
+
+
+def _topic(item: Item) -> str:
+    text = item.text("topic")
+    if not text or any(c in text for c in "+#\0"):
+        raise item.mistake(f"a topic to publish to is not empty and has no wildcard (+ or #), not {text!r}")
+    return text
+
+
 def _method(item: Item) -> str:
     text = item.text("method").upper()
     if text not in METHODS:
@@ -194,15 +210,19 @@ def _command(item: Item) -> list[str]:
 
 
 def _texts(item: Item) -> dict[str, str]:
-    return {key: value.text(key) for key, value in item.map("headers")}
+    found = {key: value.text(key) for key, value in item.map("headers")}
+    for key, text in found.items():
+        if not _HEADER.fullmatch(key) or _UNSAFE.search(text):
+            raise item.mistake(f"header {key!r} is no name of a header, or has control characters in its value")
+    return found
 
 
 KINDS: dict[str, dict[str, Callable[[Item], Any]]] = {
-    "gpio": {"chip": _path, "line": _whole(0, 511), "value": _text, "active_low": lambda i: i.flag("active_low")},
+    "gpio": {"chip": _path, "line": _whole(0, 511), "value": _switched, "active_low": lambda i: i.flag("active_low")},
     "http": {"url": _url, "method": _method, "headers": _texts, "body": _text, "json": lambda i: i.plain()},
     "mqtt": {
-        "topic": _text, "payload": _text, "host": _text, "port": _whole(1, 65535), "retain": lambda i: i.flag("retain"),
-        "qos": _whole(0, 2), "username": _text, "password_file": _path,
+        "topic": _topic, "payload": _text, "host": _text, "port": _whole(1, 65535),
+        "retain": lambda i: i.flag("retain"), "qos": _whole(0, 2), "username": _text, "password_file": _path,
     },
     "serial": {"device": _path, "baud": _whole(300, 4_000_000), "text": _text},
     "program": {"run": _command},
