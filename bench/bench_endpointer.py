@@ -11,7 +11,7 @@ the length of a silence:
 - the naive chain: webrtcvad (mode 2) on 10 ms frames, over after 500 ms without speech.
 
 A sentence is cut when it is over before its last voiced sample. ``--pauses`` keeps what was recognised, as JSON, so
-that other bounds and other rules can be tried without recognising again.
+that other bounds and other rules can be tried without recognising again; a run that was cut short goes on from there.
 """
 
 from __future__ import annotations
@@ -126,14 +126,15 @@ def recognised(pipeline: VoicePipeline, every: int, keep: Path | None) -> list[d
     if keep is not None and keep.exists():
         kept: list[dict[str, Any]] = json.loads(keep.read_text())
         return kept
-    rows: list[dict[str, Any]] = []
+    part = None if keep is None else keep.with_suffix(".part")
+    rows: list[dict[str, Any]] = json.loads(part.read_text()) if part is not None and part.exists() else []
     pipeline.warm_recognition()
-    for sentence in sentences(every):
+    for sentence in sentences(every)[len(rows) :]:
         row = {"name": sentence.name, "pause_ms": sentence.pause_ms, "naive": naive(sentence)}
         rows.append(row | {"pauses": pauses(sentence, pipeline)})
         print(f"\r{len(rows)}", end="", file=sys.stderr)
-        if keep is not None and len(rows) % 20 == 0:
-            keep.with_suffix(".part").write_text(json.dumps(rows))
+        if part is not None and len(rows) % 10 == 0:
+            part.write_text(json.dumps(rows))
     if keep is not None:
         keep.write_text(json.dumps(rows))
     return rows
