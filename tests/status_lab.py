@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import signal
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -61,6 +63,15 @@ class NotedControls:
 
     def reload(self) -> dict[str, Any]:
         raise Unavailable("still starting")
+
+
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
+
+
+def dies_with_us() -> None:
+    """``preexec_fn`` of a process that must not outlive a test run that was killed: a service holds on to a core."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def eventually(happens: Callable[[], Any], what: str = "", seconds: float = 10.0) -> Any:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from status_lab import NotedControls, eventually
+from status_lab import NotedControls, dies_with_us, eventually
 from test_service_run import ROOT, Running, folder, question
 
 from firmware_py.__main__ import main
@@ -37,8 +37,6 @@ def test_a_live_conversation_is_replayed_to_the_sample(
     folder: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with (folder / "config.yaml").open("a") as config:
-        config.write("workers: {deadline_scale: 30}\n")
     running = Running(folder)
     running.until_told("READY=1")
     assert running.ask("record", "on 2")["ok"] is True
@@ -64,7 +62,7 @@ def test_a_microphone_is_recorded_without_the_service(folder: Path, capsys: pyte
     process = subprocess.Popen(
         [*command, "--out", str(folder / "kept"), "--config", str(folder / "config.yaml")],
         env={**os.environ, "ALSA_CONFIG_PATH": str(folder / "asound.conf")},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, preexec_fn=dies_with_us,
     )  # fmt: skip
     assert process.stderr is not None
     begun = [process.stderr.readline() for _ in range(2)]

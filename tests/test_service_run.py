@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from status_lab import eventually
+from status_lab import dies_with_us, eventually
 
 from firmware_py.pipeline import VoicePipeline
 
@@ -29,6 +29,7 @@ CONFIG = """\
 audio: {{input: {{device: {1}}}, output: {{device: speaker}}}}
 status: {{socket: {0}/control.sock}}
 metrics: {{socket: {0}/metrics.sock, textfile: {0}/rtva.prom, textfile_interval_s: 1}}
+workers: {{deadline_scale: 30}}
 """
 
 
@@ -49,7 +50,9 @@ class Running:
         }
         environment.pop("WATCHDOG_PID", None)
         command = [sys.executable, "-m", "firmware_py", "run", "--config", str(folder / "config.yaml"), *arguments]
-        self.process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+        self.process = subprocess.Popen(
+            command, env=environment, stderr=subprocess.PIPE, text=True, cwd=ROOT, preexec_fn=dies_with_us
+        )
 
     def has_told(self, line: str) -> bool:
         while True:
@@ -87,7 +90,8 @@ def folder(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     os.mkfifo(tmp_path / "mic.fifo")
     (tmp_path / "asound.conf").write_text(ASOUND.format(tmp_path))
     (tmp_path / "config.yaml").write_text(CONFIG.format(tmp_path, "mic"))
-    feed = subprocess.Popen([sys.executable, str(FEED), str(tmp_path / "mic.fifo"), str(tmp_path / "orders")])
+    command = [sys.executable, str(FEED), str(tmp_path / "mic.fifo"), str(tmp_path / "orders")]
+    feed = subprocess.Popen(command, preexec_fn=dies_with_us)
     monkeypatch.setenv("RTVA_HOME", str(own))
     yield tmp_path
     feed.kill()
@@ -113,6 +117,17 @@ def scrape(path: Path) -> str:
         connection.connect(str(path))
         connection.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
         return connection.makefile().read()
+
+
+def test_what_a_killed_test_run_started_ends_with_it() -> None:
+    code = (
+        "import os, signal, subprocess, sys; sys.path.insert(0, 'tests'); from status_lab import dies_with_us\n"
+        "child = subprocess.Popen(['sleep', '60'], preexec_fn=dies_with_us)\n"
+        "print(child.pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT, timeout=60)
+    state = Path(f"/proc/{int(told.stdout)}/stat")
+    eventually(lambda: not state.exists() or ") Z " in state.read_text(), "its end", 30)
 
 
 def test_a_run_from_ready_to_stop(folder: Path) -> None:
