@@ -88,6 +88,7 @@ class VoicePipeline:
         if self.wants_partials:
             _warm(self.partial_stt)
         _warm(self.tts)
+        _warm(self.understanding)
         _ = self.stations, self.completeness
 
     def warm_recognition(self) -> None:

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from firmware_py.nlu import repair
 from firmware_py.nlu.hassil import HassilUnderstanding
 from firmware_py.nlu.phonetic import CONSONANTS, VOWELS, phones
 from firmware_py.nlu.sounds import drop_cost, substitute_cost
+from firmware_py.pipeline import VoicePipeline
 
 CAFE = """
 language: en
@@ -132,6 +134,25 @@ def test_free_words_and_numbers_are_taken_as_they_are(cafe: HassilUnderstanding)
 def test_a_sentence_written_several_times_is_one(cafe: HassilUnderstanding) -> None:
     understood = cafe.understand("I want an espresso. I want an espresso. I want an espresso.")
     assert (understood.intent, dict(understood.slots), understood.score) == ("order", {"drink": "espresso"}, 1.0)
+
+
+def test_what_is_warmed_spells_no_template_while_somebody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    cold, warmed = HassilUnderstanding(), HassilUnderstanding()
+    warmed.warm()
+    spelled: list[object] = []
+    real = repair.sound_out
+    monkeypatch.setattr(repair, "sound_out", lambda *given: spelled.append(given) or real(*given))
+    again = [understanding.understand("turn of the kitchen lump") for understanding in (warmed, warmed)]
+    assert not spelled
+    assert cold.understand("turn of the kitchen lump") == again[0] and spelled
+
+
+def test_a_pipeline_warms_its_understanding(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    warmed: list[HassilUnderstanding] = []
+    monkeypatch.setattr(HassilUnderstanding, "warm", lambda self: warmed.append(self))
+    with VoicePipeline() as pipeline:
+        pipeline.initialize_components()
+        assert warmed == [pipeline.understanding]
 
 
 @settings(max_examples=100, deadline=None)

@@ -75,6 +75,10 @@ class Engine:
                 return self._found(match.graph, match.fills, reading, tokens)
         return None
 
+    def warm(self) -> None:
+        """Has repair pay for its first use now."""
+        self._repair.warm()
+
     def repair(self, reading: Reading, floor: float) -> tuple[float, Found | None]:
         """The sentence that sounds most like it: its score, and what it means; (0.0, None) below ``floor``."""
         best: tuple[float, Found | None] = (0.0, None)

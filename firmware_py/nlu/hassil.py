@@ -134,6 +134,12 @@ class HassilUnderstanding:
                 return [first, *rest]
         return []
 
+    def warm(self) -> None:
+        """Has repair pay for its first use now, unless nothing is repaired."""
+        if self.repair_threshold < 1:
+            for engine in self._engines:
+                engine.warm()
+
     def understand(self, text: str) -> Understood:
         """The intent of one sentence; ``intent`` is None when it is unknown. Never raises."""
         if len(text) > MOST_CHARS:

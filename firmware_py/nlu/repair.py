@@ -42,6 +42,8 @@ _LEAST_SHARED, _LEAST_OF_BEST = 0.25, 0.4
 misheard sentences that a repair would accept, 3 share less."""
 MOST_MISHEARD, MOST_MISHEARD_SHORT, SHORT = 0.75, 0.5, 2.0
 """A slot's value whose sounds cost more than this (of its weight) was not heard at all; short ones weigh below 2."""
+MOST_WARMED = 1000
+"""Templates spelled ahead, a third of a millisecond each."""
 FREE_WORD = 0.02
 """The price of a word in a wildcard: among equal readings the one with fewer free words wins."""
 
@@ -90,6 +92,12 @@ class Repair:
         self._soundings: dict[int, Sounding] = {}
         runs = {w: self._runs([w]) for w in set().union(*vocabularies)}
         self._index = _Index([set().union(*(runs[w] for w in words)) for words in vocabularies])
+
+    def warm(self) -> None:
+        """Spells templates before they come into question, so that the first misheard sentence need not wait."""
+        self.find(["a"])
+        for index in range(min(len(self.graphs), MOST_WARMED)):
+            self._sounding(index)
 
     def find(self, words: Sequence[str], floor: float = FLOOR) -> Repaired | None:
         """The template that sounds most like ``words``; None when none scores ``floor`` (above 0) or more."""
