@@ -121,5 +121,7 @@ def test_a_voice_of_the_other_engine_does_not_stop_the_substitute(weights: Path,
 
 def test_it_speaks_when_it_is_there(installed: None) -> None:
     with VoicePipeline(Config.default().with_values({"tts.engine": "pyttsx3"})) as pipeline:
-        assert isinstance(pipeline.tts, Espeak)
+        behind_the_cache = getattr(pipeline.tts, "_tts", pipeline.tts)
+        assert isinstance(behind_the_cache, Espeak)
+        assert sum(chunk.size for chunk in pipeline.tts.synthesize("Yes.")) > 0
         assert (pipeline.tts_engine, pipeline.notes) == ("pyttsx3", [])
