@@ -31,6 +31,12 @@ on_this_machine() { [ -z "$D" ] && [ -d /run/systemd/system ]; }
 
 package() {
     # Built beside the old one and then exchanged, so that a failure leaves what was there.
+    native=
+    [ "${NATIVE:-$([ -n "$D" ] || echo yes)}" != yes ] || native=$($PY scripts/native.py wheel)
+    if [ "${NATIVE:-}" = yes ] && [ -z "$native" ]; then
+        echo "install.sh: NATIVE=yes, but no native build is in use; run 'make native' first" >&2
+        exit 69
+    fi
     say "installing rtva into $D$PREFIX"
     rm -rf build/wheels "$D$PREFIX.new"
     $PY -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir build/wheels .
@@ -38,14 +44,12 @@ package() {
     "$PYTHON" -m venv "$D$PREFIX.new"
     "$D$PREFIX.new/bin/python" -m pip install --quiet --disable-pip-version-check --no-warn-script-location \
         --constraint constraints.txt "$(ls "$PWD"/build/wheels/rtva-*.whl)[gpio]"
-    native=
-    [ "${NATIVE:-$([ -n "$D" ] || echo yes)}" != yes ] || native=$($PY scripts/native.py wheel)
     if [ -n "$native" ]; then
         say "with the whisper.cpp that was built for this processor"
         "$D$PREFIX.new/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall "$native"
         cp .venv/.whisper.json "$D$PREFIX.new/"
     fi
-    sed -i "s|$D$PREFIX.new|$PREFIX|g" "$D$PREFIX.new"/bin/* "$D$PREFIX.new/pyvenv.cfg" 2>/dev/null || true
+    sed -i "s|$D$PREFIX.new|$PREFIX|g; s|(rtva.new)|(rtva)|g" "$D$PREFIX.new"/bin/* "$D$PREFIX.new/pyvenv.cfg" 2>/dev/null || true
     mkdir -p "$D$PREFIX.new/share/doc/rtva" "$D$PREFIX.new/share/systemd"
     cp -r docs/. "$D$PREFIX.new/share/doc/rtva/"
     cp -r systemd/drop-in/. "$D$PREFIX.new/share/systemd/"
