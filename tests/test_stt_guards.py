@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from firmware_py.stt import guards, trim
@@ -136,6 +136,7 @@ def test_windows_cover_everything_once(seconds: int, seed: int) -> None:
     assert all(stop - start <= 2.8 * RATE for start, stop in bounds)
 
 
+@example([9000] * 20, 1)
 @given(st.lists(st.integers(1, 9000), max_size=20), st.integers(0, 2**32 - 1))
 def test_a_stream_is_cut_into_bounded_pieces_and_nothing_is_lost(sizes: list[int], seed: int) -> None:
     rng = np.random.default_rng(seed)

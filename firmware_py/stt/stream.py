@@ -26,7 +26,8 @@ def utterances(blocks: Iterable[Pcm16], longest_s: float = LONGEST_S) -> Iterato
         while size > limit:
             audio = np.concatenate(held)
             window = audio[:limit].astype(np.float32) / 32768.0
-            cut = trim.windows(window, longest_s=longest_s - 2.0, shortest_s=longest_s * 0.6)[0][1]
+            latest_s = longest_s - min(2.0, 0.1 * longest_s)
+            cut = trim.windows(window, longest_s=latest_s, shortest_s=0.6 * longest_s)[0][1]
             yield audio[:cut]
             held, size = [audio[cut:]], size - cut
     yield np.concatenate(held) if held else np.zeros(0, np.int16)
