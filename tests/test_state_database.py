@@ -167,3 +167,8 @@ def test_durability_is_on(tmp_path: Path) -> None:
     assert database._db.execute("PRAGMA synchronous").fetchone() == (2,), "FULL: the log is synced at each commit"
     assert database._db.execute("PRAGMA wal_autocheckpoint").fetchone()[0] == database_module.CHECKPOINT_PAGES
     database.close()
+
+
+def test_a_new_state_file_is_its_owners_alone(tmp_path: Path) -> None:
+    Database(tmp_path / "state.db").change({"volume": 1})
+    assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o600}

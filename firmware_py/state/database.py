@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -123,6 +124,7 @@ class Database:
 
     def _open_file(self, path: Path) -> sqlite3.Connection:
         path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # lists and reminders are nobody else's; SQLite keeps it
         db = _connect(str(path))
         try:
             found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
