@@ -168,5 +168,6 @@ class ServiceControls:
             "lost_samples": self._gate.lost - self._gate.absent,
             "overrun_samples": appliance.ring.overrun,
             "drafts_discarded": appliance.taker.drafts_discarded,
+            "drafts_failed": appliance.taker.drafts_failed,
             "microphone_opened": self._gate.reopened,
         }

@@ -39,6 +39,7 @@ COUNTS = {
     "lost_samples": ("rtva_capture_lost_samples", "Samples (16 kHz) that the capture device dropped."),
     "overrun_samples": ("rtva_ring_overrun_samples", "Samples that the listener was too late for."),
     "drafts_discarded": ("rtva_drafts_discarded", "Answers prepared in a pause that was none."),
+    "drafts_failed": ("rtva_drafts_failed", "Drafts that an engine failed in; the work was done again."),
     "microphone_opened": ("rtva_microphone_opened", "Times the capture device was opened again."),
 }
 
