@@ -97,7 +97,7 @@ def test_there_is_no_bar_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "code", "says"),
     [
         (["profile", "--plot", "turn.jpg"], 64, ".png"),
-        (["profile", "--plot", "/nonexistent/turn.png"], 69, "no folder /nonexistent"),
+        (["profile", "--plot", "/nonexistent/turn.png"], 66, "no such folder '/nonexistent'"),
         (["profile", "/nonexistent.wav"], 66, "/nonexistent.wav"),
         (["bench"], 64, "KIND"),
         (["bench", "latency", "-n", "0"], 64, "at least 1"),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from firmware_py import config
 from firmware_py.__main__ import main
 from firmware_py.errors import ConfigError
+from firmware_py.settings import problems
 from firmware_py.settings.document import MAX_BYTES
 from firmware_py.settings.knobs import knobs
 
@@ -164,3 +165,7 @@ def test_an_unknown_key_is_named_wherever_it_stands(key: str, name: str) -> None
     with pytest.raises(ConfigError) as caught:
         config.from_text(text)
     assert str(caught.value).startswith(f"configuration:{opened.count(chr(10)) + 1}: {section}.{name}: unknown key")
+
+
+def test_an_unknown_section_names_the_sections_there_are() -> None:
+    assert "allowed: audio" in problems.unknown_key("foo.bar")

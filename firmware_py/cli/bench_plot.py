@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware_py.cli.bench_rows import MARKS, ROWS, Times
-from firmware_py.errors import Unavailable, UsageError
+from firmware_py.errors import NotFound, Unavailable, UsageError
 from firmware_py.events import TurnTrace
 
 WIDTH, LEFT, RIGHT = 1500, 210, 70
@@ -36,7 +36,7 @@ def check(file: Path) -> None:
     if file.suffix.lower() != ".png":
         raise UsageError(f"--plot {file}: a name that ends in .png is needed")
     if not file.parent.is_dir():
-        raise Unavailable(f"--plot {file}: no folder {file.parent}")
+        raise NotFound(f"--plot {file}: no such folder '{file.parent}'")
     _pillow()
 
 

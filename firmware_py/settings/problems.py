@@ -21,6 +21,8 @@ def line(error: ValidationError, document: Document) -> str:
 def unknown_key(key: str) -> str:
     """What to say about a dotted key that does not exist."""
     section, _, name = key.rpartition(".")
+    while section and not children(section):
+        section, _, name = section.rpartition(".")
     names = children(section)
     near = difflib.get_close_matches(name, names, 1) or _elsewhere(section, name)
     hint = f"; did you mean {near[0]}? allowed here" if len(near) == 1 else "; allowed"
