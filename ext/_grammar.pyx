@@ -164,7 +164,7 @@ cdef class Automaton:
             raise ValueError("no such state")
         with nogil:
             n = rtva_grammar_mask(self.c, &vocabulary.c, state, &entries)
-        found = np.empty((n, 2), np.int32)
+        found = np.empty((n, 3), np.int32)
         cdef int32_t[:, ::1] rows = found
         if n:
             memcpy(&rows[0, 0], entries, <size_t>n * sizeof(rtva_mask_entry))

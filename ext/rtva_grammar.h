@@ -22,7 +22,7 @@ enum { RTVA_ANY = 256, RTVA_EPSILON = 257 };
 enum { RTVA_GRAMMAR_OK = 0, RTVA_GRAMMAR_NO_MEMORY = -1 };
 enum { RTVA_DEAD = -1, RTVA_UNKNOWN = -2 };
 
-typedef struct { int32_t token, next; } rtva_mask_entry;
+typedef struct { int32_t token, next, is_open; } rtva_mask_entry; /* is_open: only open text reads its last letter */
 
 typedef struct rtva_vocabulary { /* trie over normalised token texts, children in one block, tokens of a node in one run */
     int32_t n_nodes;
@@ -37,12 +37,14 @@ typedef struct {
     int32_t moves;           /* into moves, n_classes wide */
     int32_t mask, n_mask;    /* into masks; mask < 0: not made yet */
     bool after_space, accepts;
+    bool has_open;           /* some of it reads any letter */
 } rtva_dfa_state;
 
 typedef struct rtva_grammar {
     int32_t n_states, final;
     const int32_t *first, *target; /* rows (n_states + 1), edges */
     const uint16_t *symbol;
+    bool *open;        /* per state: whether it reads any letter */
     uint8_t class_of[256];
     int32_t n_classes; /* class 0: bytes that only RTVA_ANY reads */
     int32_t n_dfa, cap_dfa, start;
@@ -73,7 +75,7 @@ static bool rtva_grow(void **items, int32_t *cap, int32_t need, size_t size) {
 static void rtva_grammar_free(rtva_grammar *g) {
     if (!g) return;
     free(g->dfa), free(g->sets), free(g->moves), free(g->masks), free(g->table), free(g->stamp), free(g->stack);
-    free(g->scratch), free(g);
+    free(g->scratch), free(g->open), free(g);
 }
 
 /* Adds a state and what it reaches without reading; states that neither read nor end are not kept. */
@@ -153,7 +155,8 @@ static int32_t rtva_grammar_intern(rtva_grammar *g, bool after_space) {
     }
     if (!RTVA_GROW(g, dfa, cap_dfa, g->n_dfa + 1) || !RTVA_GROW(g, sets, cap_sets, g->n_sets + n)
         || !RTVA_GROW(g, moves, cap_moves, g->n_moves + g->n_classes)) return g->failed = true, RTVA_DEAD;
-    rtva_dfa_state s = {g->n_sets, n, g->n_moves, -1, 0, after_space, false};
+    rtva_dfa_state s = {g->n_sets, n, g->n_moves, -1, 0, after_space, false, false};
+    for (int32_t i = 0; i < n; i++) s.has_open |= g->open[g->scratch[i]];
     memcpy(g->sets + g->n_sets, g->scratch, (size_t)n * 4);
     g->n_sets += n;
     for (int32_t c = 0; c < g->n_classes; c++) g->moves[g->n_moves++] = RTVA_UNKNOWN;
@@ -209,6 +212,11 @@ static void rtva_grammar_trim(rtva_grammar *g, size_t most_bytes) {
     if (g->failed || rtva_grammar_cache_bytes(g) > most_bytes) rtva_grammar_clear(g);
 }
 
+static void rtva_grammar_mark_open(rtva_grammar *g) {
+    for (int32_t state = 0; state < g->n_states; state++)
+        for (int32_t e = g->first[state]; e < g->first[state + 1]; e++) g->open[state] |= g->symbol[e] == RTVA_ANY;
+}
+
 static rtva_grammar *rtva_grammar_new(int32_t n_states, int32_t final, const int32_t *first, const int32_t *target,
                                       const uint16_t *symbol) {
     rtva_grammar *g = calloc(1, sizeof *g);
@@ -221,20 +229,35 @@ static rtva_grammar *rtva_grammar_new(int32_t n_states, int32_t final, const int
     g->stamp = calloc((size_t)n_states, sizeof *g->stamp);
     g->stack = malloc(sizeof *g->stack * (size_t)n_states);
     g->scratch = malloc(sizeof *g->scratch * (size_t)n_states);
-    if (!g->stamp || !g->stack || !g->scratch) return rtva_grammar_free(g), NULL;
+    g->open = calloc((size_t)n_states, sizeof *g->open);
+    if (!g->stamp || !g->stack || !g->scratch || !g->open) return rtva_grammar_free(g), NULL;
+    rtva_grammar_mark_open(g);
     rtva_grammar_clear(g);
     if (g->failed) return rtva_grammar_free(g), NULL;
     return g;
 }
 
-static void rtva_grammar_walk(rtva_grammar *g, const rtva_vocabulary *v, int32_t node, int32_t id) {
+/* Whether the templates spell `byte` out after a set: 0 when only open text reads it. */
+static bool rtva_grammar_spells(const rtva_grammar *g, int32_t id, uint8_t byte) {
+    const rtva_dfa_state *s = &g->dfa[id];
+    if (!s->has_open) return true;
+    for (int32_t i = 0; i < s->n_set; i++) {
+        int32_t state = g->sets[s->set + i];
+        for (int32_t e = g->first[state]; !g->open[state] && e < g->first[state + 1]; e++)
+            if (g->symbol[e] == byte) return true;
+    }
+    return false;
+}
+
+static void rtva_grammar_walk(rtva_grammar *g, const rtva_vocabulary *v, int32_t node, int32_t before, int32_t id) {
+    bool is_open = v->token_first[node] < v->token_first[node + 1] && !rtva_grammar_spells(g, before, v->byte[node]);
     for (int32_t t = v->token_first[node]; t < v->token_first[node + 1]; t++) {
         if (!RTVA_GROW(g, masks, cap_masks, g->n_masks + 1)) { g->failed = true; return; }
-        g->masks[g->n_masks++] = (rtva_mask_entry){v->tokens[t], id};
+        g->masks[g->n_masks++] = (rtva_mask_entry){v->tokens[t], id, is_open};
     }
     for (int32_t c = v->child[node]; c < v->child[node] + v->n_children[node]; c++) {
         int32_t next = rtva_grammar_step(g, id, v->byte[c]);
-        if (next >= 0) rtva_grammar_walk(g, v, c, next);
+        if (next >= 0) rtva_grammar_walk(g, v, c, id, next);
     }
 }
 
@@ -244,7 +267,7 @@ static int32_t rtva_grammar_mask(rtva_grammar *g, const rtva_vocabulary *v, int3
         int32_t from = g->n_masks;
         for (int32_t c = v->child[0]; c < v->child[0] + v->n_children[0]; c++) {
             int32_t next = rtva_grammar_step(g, id, v->byte[c]);
-            if (next >= 0) rtva_grammar_walk(g, v, c, next);
+            if (next >= 0) rtva_grammar_walk(g, v, c, id, next);
         }
         g->dfa[id].mask = from;
         g->dfa[id].n_mask = g->n_masks - from;

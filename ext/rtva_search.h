@@ -3,7 +3,7 @@
  * Contract
  * - A node is a sequence of tokens; its score is the sum of the model's own log probabilities (over the whole
  *   vocabulary, not renormalised over what the grammar admits: a masked softmax would hide how badly speech fits)
- *   plus `bonus` for each byte of text read, less in a wildcard, where a loop would earn it again and again. The node
+ *   plus `bonus` for each byte of text read, less from the first open text on, where a loop would earn it again and again. The node
  *   with the best score is extended next (E. W. Dijkstra 1959, here with a bonus in the place of A*'s estimate), so clear
  *   speech costs one decode a token and doubtful speech more, up to `most_evals`. Two nodes with the same text are one:
  *   the better goes on.
@@ -21,7 +21,7 @@ enum { RTVA_MOST_FOUND = 16 };
 enum { RTVA_SPOKEN = 0, RTVA_SILENT = 1, RTVA_POINT = 2 };
 
 typedef struct rtva_search_limits {
-    float bonus, open_bonus; /* nats a byte of text; where nearly any text may follow (a wildcard) */
+    float bonus, open_bonus; /* nats a byte of text; from where it is nothing but open text on (a wildcard) */
     float slack;      /* nats: go on while an open node is at most this much below the best sentence */
     float width;      /* nats: children this much below the best child are dropped */
     float least_total; /* nats: sentences whose log probability falls below are given up */
@@ -36,7 +36,7 @@ typedef struct {
     float total, score, loss;
     uint64_t text;
     uint8_t silent;
-    bool is_end;
+    bool is_end, is_open; /* the sentence is over; some of it was open text and nothing else */
 } rtva_node;
 
 typedef struct rtva_search {
@@ -46,7 +46,6 @@ typedef struct rtva_search {
     uint64_t *seen;
     int32_t n_seen, cap_seen;
     int32_t found[RTVA_MOST_FOUND], n_found, evals;
-    float bonus;                           /* of the node that is being extended */
     const uint8_t *silent;                 /* per token: RTVA_SILENT reads as nothing, RTVA_POINT also as a decimal point */
     const int32_t *text_first;             /* per token: its normalised text */
     const uint8_t *text;
@@ -126,7 +125,8 @@ static bool rtva_search_child(rtva_search *s, const rtva_search_limits *l, int32
             return true;
         child.text = rtva_search_text(s, from->text, entry.token, &n_bytes);
     }
-    child.score += logp + s->bonus * (float)n_bytes;
+    child.is_open |= entry.is_open;
+    child.score += logp + (child.is_open ? l->open_bonus : l->bonus) * (float)n_bytes;
     return rtva_search_push(s, child);
 }
 
@@ -138,7 +138,6 @@ static bool rtva_search_extend(rtva_search *s, const rtva_search_limits *l, cons
     int32_t dfa = s->nodes[id].dfa, n = rtva_grammar_mask(g, v, dfa, &mask), count = 0;
     for (int32_t i = 0; i < n; i++) high = logits[mask[i].token] > high ? logits[mask[i].token] : high;
     float floor = high - l->width;
-    s->bonus = n > d->n_vocab / 4 ? l->open_bonus : l->bonus;
     do { /* a wildcard admits nearly everything: raise the floor until few enough are left */
         count = 0;
         for (int32_t i = 0; i < n; i++) count += logits[mask[i].token] >= floor;
@@ -156,7 +155,8 @@ static bool rtva_search_extend(rtva_search *s, const rtva_search_limits *l, cons
     if (s->nodes[id].silent || s->nodes[id].depth == 0) return true;
     for (int32_t t = 0; t < d->eot; t++)
         if (s->silent[t] && logits[t] >= top - l->width
-            && !rtva_search_child(s, l, id, (rtva_mask_entry){t, dfa}, s->silent[t], logits[t] - sum, top - sum)) return false;
+            && !rtva_search_child(s, l, id, (rtva_mask_entry){t, dfa, 0}, s->silent[t], logits[t] - sum,
+                                  top - sum)) return false;
     return true;
 }
 

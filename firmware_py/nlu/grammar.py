@@ -258,7 +258,8 @@ class Builder:
         elif source.reads is not None or (source.numbers and _count(source.numbers) > MAX_NUMBERS):
             out.loop(start, end, (*self.spelling.reader_words, DIGITS))
         elif source.is_wildcard:
-            out.arcs[start].append((None, end))
+            if start != 0:
+                out.arcs[start].append((None, end))
         elif source.numbers is None:
             out.tree(start, end, [words for words, _ in values.said[id(source)]])
         else:

@@ -29,6 +29,8 @@ OPEN_BONUS_PER_BYTE = 0.03
 """In a wildcard, where 0.1 and more pays for saying everything twice."""
 SLACK, WIDTH, MOST_EVALS, MOST_CHILDREN = 3.0, 12.0, 40, 12
 """Of 424 orders found right (a third each clean, at 12 and at 6 dB) 3 needed more than 40 decodes."""
+CLEAR_SLACK, CLEAR_MEAN, CLEAR_WORST = 1.0, -0.5, -1.5
+"""Where the open text is this sure of itself, on the mean and at its worst, only near rivals are looked for."""
 MOST_BEHIND = 16.0
 LOSS, LOSS_A_TOKEN, MOST_LOSS = 8.0, 0.4, 13.0
 """Nats below the open text, and below the likeliest token in each place: of the 424, 4 lie beyond, and none of
@@ -93,7 +95,7 @@ class Guide:
         limits = {
             "bonus": BONUS_PER_BYTE,
             "open_bonus": OPEN_BONUS_PER_BYTE,
-            "slack": SLACK,
+            "slack": CLEAR_SLACK if heard and _is_clear(heard) else SLACK,
             "width": WIDTH,
             "least_total": heard.total - MOST_BEHIND if heard and not heard.is_loop else -math.inf,
             "loss": LOSS,
@@ -134,6 +136,11 @@ class Guide:
         return " ".join(said)
 
 
+def _is_clear(heard: Decoded) -> bool:
+    logps = (*heard.logps, heard.end_logp)
+    return not heard.is_loop and sum(logps) / len(logps) > CLEAR_MEAN and min(logps) > CLEAR_WORST
+
+
 def unpack(text: str, dtype: type[np.generic]) -> NDArray[Any]:
     """An array that ``firmware_py.nlu.grammar.pack`` wrote."""
     return np.frombuffer(zlib.decompress(base64.b64decode(text)), dtype)
@@ -150,5 +157,7 @@ def _folded(text: bytes, language: str) -> bytes:
         parts = re.split(rf"(?<=\d)[{point}]|[{point}](?=\d)", text.decode())
     except UnicodeDecodeError:
         return text  # part of a character: read byte by byte
-    folded = ".".join(fold(part, language) for part in parts).encode()
-    return re.sub(rb" +", b" ", folded) if folded.strip() or text == b"-" else b""
+    folded = re.sub(rb" +", b" ", ".".join(fold(part, language) for part in parts).encode())
+    if text == b"-" or not folded.strip():
+        return folded if text == b"-" else b""
+    return folded if text.endswith(b" ") else folded.rstrip()  # "%" reads " percent ": behind it a sentence may end
