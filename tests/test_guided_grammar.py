@@ -274,3 +274,13 @@ def test_a_mistake_in_pronunciations_is_one_line(tmp_path: Path, line: str, what
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, LAMPS.split("pronunciations:")[0] + f"pronunciations:\n{line}\n")
     assert f"{tmp_path / 'templates.yaml'}:10: " in str(caught.value) and what in str(caught.value)
+
+
+def test_a_sentence_that_begins_with_open_text_is_not_guided(tmp_path: Path) -> None:
+    sentences = '- sentences: ["[set a] {name} timer", "stop the {name} timer"]'
+    text = f"language: en\nintents:\n  timer:\n    data:\n      {sentences}\nlists:\n  name: {{wildcard: true}}\n"
+    grammar, automaton, understanding = load(tmp_path, text)
+    assert understanding.understand("pasta timer").intent == "timer"
+    assert said(grammar, automaton, "pasta timer") is None
+    assert said(grammar, automaton, "set a pasta timer") == "set a pasta timer"
+    assert said(grammar, automaton, "stop the egg timer") == "stop the egg timer"

@@ -14,6 +14,7 @@ from firmware_py.audio.recording import load
 from firmware_py.errors import Cancelled
 from firmware_py.nlu.grammar import compile_understanding
 from firmware_py.nlu.hassil import HassilUnderstanding
+from firmware_py.pipeline import VoicePipeline
 from firmware_py.stt import guards, guided_door
 from firmware_py.stt.guided import Guide
 from firmware_py.stt.native import Native
@@ -261,3 +262,33 @@ def test_what_the_door_believes_is_never_taken_for_nobody(
     monkeypatch.setattr(WhisperCpp, "_is_nobody", staticmethod(lambda heard, confidence: True))
     heard = guided.transcribe(load(sorted((recordings / "coffee").glob("*.flac"))[0]))
     assert bool(heard.text) == heard.is_guided == text_is_kept
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    ["Set the volume to forty percent.", "Set a timer for ten minutes.", "What is twelve times seven?"],
+)
+def test_open_text_beside_a_sentence_does_not_draw_the_search_away(
+    native: Native, weights: Path, sentence: str
+) -> None:
+    """The built-in templates have open text in "set the {name} timer" and the like."""
+    soxr = pytest.importorskip("soxr")
+    with VoicePipeline() as pipeline:
+        sound = np.concatenate(list(pipeline.tts.synthesize(sentence))).astype(np.float32) / 32768
+        sound = soxr.resample(sound, pipeline.tts.rate_hz, 16_000)
+    guide = Guide(native, compile_understanding(HassilUnderstanding()).data())
+    native.listen(as_float32(sound), CONTEXT)
+    heard = native.open(CAP)
+    found = guide.search(CAP, heard)
+    plain = HassilUnderstanding().understand(sentence)
+    best = HassilUnderstanding().understand(found.sentences[0].text)
+    assert (best.intent, best.slots) == (plain.intent, plain.slots)
+    assert found.evals < 30
+
+
+def test_a_loop_in_the_open_text_costs_a_believed_sentence_nothing(recordings: Path, weights: Path) -> None:
+    guidance = {"grammar": compile_understanding(HassilUnderstanding()).data()}
+    engine = WhisperCpp(models.resolve_stt("tiny.en", "int8").path, threads=2, guidance=guidance)
+    heard = engine.transcribe(load(recordings / "commands" / "what_time_is_it.wav"))
+    assert (heard.text, heard.is_guided, heard.guards) == ("what time is it", True, ())
+    engine.close()

@@ -18,7 +18,7 @@ CONTEXT_MARGIN = 128
 CONTEXT_STEP = 64
 """Few different sizes, so that buffers and kernels are reused."""
 
-OPEN_FLOOR, OPEN_MARGIN, OPEN_STEP = 256, 64, 32
+OPEN_FLOOR, OPEN_MARGIN, OPEN_STEP = 256, 96, 32
 """Without templates, where a loop costs little: its first copy is kept when it is sound (:func:`first_copy`). The
 operating point of recognition along templates was measured with the larger context, so that one keeps it."""
 

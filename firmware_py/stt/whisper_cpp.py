@@ -138,7 +138,8 @@ class WhisperCpp:
         language = self._engine.language if self._engine else "en"
         tripped: tuple[str, ...] = ()
         is_loop = heard.is_loop or len(guards.words(heard.text)) > HASTY_WORDS_PER_S * seconds
-        if context < guards.FULL_CONTEXT and (is_loop or verdict.is_thin(self._point)):
+        is_doubtful = verdict.is_thin(self._point) or (is_loop and verdict.score < self._point)
+        if context < guards.FULL_CONTEXT and is_doubtful:
             tripped, context = ("retry",), guards.FULL_CONTEXT
             heard, found, verdict = self._hear(speech, context, cap, guide, is_cancelled)
         if verdict.score < self._point or guards.cut_loop(found.sentences[0].text)[1]:
