@@ -191,9 +191,15 @@ class VoicePipeline:
         """Forgets history and cached replies."""
         self._close_part("responder")
 
-    def renew(self, config: Config) -> None:
-        """Takes another configuration for understanding and replies; the engines stay as they are."""
+    def renew(self, config: Config, *, templates: bool = True) -> None:
+        """Takes another configuration for understanding and replies.
+
+        A recogniser that is guided by ``templates`` that may have changed is loaded anew when it is next needed; the
+        other engines stay as they are.
+        """
         self.config = config
+        if templates and config.stt.guided:
+            self._close_part("stt")
         for part in ("understanding", "completeness", "responder"):
             self._close_part(part)
 

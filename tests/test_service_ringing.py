@@ -100,3 +100,41 @@ def test_a_reload_takes_a_changed_template_file_and_refuses_a_broken_one(tmp_pat
     with pytest.raises(ConfigError, match=r"own.yaml:2"):
         reloader.reload()
     assert len(jobs) == 1
+
+
+def test_recognition_is_guided_by_the_templates_of_a_reload(weights: Path, tmp_path: Path) -> None:
+    from firmware_py.pipeline import VoicePipeline, in_process
+
+    file = tmp_path / "own.yaml"
+    text = "language: en\nintents: {lamp: {data: [{sentences: [lamp %s]}]}}\n"
+    file.write_text(text % "on")
+    config = from_text(f"nlp: {{intents: [{file}]}}")
+    made: list[Any] = []
+
+    def make(kind: str, name: str, arguments: dict[str, Any]) -> Any:
+        if kind == "stt":
+            made.append(arguments["guidance"]["grammar"]["words"])
+        return in_process(kind, name, arguments)
+
+    with VoicePipeline(config, make_engine=make) as pipeline:
+        old = pipeline.stt
+
+        class Walk:
+            pipeline: Any
+            taker: Any
+
+            def between_turns(self, job: Any) -> None:
+                job()
+
+        walk: Any = Walk()
+        walk.pipeline, walk.taker = pipeline, type("Taker", (), {"stations": None})()
+        later = [config]
+        reloader = Reloader(config, lambda: later[0], walk, lambda new: None)
+        later[0] = config.with_values({"response_generation.cache.size": 7})
+        assert reloader.reload()["applied"] == ["response_generation.cache.size"]
+        assert pipeline.stt is old
+        file.write_text(text % "zanzibar")
+        assert reloader.reload()["applied"] == ["nlp.intents"]
+        assert walk.taker.stations.stt is pipeline.stt is not old
+        assert pipeline.is_guided and len(made) == 2
+        assert "zanzibar" not in made[0] and "zanzibar" in made[1] and "on" in made[1]

@@ -78,12 +78,18 @@ class Reloader:
         if "audio.output.volume" in live:
             self._appliance.controls.set_percent(self.config.audio.output.volume)
         if any(key.startswith(("nlp.", "response_generation.")) for key in live):
-            self._appliance.between_turns(self._renew_stations)
+            templates = any(key.startswith("nlp.") for key in live)
+            self._appliance.between_turns(lambda: self._renew_stations(templates=templates))
 
-    def _renew_stations(self) -> None:
-        """In the turn thread: a conversation begins anew with the new templates and the new cache."""
+    def _renew_stations(self, *, templates: bool) -> None:
+        """In the turn thread: a conversation begins anew with the new templates and the new cache.
+
+        Recognition that is guided by the templates is loaded anew too, here and not in the first turn.
+        """
         pipeline = self._appliance.pipeline
-        pipeline.renew(self.config)
+        pipeline.renew(self.config, templates=templates)
         if pipeline.runner is not None:
             pipeline.runner.programs = frozenset(map(str, self.config.nlp.programs))
         self._appliance.taker.stations = pipeline.stations
+        if templates:
+            pipeline.warm_recognition()
