@@ -225,3 +225,25 @@ def test_a_skill_can_ask_back_when_recognition_was_thin(
     parts = responder(skills={"timer": timer})
     meant = Understood("x", "timer", {"minutes": 15}, 1.0, heard_score=heard_score, margin=margin)
     assert parts.prepare(meant).text == ("Did you say 15?" if is_thin else "15 minutes.")
+
+
+@pytest.mark.parametrize(
+    ("intent", "slots", "question", "action"),
+    [
+        ("timer_start", {"minutes": 15}, "Did you say 15 minutes?", "count_down"),
+        ("volume_set", {"percent": 50}, "Did you say 50 percent?", "volume_set"),
+    ],
+)
+def test_a_number_that_was_hardly_heard_is_asked_about_first(
+    intent: str, slots: dict[str, Any], question: str, action: str
+) -> None:
+    for yes, done in (("yes", [action]), ("no", [])):
+        actuator = DryActuator()
+        parts = responder(history=ContextManager(), actuator=actuator)
+        asked = parts.prepare(Understood("x", intent, slots, 1.0, heard_score=0.99, margin=0.4))
+        assert asked.text == question and asked.asks and not asked.actions
+        parts.commit(asked)
+        parts.commit(parts.prepare(Understood(yes, None, {}, 0.0)))
+        assert [a.name for a in actuator.performed] == done
+    sure = parts.prepare(Understood("x", intent, slots, 1.0, heard_score=0.99, margin=6.0))
+    assert [a.name for a in sure.actions] == [action] and not sure.asks

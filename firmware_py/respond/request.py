@@ -39,6 +39,10 @@ class Request:
         thin_score = self.heard_score is not None and self.heard_score < THIN_SCORE
         return thin_score or (self.margin is not None and self.margin < THIN_MARGIN)
 
+    def doubt(self, what: str) -> str:
+        """The question to ask first about a value that recognition was not sure of, "" when it was sure."""
+        return f"Did you say {what}?" if self.is_thin else ""
+
     @property
     def now(self) -> datetime:
         return self.world.now()

@@ -33,7 +33,8 @@ def start(request: Request) -> Answer:
     name = _name(request)
     what = f"{name.capitalize()} timer for {duration(seconds, 3)}" if name else duration(seconds, 3)
     action = Action("count_down", {"kind": TIMER, "name": name, "seconds": seconds})
-    return Answer(f"{what}, starting now.", (*replaced(request, TIMER), action))
+    doubt = request.doubt(duration(seconds, 3))
+    return Answer(f"{what}, starting now.", (*replaced(request, TIMER), action), confirm=doubt)
 
 
 def left(request: Request) -> Answer:

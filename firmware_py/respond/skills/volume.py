@@ -37,7 +37,8 @@ def down(request: Request) -> Answer:
 
 def set_to(request: Request) -> Answer:
     percent = int(request.slots["percent"])
-    return Answer(f"Volume {percent} percent.", (Action("volume_set", {"percent": percent}),))
+    action = Action("volume_set", {"percent": percent})
+    return Answer(f"Volume {percent} percent.", (action,), confirm=request.doubt(f"{percent} percent"))
 
 
 def mute(request: Request) -> Answer:
