@@ -118,21 +118,24 @@ def table(result: dict[str, Any]) -> str:
     if s["other_time_ratio"]:
         lines.append(f"| other speech: median of the time ratios | {s['other_time_ratio']:.2f} | 1 |")
         lines.append(f"| other speech: retries at full context | {s['other_retries']:.4f} | |")
-    lines += [f"| slot {n} | {v:.4f} | {s['slots']['open'][n]:.4f} |" for n, v in s["slots"]["guided"].items()]
+    for name, right in s["slots"]["guided"].items():
+        by_open = f"{s['slots']['open'][name]:.4f}" if name in s["slots"]["open"] else ""
+        lines.append(f"| slot {name} | {right:.4f} | {by_open} |")
     kinds = ", ".join(f"{s['other_accepted_by_kind'].get(k, 0)} of {n} {k}" for k, n in s["other_by_kind"].items())
     return "\n".join([*lines, "", f"Accepted by kind: {kinds}."])
 
 
 def peer_lines(rows: Rows) -> list[str]:
-    """pocketsphinx's line of the table with the number of orders, none where it was not measured."""
+    """pocketsphinx's line of the table, each figure with its number of orders; none where it was not measured."""
     orders, other = [r for r in rows if "file" in r], [r for r in rows if "kind" in r]
-    if not orders or not other:
+    if not orders:
         return []
     accepted = sum(r["sphinx"]["intent"] is not None for r in other)
+    taken = f"; takes {accepted} of {len(other)} others" if other else ""
     files = len({r["file"] for r in orders})
     measured = {c: of(orders, c) for c in (*MEASURED, "far")}
     figures = (f"{share(rows, 'sphinx'):.3f} ({len(rows)})" if rows else "" for rows in measured.values())
-    name = f"pocketsphinx, JSGF ({files} of the orders; takes {accepted} of {len(other)} others)"
+    name = f"pocketsphinx, JSGF ({files} of the orders{taken})"
     return [f"| {name} | {' | '.join(figures)} |"]
 
 
@@ -140,8 +143,10 @@ def plot(results: list[dict[str, Any]]) -> str:
     """Share of orders right over the noise level, as SVG; published figures dashed."""
     curves: list[tuple[str, list[float], bool]] = []
     for result in results:
-        right = summary(result)["right"]
-        curves += [(f"{result['model']} {e}", [right[e][str(snr)] for snr in SNRS], False) for e in ("guided", "open")]
+        told = summary(result)
+        right, files = told["right"], {"guided": told["files"], "open": told["files_open"]}
+        names = {engine: f"{result['model']} {engine} ({count} orders)" for engine, count in files.items()}
+        curves += [(name, [right[e][str(snr)] for snr in SNRS], False) for e, name in names.items()]
     curves += [(f"{name} (published)", list(values), True) for name, values in PUBLISHED.items()]
     colours = ("#0b6", "#999", "#06c", "#bbb", "#c40", "#a0a", "#740", "#088", "#555")
     parts = [
