@@ -245,5 +245,5 @@ def test_a_number_that_was_hardly_heard_is_asked_about_first(
         parts.commit(asked)
         parts.commit(parts.prepare(Understood(yes, None, {}, 0.0)))
         assert [a.name for a in actuator.performed] == done
-    sure = parts.prepare(Understood("x", intent, slots, 1.0, heard_score=0.99, margin=6.0))
+    sure = parts.prepare(Understood("x", intent, slots, 1.0, heard_score=0.99, margin=0.9))
     assert [a.name for a in sure.actions] == [action] and not sure.asks
