@@ -10,7 +10,7 @@ import base64
 import math
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,7 @@ OPEN_BONUS_PER_BYTE = 0.03
 SLACK, WIDTH, MOST_EVALS, MOST_CHILDREN = 3.0, 12.0, 40, 12
 """Of 424 orders found right (a third each clean, at 12 and at 6 dB) 3 needed more than 40 decodes."""
 CLEAR_SLACK, CLEAR_MEAN, CLEAR_WORST = 1.0, -0.5, -1.5
-"""Where the open text is this sure of itself, on the mean and at its worst, only near rivals are looked for."""
+"""Where the open text is a sentence itself, and this sure on the mean and at worst, only near rivals are looked for."""
 MOST_BEHIND = 16.0
 LOSS, LOSS_A_TOKEN, MOST_LOSS = 8.0, 0.4, 13.0
 """Nats below the open text, and below the likeliest token in each place: of the 424, 4 lie beyond, and none of
@@ -95,7 +95,7 @@ class Guide:
         limits = {
             "bonus": BONUS_PER_BYTE,
             "open_bonus": OPEN_BONUS_PER_BYTE,
-            "slack": CLEAR_SLACK if heard and _is_clear(heard) else SLACK,
+            "slack": CLEAR_SLACK if heard and self._is_clear(heard) else SLACK,
             "width": WIDTH,
             "least_total": heard.total - MOST_BEHIND if heard and not heard.is_loop else -math.inf,
             "loss": LOSS,
@@ -112,10 +112,20 @@ class Guide:
             raise Cancelled("draft abandoned") from None
         sentences: dict[str, Sentence] = {}
         for score, tokens, logps, best in found:
-            text = self.read(b"".join(self._folded[t] for t in tokens if t < len(self._folded)))
+            text = self._said(tokens)
             if text is not None and text not in sentences:
                 sentences[text] = Sentence(text, score, tuple(logps), tuple(best))
         return Found(tuple(sentences.values()), evals)
+
+    def _is_clear(self, heard: Decoded) -> bool:
+        """Whether the open text is sure of itself and a sentence of the grammar."""
+        logps = (*heard.logps, heard.end_logp)
+        if heard.is_loop or sum(logps) / len(logps) < CLEAR_MEAN or min(logps) < CLEAR_WORST:
+            return False
+        return self._said(heard.tokens) is not None
+
+    def _said(self, tokens: Sequence[int]) -> str | None:
+        return self.read(b"".join(self._folded[t] for t in tokens if t < len(self._folded)))
 
     def read(self, folded: bytes) -> str | None:
         """A folded text as the templates' own words, None when it is no sentence of theirs."""
@@ -134,11 +144,6 @@ class Guide:
             elif says == CLOSE:
                 said.append(text[opened:at].decode(errors="replace").strip())
         return " ".join(said)
-
-
-def _is_clear(heard: Decoded) -> bool:
-    logps = (*heard.logps, heard.end_logp)
-    return not heard.is_loop and sum(logps) / len(logps) > CLEAR_MEAN and min(logps) > CLEAR_WORST
 
 
 def unpack(text: str, dtype: type[np.generic]) -> NDArray[Any]:
