@@ -131,12 +131,13 @@ def test_a_late_word_from_another_thread_never_reaches_the_next_utterance() -> N
     ring = Ring(1 << 19)
     station, events = listener(ring, LoudVad()), []
     known: list[Patience] = []
-    is_over = threading.Event()
+    is_over, is_told = threading.Event(), threading.Event()
 
     def flood() -> None:
         while not is_over.is_set():
             for patience in known[-4:]:
                 station.be_patient(patience)
+                is_told.set()
 
     thread = threading.Thread(target=flood)
     thread.start()
@@ -146,6 +147,7 @@ def test_a_late_word_from_another_thread_never_reaches_the_next_utterance() -> N
             events.append(event)
             if event.kind is Kind.PAUSE:
                 known.append(Patience(event.speech_end, 150 + 10 * (len(known) % 30), "complete"))
+                assert is_told.wait(5.0)  # of the first pause for certain: there is no other to tell of yet
     is_over.set()
     thread.join(5.0)
     meant = {p.speech_end: p for p in known}
