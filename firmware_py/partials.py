@@ -6,6 +6,7 @@ passes agree on (LocalAgreement-2, Machacek et al. 2023) are the stable prefix, 
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 import time
@@ -19,6 +20,8 @@ from firmware_py.ports import SpeechToText
 
 PERIOD_MS = 400
 """From one pass to the next; with the pass itself, text is at most 500 ms of speech old on a machine that keeps up."""
+
+_log = logging.getLogger("rtva")
 
 _SIGNS = re.compile(r"[^\w']+")
 
@@ -168,6 +171,9 @@ class LivePartials:
             return
         except (RtvaError, ValueError, IndexError):
             self.errors += 1  # the sound was overwritten, or the engine is being replaced: the next pass tries again
+        except Exception:  # the thread serves every utterance to come, whatever an engine or a listener raises now
+            self.errors += 1
+            _log.exception("a pass for partial text failed; the next one tries again")
 
 
 def _partial(agreement: Agreement, heard: Transcript, samples: int) -> Partial:

@@ -78,14 +78,15 @@ def test_every_stable_word_was_heard_in_two_passes_running(passes: list[list[str
 class Slow:
     """Hears as many words as seconds; a pass takes ``pass_s`` and looks whether it is still wanted."""
 
-    def __init__(self, pass_s: float = 0.0, failures: int = 0) -> None:
+    def __init__(self, pass_s: float = 0.0, failures: int = 0, error: Exception | None = None) -> None:
         self.pass_s, self.failures, self.began, self.cancelled = pass_s, failures, [], 0  # type: ignore[var-annotated]
+        self.error = error or Unavailable("it is being replaced")
 
     def transcribe(self, audio: Any, *, is_cancelled: Callable[[], bool] | None = None) -> Transcript:
         self.began.append(time.monotonic())
         if self.failures:
             self.failures -= 1
-            raise Unavailable("it is being replaced")
+            raise self.error
         until = time.monotonic() + self.pass_s
         while time.monotonic() < until:
             if is_cancelled is not None and is_cancelled():
@@ -164,13 +165,15 @@ def test_a_slow_engine_is_asked_less_often() -> None:
     assert partials.skipped >= 4 * 4
 
 
-def test_a_failing_engine_is_asked_again() -> None:
-    engine, told = Slow(failures=2), list[Partial]()
+@pytest.mark.parametrize("error", [Unavailable("being replaced"), RuntimeError("whatever an engine raises")])
+def test_a_failing_engine_is_asked_again(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    engine, told = Slow(failures=2, error=error), list[Partial]()
     partials = live(engine, told)
     partials.on_event(speech(Kind.SPEECH))
     wait_for(lambda: len(told) >= 1)
     partials.stop()
     assert partials.errors == 2
+    assert ("a pass for partial text failed" in caplog.text) == isinstance(error, RuntimeError)
 
 
 def test_the_next_utterance_begins_with_nothing_stable() -> None:
