@@ -14,16 +14,14 @@ a machine understands, not what people like.
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from arguments import report_parser, tell
 from bench_orders import edits
 from cells import Cell
 from tables import BUSY, is_busy, machine, table
@@ -189,12 +187,9 @@ def _figures(r: dict[str, Any], is_busy: bool) -> list[object]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="three sentences, once")
+    parser = report_parser(__doc__, "three sentences, once")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--coqui", metavar="FOLDER", help="a Coqui model")
-    parser.add_argument("--json", type=Path, metavar="FILE")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="the report as Markdown")
     args = parser.parse_args(argv)
     try:
         found = engines(args.coqui)
@@ -202,12 +197,7 @@ def main(argv: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return error.exit_code
     results = measure(found, SENTENCES[:3] if args.quick else SENTENCES, 1 if args.quick else args.rounds)
-    text = report(results)
-    print(text)
-    if args.out:
-        args.out.write_text(text)
-    if args.json:
-        args.json.write_text(json.dumps(results, indent=1) + "\n")
+    tell(args, report(results), results)
     return 0
 
 

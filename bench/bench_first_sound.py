@@ -10,12 +10,11 @@ when a chunk came (negative: a gap).
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 from pathlib import Path
 from typing import Any
 
+from arguments import part_parser, run_part
 from bench_tts import TEXTS, once
 from measure import Part, Row, middle, p95, ratio, told
 from peer import Peer
@@ -30,7 +29,7 @@ LONG = ("3 s", "4 s", "8 s")
 PEERS = ("piper-tts", "streaming-vits")
 
 
-def measure(quick: bool, threads: int) -> Part:
+def measure(quick: bool, threads: int, scratch: Path) -> Part:
     rounds = 4 if quick else 12
     peers = {name: Peer(name, threads) for name in PEERS}
     config = Config.default().with_values({"tts.cache.enabled": True, "tts.cache.disk_mb": 0})
@@ -81,18 +80,5 @@ def report(runs: dict[str, list[dict[str, Any]]], threads: int) -> Part:
     return part
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--json", type=Path)
-    args = parser.parse_args()
-    part = measure(args.quick, args.threads)
-    for row in part.rows:
-        print(row)
-    if args.json:
-        part.save(args.json)
-
-
 if __name__ == "__main__":
-    main()
+    run_part(part_parser(__doc__).parse_args(), measure)

@@ -10,14 +10,12 @@ nothing else. Peers: ``silero-vad``'s own Python (torch, and its onnx form; 32 m
 
 from __future__ import annotations
 
-import argparse
-import os
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from arguments import part_parser, run_part
 from measure import RECORDINGS, Part, Row, middle
 from numpy.typing import NDArray
 from peer import Peer
@@ -113,19 +111,5 @@ def report(cost: dict[str, list[float]], curves: dict[str, float], count: int) -
     return part
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--json", type=Path)
-    args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
-        part = measure(args.quick, args.threads, Path(scratch))
-    for row in part.rows:
-        print(row)
-    if args.json:
-        part.save(args.json)
-
-
 if __name__ == "__main__":
-    main()
+    run_part(part_parser(__doc__).parse_args(), measure)

@@ -11,13 +11,13 @@ another reads; every sample must come once and in order.
 
 from __future__ import annotations
 
-import argparse
 import threading
 import time
 from pathlib import Path
 
 import bench_core
 import numpy as np
+from arguments import part_parser, run_part
 from measure import Part, Row
 
 from firmware_py._ring import Ring
@@ -50,7 +50,7 @@ def soak(seconds: float) -> dict[str, int]:
     return {**found, "delivered": expected, "lost": blocks * BLOCK - expected}
 
 
-def measure(quick: bool) -> Part:
+def measure(quick: bool, threads: int, scratch: Path) -> Part:
     bench_core.TIMES, bench_core.ROUNDS = 2000, 40 if quick else 200  # short rounds fit between what others do
     python, in_c, lost = bench_core.best_ns(bench_core.hand_offs()), bench_core.in_c(), soak(5.0 if quick else 60.0)
     part = Part(
@@ -85,17 +85,5 @@ def measure(quick: bool) -> Part:
     return part
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--json", type=Path)
-    args = parser.parse_args()
-    part = measure(args.quick)
-    for row in part.rows:
-        print(row)
-    if args.json:
-        part.save(args.json)
-
-
 if __name__ == "__main__":
-    main()
+    run_part(part_parser(__doc__).parse_args(), measure)

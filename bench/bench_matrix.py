@@ -14,7 +14,6 @@ Its time is one encode of 4 s of sound and 12 decoded tokens, and there is no ac
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from arguments import report_parser, tell
 from cells import Answer, Cell
 from matrix_report import report
 from tables import is_busy, machine
@@ -196,15 +196,12 @@ def _megabytes(path: Path) -> float:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="tiny.en in two precisions on 6 clips")
+    parser = report_parser(__doc__, "tiny.en in two precisions on 6 clips")
     parser.add_argument(
         "--part", choices=("all", "matrix", "sizes"), default="all", help="the other stays as in --json"
     )
     parser.add_argument("--clips", type=int, default=24)
     parser.add_argument("--budget-s", type=float, default=240, help="no further clip after this long (default: 240)")
-    parser.add_argument("--json", type=Path, metavar="FILE")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="the report as Markdown")
     args = parser.parse_args(argv)
     if args.part != "sizes" and not (FOLDER / "labels.json").is_file():
         print(f"no recordings in {FOLDER}; set RTVA_RECORDINGS", file=sys.stderr)
@@ -230,12 +227,7 @@ def main(argv: list[str] | None = None) -> int:
         results["rows"], results["clips"] = measure(cells, clips, labels, args.budget_s)
     if args.part != "matrix" and not args.quick:
         results["sizes"] = without_weights()
-    text = report(results)
-    print(text)
-    if args.out:
-        args.out.write_text(text)
-    if args.json:
-        args.json.write_text(json.dumps(results, indent=1) + "\n")
+    tell(args, report(results), results)
     return 0
 
 

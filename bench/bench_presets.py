@@ -12,8 +12,6 @@ second asking at once.
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import sys
 import tempfile
@@ -21,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from arguments import report_parser, tell
 from cells import Cell
 from tables import machine, table
 
@@ -141,11 +140,8 @@ def _row(preset: str, r: dict[str, Any]) -> list[object]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="one question, once")
+    parser = report_parser(__doc__, "one question, once")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--json", type=Path, metavar="FILE")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="the report as Markdown")
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -156,12 +152,7 @@ def main(argv: list[str] | None = None) -> int:
             print(error, file=sys.stderr)
             return error.exit_code
     results = {"machine": machine(), "turns": len(files) * rounds, "rows": rows}
-    text = report(results)
-    print(text)
-    if args.out:
-        args.out.write_text(text)
-    if args.json:
-        args.json.write_text(json.dumps(results, indent=1) + "\n")
+    tell(args, report(results), results)
     return 0
 
 

@@ -11,7 +11,6 @@ stand-bys left out and told beside it.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import signal
@@ -25,6 +24,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from arguments import part_parser, run_part
 from measure import ROOT, Part, Row
 
 FEED = ROOT / "deploy" / "system-test" / "feed.py"
@@ -138,7 +138,7 @@ def watch(vad: str, seconds: float) -> dict[str, Any]:
     }
 
 
-def measure(quick: bool) -> Part:
+def measure(quick: bool, threads: int, scratch: Path) -> Part:
     part = Part("service", "rtva run on silence at the pace of time, default configuration, tiny.en int8 and Piper")
     for vad in ("silero",) if quick else ("silero", "webrtc"):
         found = watch(vad, 15.0 if quick else 60.0)
@@ -154,17 +154,5 @@ def measure(quick: bool) -> Part:
     return part
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--json", type=Path)
-    args = parser.parse_args()
-    part = measure(args.quick)
-    for row in part.rows:
-        print(row)
-    if args.json:
-        part.save(args.json)
-
-
 if __name__ == "__main__":
-    main()
+    run_part(part_parser(__doc__).parse_args(), measure)

@@ -11,15 +11,13 @@ full context.
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from arguments import part_parser, run_part
 from bench_orders import edits
 from measure import RECORDINGS, Part, Row, as_wav, commands, middle, p95, ratio, told
 from peer import Peer
@@ -100,19 +98,5 @@ def report(runs: dict[str, list[dict[str, Any]]], reference: dict[str, list[str]
     return part
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--json", type=Path)
-    args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
-        part = measure(args.quick, args.threads, Path(scratch))
-    for row in part.rows:
-        print(row)
-    if args.json:
-        part.save(args.json)
-
-
 if __name__ == "__main__":
-    main()
+    run_part(part_parser(__doc__).parse_args(), measure)

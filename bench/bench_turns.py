@@ -15,14 +15,11 @@ threshold hardly matters (marks move by less than 30 ms between 35 and 45 dB bel
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from arguments import part_parser, run_part
 from measure import RECORDINGS, Part, Row, as_wav, middle, p95, ratio, told
 from peer import Peer
 from vad_material import recordings
@@ -164,18 +161,10 @@ def report(runs: list[dict[str, Any]], preset: str) -> Part:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true")
+    parser = part_parser(__doc__)
     parser.add_argument("--preset")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
-        part = measure(args.quick, args.threads, Path(scratch), args.preset)
-    for row in part.rows:
-        print(json.dumps(row.__dict__))
-    if args.json:
-        part.save(args.json)
+    run_part(args, lambda quick, threads, scratch: measure(quick, threads, scratch, args.preset))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -27,12 +26,11 @@ import bench_hand_off
 import bench_service
 import bench_transcripts
 import bench_turns
+from arguments import Measure
 from measure import ROOT, Machine, Part, Row
 from peer import PYTHON
 
 from firmware_py.cli.bench_progress import draw
-
-Measure = Callable[[bool, int, Path], Part]
 
 
 def profile(quick: bool, threads: int, scratch: Path) -> Part:
@@ -60,10 +58,10 @@ PARTS: dict[str, Measure] = {
     "profile": profile,
     "turns": bench_turns.measure,
     "transcripts": bench_transcripts.measure,
-    "first sound": lambda quick, threads, scratch: bench_first_sound.measure(quick, threads),
-    "hand-off": lambda quick, threads, scratch: bench_hand_off.measure(quick),
+    "first sound": bench_first_sound.measure,
+    "hand-off": bench_hand_off.measure,
     "frames": bench_frames.measure,
-    "service": lambda quick, threads, scratch: bench_service.measure(quick),
+    "service": bench_service.measure,
 }
 
 
