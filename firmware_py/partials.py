@@ -104,7 +104,7 @@ class LivePartials:
 
     def __init__(
         self,
-        engine: SpeechToText,
+        engine: SpeechToText | None,
         copy: Callable[[int], Pcm16],
         tell: Callable[[Partial], None],
         *,
@@ -131,12 +131,18 @@ class LivePartials:
         if self._thread.is_alive():
             self._thread.join(5.0)
 
+    def use(self, engine: SpeechToText | None) -> None:
+        """Another engine from the next pass on; None: no passes until there is one again."""
+        with self._change:
+            self._engine = engine
+            self._speaks = self._speaks and engine is not None
+
     def on_event(self, event: TurnEvent) -> None:
         """What the listener decided; returns at once."""
         with self._change:
             if event.kind is Kind.SPEECH:
                 self._start, self._agreement = event.start, Agreement()
-            self._speaks = event.kind in (Kind.SPEECH, Kind.RESUME) and not self._is_over
+            self._speaks = event.kind in (Kind.SPEECH, Kind.RESUME) and not self._is_over and self._engine is not None
             self._change.notify()
 
     def _run(self) -> None:
@@ -160,11 +166,12 @@ class LivePartials:
         def is_over() -> bool:
             return not self._speaks or self._start != start
 
+        engine = self._engine
         try:
             audio = self._copy(start)
-            if audio.size < RATE_HZ * self._period_s:
+            if engine is None or audio.size < RATE_HZ * self._period_s:
                 return
-            heard = self._engine.transcribe(audio, is_cancelled=is_over)
+            heard = engine.transcribe(audio, is_cancelled=is_over)
             if not is_over():
                 self._tell(_partial(agreement, heard, audio.size))
         except Cancelled:

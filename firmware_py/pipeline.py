@@ -7,7 +7,7 @@ Whether an engine runs in this process or in a worker is the caller's choice (``
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -59,7 +59,8 @@ class VoicePipeline:
     def __init__(
         self, config: Config | None = None, *, make_engine: MakeEngine = in_process, leaves_core: bool = False
     ) -> None:
-        self.config = config or Config.default()
+        self.config = self._own_config = config or Config.default()
+        self._eased: dict[str, Any] = {}
         self.notes: list[str] = []
         self.load_ms: dict[str, float] = {}
         self._make_engine = make_engine
@@ -197,11 +198,28 @@ class VoicePipeline:
         A recogniser that is guided by ``templates`` that may have changed is loaded anew when it is next needed; the
         other engines stay as they are.
         """
-        self.config = config
-        if templates and config.stt.guided:
+        self._own_config = config
+        self.config = config.with_values(self._eased)
+        if templates and self.config.stt.guided:
             self._close_part("stt")
         for part in ("understanding", "completeness", "responder"):
             self._close_part(part)
+
+    def ease(self, values: Mapping[str, Any]) -> None:
+        """Puts ``values`` over the configuration's own for a while, ``{}`` takes all back.
+
+        Recognition is made anew when it is next needed, if they touch it. Raises ConfigError.
+        """
+        before, config = self.config, self._own_config.with_values(values)
+        self._eased, self.config = dict(values), config
+        if before.stt != config.stt:
+            for part in ("stt", "open", "partial"):
+                self._close_part(part)
+
+    @property
+    def threads(self) -> int:
+        """Threads of one recognition."""
+        return self._threads()
 
     @property
     def drafts(self) -> bool:
@@ -262,7 +280,8 @@ class VoicePipeline:
     def _make_stt(self, role: str = "stt") -> Any:
         """``role``: ``stt`` answers; ``open`` is not guided by templates; ``partial`` neither, and gives way."""
         stt = self.config.stt
-        weights = models.resolve_stt(self._stt_model, stt.optimization.compute_type)
+        model = self._eased.get("stt.model", self._stt_model)
+        weights = models.resolve_stt(model, stt.optimization.compute_type)
         self._note(weights.note)
         language = weights.language or self._language_for(weights.model)
         arguments = {

@@ -48,6 +48,8 @@ def view(status: dict[str, Any]) -> Iterator[str]:
     if status["level_db"] is not None:
         yield f"level  {bar(status['level_db'])} {status['level_db']:6.1f} dB, floor {status['floor_db']:.1f} dB"
     yield f"alerts: {', '.join(f'{name} ({value:g})' for name, value in status['alerts'].items()) or 'none'}"
+    if steps := status.get("governor", {}).get("steps"):
+        yield "works lighter: " + ", ".join(f"{step['name']} ({step['reason']})" for step in steps)
     if counts:
         yield (
             f"turns {counts['turns']} (ever {totals.get('turns', 0)}), waiting {counts['waiting']}, "

@@ -31,6 +31,7 @@ class Reports:
     reload: Callable[[], dict[str, Any]] = field(default=dict)
     machine: Callable[[], dict[str, Any]] = field(default=dict)
     record: Callable[[str, int], dict[str, Any]] = field(default=lambda wanted, minutes: {})
+    governor: Callable[[], dict[str, Any]] = field(default=dict)
     trace: Callable[[int], list[dict[str, Any]]] = field(default=lambda count: [])
 
 
@@ -78,6 +79,7 @@ class ServiceControls:
             "caches": appliance.pipeline.caches() if appliance else {},
             "workers": self.reports.workers(),
             "machine": self.reports.machine(),
+            "governor": self.reports.governor(),
             "faces": self.reports.faces(),
             "turns": list(board.turns),
             "version": __version__,

@@ -30,6 +30,7 @@ from firmware_py.service.debug_capture import DebugCapture
 from firmware_py.service.debug_folder import DebugFolder
 from firmware_py.service.faces import Faces
 from firmware_py.service.gate import MicrophoneGate
+from firmware_py.service.governing import Governing
 from firmware_py.service.measures import Exporters, Measures, thresholds
 from firmware_py.service.memory import Memory, recall
 from firmware_py.service.recorder import Recorder, conversations
@@ -80,6 +81,7 @@ class Service:
         self.controls: ServiceControls | None = None
         self._pipeline: VoicePipeline | None = None
         self._appliance: Appliance | None = None
+        self._governing: Governing | None = None
         self._stopping = threading.Event()
         self._reload_asked = threading.Event()
         self._self_test_ms = 0
@@ -123,7 +125,10 @@ class Service:
         appliance = self._make_appliance(pipeline, parts)
         controls.attach(appliance)
         self._appliance = appliance
-        reloader = Reloader(config, self.options.read_config, appliance, lambda new: _set_thresholds(measures, new))
+        self._governing = governing = Governing(appliance, self.board)
+        reloader = Reloader(
+            config, self.options.read_config, appliance, lambda new: _set_thresholds(measures, governing, new)
+        )
         self.turns.read_shed = lambda: appliance.queue.shed
         self.recorder.appliance = appliance
         controls.reports = Reports(
@@ -134,6 +139,7 @@ class Service:
             lambda: self._reload_by(reloader),
             measures.machine,
             self.recorder.command,
+            governing.report,
             self.turns.last,
         )
         parts.callback(Exporters(config, measures, appliance, controls).close)
@@ -146,7 +152,7 @@ class Service:
             Vitals(appliance, self.gate, self.board),
             self.board,
             self.notifier,
-            [lambda: measures.each_second(appliance.queue.waiting())],
+            [lambda: measures.each_second(appliance.queue.waiting()), governing.each_second],
         )
         parts.callback(Scheduler(pipeline.agenda, Ringer(appliance)).close)
         watch.start()
@@ -204,6 +210,8 @@ class Service:
         self.turns.add(event, trace, error)
         self.debug.add(event, trace, error)
         self.recorder.on_utterance(event, trace, error)
+        if self._governing is not None:
+            self._governing.add_turn(trace)
 
     def _open_microphone(self) -> Microphone:
         assert self._pipeline is not None
@@ -262,8 +270,9 @@ class Service:
         self.board.set_phase(State.STOPPING)
 
 
-def _set_thresholds(measures: Measures, config: Config) -> None:
+def _set_thresholds(measures: Measures, governing: Governing, config: Config) -> None:
     measures.alerts.thresholds = thresholds(config)
+    governing.configure(config)
 
 
 def _raise_failure(appliance: Appliance) -> None:

@@ -162,4 +162,5 @@ def read_now(
         speech_cache=(speech.get("hits", 0), speech.get("misses", 0)),
         workers=status["workers"],
         dropped=status["faces"].get("dropped", {}),
+        governor_steps=len(status["governor"].get("steps", ())),
     )

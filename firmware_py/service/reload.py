@@ -9,7 +9,7 @@ from typing import Any
 from firmware_py.app import Appliance
 from firmware_py.config import Config, describe
 
-LIVE = ("audio.output.volume", "nlp.", "response_generation.", "alerts.")
+LIVE = ("audio.output.volume", "nlp.", "response_generation.", "alerts.", "governor.")
 """Keys, or sections with a dot behind them, that take effect without a restart."""
 
 _log = logging.getLogger("rtva")
@@ -73,7 +73,7 @@ class Reloader:
                 _ = trial.understanding
 
     def _apply(self, live: list[str]) -> None:
-        if any(key.startswith("alerts.") for key in live):
+        if any(key.startswith(("alerts.", "governor.")) for key in live):
             self._on_alerts(self.config)
         if "audio.output.volume" in live:
             self._appliance.controls.set_percent(self.config.audio.output.volume)

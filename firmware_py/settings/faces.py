@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import model_validator
+from typing_extensions import Self
+
 from firmware_py.settings.base import FilePath, Section, knob
 
 
@@ -67,3 +70,29 @@ class Alerts(Section):
     cpu_percent: float = knob(80, "The processors must not be busier than this for a minute.", ge=0, le=100)
     memory_percent: float = knob(90, "More of the memory than this must not be in use.", ge=0, le=100)
     queue_waiting: int = knob(2, "So many utterances must not wait for 5 seconds.", ge=1, le=16)
+
+
+class Governor(Section):
+    """When to work lighter, and when to go back."""
+
+    enabled: bool = knob(True, "Under heat, want of memory or slow recognition rtva works lighter until that is over.")
+    temperature_c: float = knob(80, "From this temperature on.", ge=30, le=120)
+    temperature_back_c: float = knob(72, "Below this one it is over.", ge=20, le=119)
+    available_mb: float = knob(64, "With less memory than this available, in megabytes.", ge=0, le=1_000_000)
+    pressure_percent: float = knob(
+        20, "When something waits for memory for more than this share of the last 10 s (PSI).", gt=0, le=100
+    )
+    stt_ms: float = knob(3000, "When recognition takes longer, in the middle of the latest turns.", ge=50, le=600_000)
+    after_s: float = knob(10, "Strain lasts so long before a step is taken, and before the next.", ge=1, le=3600)
+    back_s: float = knob(
+        300, "It is over for so long before a step is given back; longer after each relapse.", ge=1, le=86400
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.temperature_back_c >= self.temperature_c:
+            raise ValueError(
+                f"temperature_back_c ({self.temperature_back_c:g}) is not below temperature_c "
+                f"({self.temperature_c:g}); allowed: temperature_back_c < temperature_c"
+            )
+        return self

@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, ValidationInfo, model_validator
 from typing_extensions import Self
 
 from firmware_py.settings.base import Section, anchored, file_paths, knob
-from firmware_py.settings.faces import Alerts, Metrics, Status
+from firmware_py.settings.faces import Alerts, Governor, Metrics, Status
 from firmware_py.settings.languages import WHISPER_LANGUAGES
 
 WHISPER_SIZES = ("tiny", "base", "small", "medium")
@@ -321,3 +321,4 @@ class Settings(Section):
     status: Status = Status()
     metrics: Metrics = Metrics()
     alerts: Alerts = Alerts()
+    governor: Governor = Governor()

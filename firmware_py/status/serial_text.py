@@ -14,7 +14,21 @@ LINE_BYTES = 256
 END = b"\r\n"
 
 SAYS = (
-    *("rtva", "state", "heard", "intent", "said", "level", "health", "speaker", "alert", "capture", "failed", "beat"),
+    *(
+        "rtva",
+        "state",
+        "heard",
+        "intent",
+        "said",
+        "level",
+        "health",
+        "speaker",
+        "alert",
+        "capture",
+        "failed",
+        "beat",
+        "works",
+    ),
     *("ok", "error", "pong", "commands"),
 )
 """First words of the lines that rtva sends. None is a command, so a line that echoes cannot start a storm."""
@@ -60,6 +74,9 @@ def lines_for(notice: Notice) -> list[str]:
         return [f"level {fields({'db': told['level_db'], 'floor': told['floor_db']})}"]
     if notice.topic == "alert":
         return [f"alert {fields({'name': told['name'], 'on': told['is_on'], 'value': told['value']})}"]
+    if notice.topic == "governor":
+        steps = ", ".join(told["steps"]) or "as configured"
+        return [f"works {fields({'lighter': bool(told['steps'])})} {steps}"]
     if notice.topic == "capture":
         return [f"capture {fields({'on': told['is_on'], 'minutes': told['minutes']})}"]
     if notice.topic == "failure":

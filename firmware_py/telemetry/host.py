@@ -44,6 +44,26 @@ def memory_used(root: Path = Path("/")) -> float:
         return 0.0
 
 
+def memory_available_mb(root: Path = Path("/")) -> float | None:
+    """What programs can still have, in megabytes, None where nobody says."""
+    try:
+        for line in (root / "proc/meminfo").read_text("ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) / 1000
+    except (OSError, ValueError, IndexError):
+        pass
+    return None
+
+
+def memory_pressure_percent(root: Path = Path("/")) -> float | None:
+    """Share of the last 10 s in which something waited for memory (PSI, ``some avg10``), None without PSI."""
+    try:
+        words = (root / "proc/pressure/memory").read_text("ascii").split("\n", 1)[0].split()
+        return float(dict(word.split("=", 1) for word in words[1:])["avg10"]) if words[0] == "some" else None
+    except (OSError, ValueError, KeyError, IndexError):
+        return None
+
+
 def resident_bytes(pid: int | str = "self", root: Path = Path("/")) -> int:
     """Resident memory of a process, 0 when it is gone."""
     try:

@@ -32,6 +32,7 @@ class Now:
     workers: list[dict[str, Any]] = field(default_factory=list)
     dropped: dict[str, int] = field(default_factory=dict)
     speech_cache: tuple[int, int] = (0, 0)
+    governor_steps: int = 0
 
 
 COUNTS = {
@@ -125,6 +126,7 @@ def _walk(now: Now) -> Iterator[Metric]:
     for name in now.alerts:
         alert.add_metric([name], 1.0)
     yield alert
+    yield _gauge("rtva_governor_steps", "Steps by which rtva works lighter than configured.", now.governor_steps)
     for key, (name, text) in COUNTS.items():
         if key in now.counts:
             yield _counter(name, text, now.counts[key])
