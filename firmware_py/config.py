@@ -102,9 +102,9 @@ def check(path: Path) -> Config:
     return load(path)
 
 
-def from_text(text: str) -> Config:
-    """The configuration in a YAML text. Raises ConfigError."""
-    document = parse(text)
+def from_text(text: str, path: Path | None = None) -> Config:
+    """The configuration in a YAML text, judged as if it stood in ``path``. Raises ConfigError."""
+    document = parse(text, path)
     return _validated(Config, document.values, document)
 
 
