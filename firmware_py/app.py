@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from firmware_py import backends
 from firmware_py._ring import Ring
 from firmware_py.audio.capture import Capture
 from firmware_py.audio.play import FastPlayer, Player
@@ -24,8 +23,11 @@ from firmware_py.audio.recording import RecordingMicrophone
 from firmware_py.audio.virtual import VirtualSpeaker
 from firmware_py.config import Config
 from firmware_py.conversation import begin_conversation as begin_conversation
+from firmware_py.devices import open_microphone as open_microphone
+from firmware_py.devices import open_speaker as open_speaker
 from firmware_py.errors import RtvaError, Unavailable
 from firmware_py.events import FRAME_SAMPLES, RATE_HZ, Partial, Patience, Pcm16, State, TurnEvent, TurnTrace
+from firmware_py.failed_turns import MISSED, FailedTurns
 from firmware_py.listen import Listener
 from firmware_py.partials import LivePartials
 from firmware_py.pipeline import VoicePipeline
@@ -64,6 +66,8 @@ class Observers:
     on_failure: Callable[[RtvaError], None] = field(default=lambda error: None)
     on_utterance: Callable[[TurnEvent, TurnTrace | None, str], None] = field(default=lambda event, trace, error: None)
     """A finished utterance with its sound, the turn that came of it and what failed ("" when nothing did)."""
+    on_shed: Callable[[TurnEvent, str], None] = field(default=lambda event, reason: None)
+    """A finished utterance that was dropped unheard, and why; in the listen thread."""
     on_event: Callable[[TurnEvent], None] = field(default=lambda event: None)
     """Each decision of the endpointer, in the listen thread."""
     on_take: Callable[[TurnEvent], None] = field(default=lambda event: None)
@@ -166,6 +170,7 @@ class Appliance:
         self.capture = Capture(microphone, self.ring, realtime=CAPTURE_PRIORITY)
         self._is_ring_locked = self.ring.lock_memory()
         self.queue = TurnQueue()
+        self.queue.on_shed = self._on_shed
         self.player = Player(speaker)
         self.controls = begin_conversation(pipeline, self.player, act=True)
         self.taker = TurnTaker(
@@ -184,7 +189,7 @@ class Appliance:
         self.turns = 0
         self.turn_ticks = 0
         self.busy_since_ns: int | None = None
-        self.errors = 0
+        self.failed = FailedTurns(self.taker.say)
         self._jobs: deque[Callable[[], None]] = deque()
         self._says: deque[str] = deque()
         self._microphone, self._speaker = microphone, speaker
@@ -221,6 +226,11 @@ class Appliance:
         if state is State.LISTENING:
             self.player.wake()
         self.observers.on_state(state)
+
+    @property
+    def errors(self) -> int:
+        """Turns that failed."""
+        return self.failed.count
 
     @property
     def degradations(self) -> list[str]:
@@ -288,18 +298,31 @@ class Appliance:
         self.observers.on_take(event)
         try:
             trace = self.taker.handle(event)
-        except RtvaError as error:
-            self.errors += 1
-            _log.error("a turn failed: %s", error)
-            self.observers.on_state(State.ERROR)
-            self.observers.on_failure(error)
-            self._tell_utterance(event, None, str(error))
+        except Exception as error:
+            self._fail(event, error)
             return
+        self.failed.went_well()
         if trace is not None:
             self.turns += 1
             _add_costs(trace, self.listener, self.pipeline.config.audio.input.chunk_size)
             self.observers.on_turn(trace)
         self._tell_utterance(event, trace)
+
+    def _fail(self, event: TurnEvent, error: Exception) -> None:
+        """The turn is lost, not in silence: everyone is told, and who spoke gets an apology."""
+        known = self.failed.judge(error)
+        self.observers.on_state(State.ERROR)
+        self.observers.on_failure(known)
+        self._tell_utterance(event, None, str(known))
+        if event.kind in ENDS:
+            self.failed.apologise()
+            self.observers.on_state(State.ERROR)
+
+    def _on_shed(self, event: TurnEvent, reason: str) -> None:
+        """Who spoke is told so, once, as soon as nothing else waits."""
+        self.observers.on_shed(event, reason)
+        if MISSED not in self._says:
+            self._says.append(MISSED)
 
     def _announce(self) -> None:
         """The oldest announcement; ``hush`` may have dropped it meanwhile."""
@@ -316,8 +339,8 @@ class Appliance:
     def _try(self, job: Callable[[], None]) -> None:
         try:
             job()
-        except RtvaError as error:
-            _log.error("%s", error)
+        except Exception as error:
+            self.observers.on_failure(self.failed.judge(error))
             self.observers.on_state(State.ERROR)
 
     def _guard(self, body: Callable[[], None]) -> None:
@@ -339,30 +362,6 @@ def running(
         yield appliance
     finally:
         appliance.stop()
-
-
-def open_microphone(pipeline: VoicePipeline) -> Microphone:
-    """The capture device of the configuration; Unavailable names those that exist."""
-    audio = pipeline.config.audio
-    microphone: Microphone = backends.load("microphone", audio.backend)(
-        audio.input.device,
-        rate_hz=audio.input.sample_rate,
-        channel=audio.input.channel,
-        chunk_size=audio.input.chunk_size,
-    )
-    return microphone
-
-
-def open_speaker(pipeline: VoicePipeline) -> Speaker:
-    """The playback device of the configuration; Unavailable names those that exist."""
-    audio = pipeline.config.audio
-    speaker: Speaker = backends.load("speaker", audio.backend)(
-        audio.output.device,
-        rate_hz=pipeline.tts.rate_hz,
-        buffer_size=audio.output.buffer_size,
-        device_rate_hz=audio.output.sample_rate,
-    )
-    return speaker
 
 
 def converse(pipeline: VoicePipeline, file: Path) -> list[Answer]:

@@ -26,6 +26,10 @@ HEARD_TAIL_MS = 100
 """Of the tail, what a draft at the pause can have heard; the rest is silence, for drafts and others alike."""
 
 
+MOST_REPLY_CHARS = 4000
+"""Letters that are spoken, some four minutes: more is a reply that ran away. Seconds are limited by the player."""
+
+
 @dataclass(frozen=True)
 class Stations:
     """The engines a turn passes through."""
@@ -81,6 +85,15 @@ def utterance(event: TurnEvent, *, heard_tail_ms: int = HEARD_TAIL_MS) -> Pcm16:
     return np.pad(heard, (0, max(0, voiced + TAIL_MS * RATE_HZ // 1000 - heard.size)))
 
 
+def bounded(text: str) -> str:
+    """``text`` as far as it is spoken: cut behind a sentence or a word, if there is one in the last quarter."""
+    if len(text) <= MOST_REPLY_CHARS:
+        return text
+    kept = text[:MOST_REPLY_CHARS]
+    ends = (max(kept.rfind(stop) for stop in (". ", "! ", "? ")) + 1, kept.rfind(" "))
+    return next((kept[:end] for end in ends if end > MOST_REPLY_CHARS * 3 // 4), kept)
+
+
 def work_on(
     event: TurnEvent,
     stations: Stations,
@@ -105,7 +118,7 @@ def work_on(
         work.reply = _stage(work, clock, "reply", lambda: stations.responder.prepare(work.understood))
     go_on()
     if work.reply.text:
-        work.speech = _begun(stations.tts.synthesize(work.reply.text), work, clock)
+        work.speech = _begun(stations.tts.synthesize(bounded(work.reply.text)), work, clock)
     work.done_ns = clock.now()
     return work
 

@@ -16,6 +16,7 @@ from firmware_py.config import Config
 from firmware_py.draft import Stations, Work
 from firmware_py.errors import ConfigError, Unavailable
 from firmware_py.events import Ending, Patience
+from firmware_py.failed_turns import APOLOGIES
 from firmware_py.listen import ListenSettings
 from firmware_py.partials import Stream
 from firmware_py.ports import Completeness, Responder, SpeechToText, TextToSpeech, Understanding, Vad
@@ -170,10 +171,10 @@ class VoicePipeline:
         return Stations(self.stt, self.understanding, self.responder, self.tts)
 
     def fixed_phrases(self) -> tuple[str, ...]:
-        """What is said word for word again and again, the user's own responses included."""
+        """What is said word for word again and again: the user's own responses and the apologies included."""
         responses: tuple[str, ...] = getattr(self.understanding, "responses", ())
         responder: Any = self.responder
-        return tuple(responder.fixed_phrases(responses))
+        return (*responder.fixed_phrases(responses), *APOLOGIES)
 
     def caches(self) -> dict[str, dict[str, Any]]:
         """What the caches of replies and of rendered speech hold, and how often they helped. Loads nothing."""

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from firmware_py.draft import StageClock, Stations, Work, work_on
+from firmware_py.draft import StageClock, Stations, Work, bounded, work_on
 from firmware_py.errors import Cancelled
 from firmware_py.events import RATE_HZ, Kind, Pcm16, State, TurnEvent, TurnTrace
 from firmware_py.ports import Player
@@ -114,7 +114,7 @@ class TurnTaker:
     def say(self, text: str) -> None:
         """Speaks ``text`` outside of any turn; blocks until it is played."""
         self._discard()
-        self.sound(self.stations.tts.synthesize(text))
+        self.sound(self.stations.tts.synthesize(bounded(text)))
 
     def sound(self, chunks: Iterator[Pcm16]) -> None:
         """Plays ``chunks`` at the voice's rate outside of any turn; blocks until they are played.

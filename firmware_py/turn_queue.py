@@ -4,33 +4,51 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
 
 from firmware_py.events import Kind, TurnEvent
 
 MOST_WAITING = 2
 """Utterances that may wait while one is answered; a third sheds the oldest."""
 
+MOST_BYTES = 8 << 20
+"""Of sound that waits: four minutes, two of the longest utterances and what was drafted of them."""
+TOO_MANY = "too many utterances wait"
+TOO_MUCH = "too much sound waits"
+
 ENDS = (Kind.ENDPOINT, Kind.TOO_LONG)
 
 
 class TurnQueue:
-    """Never blocks the listener: when too many finished utterances wait, the oldest is dropped and counted."""
+    """Never blocks the listener: when too many finished utterances wait, the oldest is dropped and counted.
 
-    def __init__(self, most_waiting: int = MOST_WAITING) -> None:
+    ``on_shed(event, reason)`` is told of each, in the listener's thread, and must return at once.
+    """
+
+    def __init__(self, most_waiting: int = MOST_WAITING, most_bytes: int = MOST_BYTES) -> None:
         self.shed = 0
-        self._most = most_waiting
+        self.on_shed: Callable[[TurnEvent, str], None] = lambda event, reason: None
+        self._most, self._most_bytes = most_waiting, most_bytes
         self._events: deque[TurnEvent] = deque()
         self._ready = threading.Condition()
         self._closed = False
         self._woken = False
 
     def put(self, event: TurnEvent) -> None:
-        """Adds an event; sheds the oldest finished utterance when ``most_waiting`` are there already."""
+        """Adds an event; sheds the oldest finished utterance when there would be too many, or too much of them."""
         with self._ready:
+            if event.kind is Kind.RESUME:
+                self._void_pauses()
+            shed, reason = [], TOO_MANY
             if event.kind in ENDS and self.waiting() >= self._most:
-                self._shed_oldest()
+                shed += self._shed_oldest()
+            while self.size_bytes() + event.audio.nbytes > self._most_bytes and (oldest := self._shed_oldest()):
+                shed, reason = shed + oldest, TOO_MUCH
             self._events.append(event)
             self._ready.notify()
+        for gone in shed:
+            self.on_shed(gone, reason)
 
     def get(self, timeout_s: float | None = None) -> TurnEvent | None:
         """The next event, or None when the queue was closed, woken, or the time is over."""
@@ -48,6 +66,10 @@ class TurnQueue:
     def waiting(self) -> int:
         """Finished utterances that wait."""
         return sum(e.kind in ENDS for e in self._events)
+
+    def size_bytes(self) -> int:
+        """Of the sound that waits."""
+        return sum(e.audio.nbytes for e in self._events)
 
     def has_resumed(self) -> bool:
         """Whether speech went on behind the pause that is being drafted: a RESUME waits before the next end."""
@@ -71,8 +93,16 @@ class TurnQueue:
     def __len__(self) -> int:
         return len(self._events)
 
-    def _shed_oldest(self) -> None:
+    def _shed_oldest(self) -> list[TurnEvent]:
         while self._events:
-            if self._events.popleft().kind in ENDS:
+            event = self._events.popleft()
+            if event.kind in ENDS:
                 self.shed += 1
-                return
+                return [event]
+        return []
+
+    def _void_pauses(self) -> None:
+        """Speech went on behind every pause that waits: none will be drafted, so none needs its sound."""
+        for at, event in enumerate(self._events):
+            if event.kind is Kind.PAUSE and event.audio.size:
+                self._events[at] = replace(event, audio=event.audio[:0].copy())

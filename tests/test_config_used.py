@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "firmware_py"
 READERS = [
     PACKAGE / "pipeline.py",
     PACKAGE / "app.py",
+    PACKAGE / "devices.py",
     *(PACKAGE / "cli").glob("*.py"),
     *(PACKAGE / "service").glob("*.py"),
 ]

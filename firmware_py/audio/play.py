@@ -22,6 +22,9 @@ from firmware_py.events import Pcm16
 QUEUE_S = 30.0
 """Sound that may wait between the voice and the speaker; the voice waits beyond it, nothing is dropped."""
 
+MOST_S = 150.0
+"""Sound of one playback: a voice that never ends is cut here, before the watchdog takes the turn for stuck."""
+
 WAITING = 2
 """Playbacks that may wait behind the one that plays; the oldest is dropped beyond it."""
 
@@ -176,8 +179,8 @@ class Player:
         return None
 
     def _play(self, playback: Playback) -> None:
-        limit = int(QUEUE_S * self._speaker.rate_hz)
-        threading.Thread(target=playback.feed, args=(limit,), name="play-feed", daemon=True).start()
+        limits = (int(QUEUE_S * self._speaker.rate_hz), int(MOST_S * self._speaker.rate_hz))
+        threading.Thread(target=playback.feed, args=limits, name="play-feed", daemon=True).start()
         try:
             self._perform(playback)
         except Exception as error:

@@ -18,7 +18,8 @@ class Playback:
 
     ``first_ns``: its first period was accepted; ``heard_ns``: that, and the delay of the device's buffer;
     ``done_ns``: its last sample was played, or it was stopped. None until then, on ``time.monotonic_ns``.
-    ``played`` and ``dropped`` count samples; ``error`` is what ended it early, if anything did.
+    ``played`` and ``dropped`` count samples; ``error`` is what ended it early, if anything did, and
+    ``was_cut`` tells one that was longer than an answer may be.
     """
 
     def __init__(self, chunks: Iterator[Pcm16], on_first: Callable[[int], None] | None = None) -> None:
@@ -28,6 +29,7 @@ class Playback:
         self.delay_s = 0.0
         self.played = 0
         self.dropped = 0
+        self.was_cut = False
         self.error: Exception | None = None
         self._chunks, self._on_first = chunks, on_first
         self._queue: deque[Pcm16] = deque()
@@ -60,11 +62,16 @@ class Playback:
         with self._change:
             self._change.notify_all()
 
-    def feed(self, limit: int) -> None:
-        """Pulls the iterator dry, never more than ``limit`` samples ahead of the speaker."""
+    def feed(self, limit: int, most: int) -> None:
+        """Pulls the iterator dry, never more than ``limit`` samples ahead of the speaker; ends at ``most`` samples."""
+        left = most
         try:
             for chunk in self._chunks:
-                if not self._put(chunk, limit):
+                if not self._put(chunk[:left], limit):
+                    break
+                left -= chunk.size
+                if left <= 0:
+                    self.was_cut = True
                     break
         except Exception as error:
             self.error = error

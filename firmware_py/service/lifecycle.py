@@ -200,6 +200,7 @@ class Service:
             on_turn=self.board.add_turn,
             on_failure=lambda error: self.hub.publish("failure", error=str(error)),
             on_utterance=self._on_utterance,
+            on_shed=lambda event, reason: self.hub.publish("shed", reason=reason),
             on_event=self.recorder.on_event,
             on_take=self.recorder.on_take,
             on_partial=lambda p: self.hub.publish("partial", text=p.text, stable=p.stable, at_ms=p.at_ms),

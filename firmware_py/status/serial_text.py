@@ -28,6 +28,7 @@ SAYS = (
         "failed",
         "beat",
         "works",
+        "shed",
     ),
     *("ok", "error", "pong", "commands"),
 )
@@ -81,6 +82,8 @@ def lines_for(notice: Notice) -> list[str]:
         return [f"capture {fields({'on': told['is_on'], 'minutes': told['minutes']})}"]
     if notice.topic == "failure":
         return [f"failed {told['error']}"]
+    if notice.topic == "shed":
+        return [f"shed {told['reason']}"]
     return []
 
 
