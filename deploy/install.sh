@@ -46,7 +46,9 @@ package() {
         --constraint constraints.txt "$(ls "$PWD"/build/wheels/rtva-*.whl)[gpio]"
     if [ -n "$native" ]; then
         say "with the whisper.cpp that was built for this processor"
-        "$D$PREFIX.new/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall "$native"
+        printf '%s\n' "$native" > build/wheels/native.txt # with CUDA there are libraries beside it
+        "$D$PREFIX.new/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall \
+            --requirement build/wheels/native.txt
         cp .venv/.whisper.json "$D$PREFIX.new/"
     fi
     sed -i "s|$D$PREFIX.new|$PREFIX|g; s|(rtva.new)|(rtva)|g" "$D$PREFIX.new"/bin/* "$D$PREFIX.new/pyvenv.cfg" 2>/dev/null || true

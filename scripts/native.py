@@ -26,10 +26,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+sys.path.append(str(Path(__file__).resolve().parent))
+import cuda  # scripts/cuda.py
+
 ROOT = Path(__file__).resolve().parent.parent
 MARK = Path(sys.prefix) / ".whisper.json"
 STORE = ROOT / "build" / "native"
-CUDA_HOMES = (os.environ.get("CUDA_HOME", ""), "/usr/local/cuda", "/opt/cuda", "/usr/lib/cuda")
+BESIDE: list[str] = []  # packages that the build needs beside it, of which pip is told
 SENTENCE = "Turn on the lamp in the living room."
 ROUNDS = 2
 FLAGS = {
@@ -72,8 +75,8 @@ def main() -> int:
     try:
         if what == "cuda":
             use_cuda(arguments[0])
-        elif what != "build" and recall().get("cuda"):
-            FLAGS.update(cuda_flags(str(recall()["cuda"])))
+        elif what in ("ensure", "wheel") and recall().get("cuda"):
+            use_cuda(str(recall()["cuda"]))
         steps[what]()
     except Failed as problem:
         print(f"native: {problem}", file=sys.stderr)
@@ -88,7 +91,7 @@ def build() -> None:
     if not folder.is_dir():
         run([*PIP, "install", "--no-deps", "--target", str(folder), str(file)])
     measured = compared(folder)
-    install(str(file))
+    install(str(file), *BESIDE)
     hear(None, None)
     remember(native=file.parent.name, cuda=FLAGS.get("CMAKE_CUDA_ARCHITECTURES"), **measured)
     noted = recall()
@@ -102,38 +105,15 @@ def build() -> None:
 
 def use_cuda(arch: str) -> None:
     """Makes this run's build one with CUDA. Failed without nvcc, or for an architecture that it does not know."""
-    if not re.fullmatch(r"[0-9]{2,3}", arch):
-        raise Failed(f"{arch!r} is no GPU architecture; ARCH=87 is Jetson Orin (nvidia-smi --query-gpu=compute_cap)")
-    nvcc = find_nvcc()
-    done = subprocess.run([nvcc, "--list-gpu-arch"], capture_output=True, text=True)
-    known = re.findall(r"compute_([0-9]+)", done.stdout)
-    if done.returncode or arch not in known:
-        raise Failed(f"{nvcc} does not build for {arch}; it knows {', '.join(known) or 'nothing'}")
-    FLAGS.update(cuda_flags(arch))
-
-
-def cuda_flags(arch: str) -> dict[str, str]:
-    """What CMake is told. Without the driver's library (VMM) the result loads on a machine that has no driver, and
-    finds no device there; the toolkit's own libraries are looked for where it was built."""
-    home = Path(find_nvcc()).resolve().parent.parent
-    return {
-        "GGML_CUDA": "ON",
-        "GGML_CUDA_NO_VMM": "ON",
-        "CMAKE_CUDA_ARCHITECTURES": arch,
-        "CMAKE_CUDA_COMPILER": str(home / "bin" / "nvcc"),
-        "CMAKE_INSTALL_RPATH": f"$ORIGIN;{home / 'lib64'}",
-    }
-
-
-def find_nvcc() -> str:
-    """The compiler of a CUDA toolkit; a toolkit's folder before a wrapper on the path."""
-    for home in CUDA_HOMES:
-        if home and (Path(home) / "bin" / "nvcc").exists():
-            return str(Path(home) / "bin" / "nvcc")
-    found = shutil.which("nvcc")
-    if found is None:
-        raise Failed("no nvcc: install NVIDIA's CUDA toolkit (Jetson: apt install cuda-toolkit), or set CUDA_HOME")
-    return found
+    try:
+        nvcc = cuda.known_compiler(arch)
+        home = cuda.home_of(nvcc)
+        if not cuda.has_cublas(home):
+            home = cuda.completed(nvcc, STORE, lambda arguments: run([*PIP, *arguments]))
+            BESIDE.extend(cuda.packages(nvcc))
+    except cuda.Lacking as problem:
+        raise Failed(str(problem)) from problem
+    FLAGS.update(cuda.flags(arch, home))
 
 
 def generic() -> None:
@@ -152,9 +132,9 @@ def ensure() -> None:
 
 
 def wheel() -> None:
-    """Prints where the wheel lies that make install takes along; nothing where the generic build is in use."""
+    """Prints what make install takes along, the wheel and what it needs; nothing where the generic build is in use."""
     if recall().get("native") is not None and is_native():
-        print(next((STORE / str(recall()["native"])).glob("*.whl"), ""))
+        print(*BESIDE, next((STORE / str(recall()["native"])).glob("*.whl"), ""), sep="\n")
 
 
 def built_wheel() -> Path:
@@ -259,8 +239,11 @@ def words(text: str) -> list[str]:
     return re.findall(r"[a-z']+", text.lower())
 
 
-def install(what: str) -> None:
-    run([*PIP, "install", "--no-deps", "--force-reinstall", "--constraint", str(ROOT / "constraints.txt"), what])
+def install(what: str, *beside: str) -> None:
+    command = [*PIP, "install", "--no-deps", "--constraint", str(ROOT / "constraints.txt")]
+    if beside:
+        run([*command, *beside])
+    run([*command, "--force-reinstall", what])
 
 
 def is_native() -> bool:

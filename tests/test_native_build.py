@@ -6,6 +6,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def native(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     monkeypatch.setattr(module, "MARK", tmp_path / "mark.json")
     monkeypatch.setattr(module, "STORE", tmp_path / "store")
     module.installed = []
-    monkeypatch.setattr(module, "install", module.installed.append)
+    monkeypatch.setattr(module, "install", lambda *what: module.installed.append(what[0]))
     return module
 
 
@@ -129,9 +130,12 @@ def test_without_a_measurement_doctor_quotes_ours(tmp_path: Path, text: str | No
 
 def cuda_toolkit(folder: Path, *known: str) -> Path:
     """A toolkit that knows some architectures and compiles nothing."""
-    (folder / "bin").mkdir(parents=True)
+    for file in ("bin/nvcc", "lib64/libcublas.so", "include/cublas_v2.h"):
+        (folder / file).parent.mkdir(parents=True)
+        (folder / file).touch()
     nvcc = folder / "bin" / "nvcc"
-    nvcc.write_text("#!/bin/sh\n" + "".join(f"echo compute_{arch}\n" for arch in known))
+    version = "echo 'Cuda compilation tools, release 13.0, V13.0.88'\n"
+    nvcc.write_text("#!/bin/sh\n" + version + "".join(f"echo compute_{arch}\n" for arch in known))
     nvcc.chmod(0o755)
     return folder
 
@@ -140,7 +144,7 @@ def cuda_toolkit(folder: Path, *known: str) -> Path:
 def test_an_architecture_that_nvcc_does_not_know_is_refused_before_anything_is_built(
     native: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, arch: str, said: str
 ) -> None:
-    monkeypatch.setattr(native, "CUDA_HOMES", (str(cuda_toolkit(tmp_path / "cuda", "75", "87")),))
+    monkeypatch.setattr(native.cuda, "HOMES", (str(cuda_toolkit(tmp_path / "cuda", "75", "87")),))
     monkeypatch.setattr(sys, "argv", ["native.py", "cuda", arch])
     assert native.main() == 69
     err = capsys.readouterr().err
@@ -149,7 +153,7 @@ def test_an_architecture_that_nvcc_does_not_know_is_refused_before_anything_is_b
 
 
 def test_without_nvcc_it_says_what_to_install(native: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    monkeypatch.setattr(native, "CUDA_HOMES", ("", "/nowhere"))
+    monkeypatch.setattr(native.cuda, "HOMES", ("", "/nowhere"))
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setattr(sys, "argv", ["native.py", "cuda", "87"])
     assert native.main() == 69
@@ -159,7 +163,7 @@ def test_without_nvcc_it_says_what_to_install(native: Any, monkeypatch: pytest.M
 def test_a_cuda_build_is_another_build_and_is_remembered(
     native: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(native, "CUDA_HOMES", (str(cuda_toolkit(tmp_path / "cuda", "87")),))
+    monkeypatch.setattr(native.cuda, "HOMES", (str(cuda_toolkit(tmp_path / "cuda", "87")),))
     plain = native.key()
     native.use_cuda("87")
     assert native.FLAGS["CMAKE_CUDA_ARCHITECTURES"] == "87"
@@ -172,3 +176,29 @@ def test_a_cuda_build_is_another_build_and_is_remembered(
     assert json.loads(native.MARK.read_text()) == {"native": native.key(), "cuda": "87"}
     native.generic()
     assert json.loads(native.MARK.read_text()) == {"native": None}
+
+
+def test_a_toolkit_without_cublas_is_completed_in_a_copy(
+    native: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = cuda_toolkit(tmp_path / "cuda", "87")
+    (home / "lib64" / "libcublas.so").unlink()
+    monkeypatch.setattr(native.cuda, "HOMES", (str(home),))
+    asked: list[list[str]] = []
+
+    def pip(command: list[str], environment: Any = None) -> None:
+        """Brings a package as the index's is laid out."""
+        asked.append(command)
+        with zipfile.ZipFile(Path(command[command.index("--dest") + 1]) / "nvidia_cublas-13.0.whl", "w") as package:
+            package.writestr("nvidia/cu13/include/cublas_v2.h", "here")
+            package.writestr("nvidia/cu13/lib/libcublas.so.13", "here")
+
+    monkeypatch.setattr(native, "run", pip)
+    native.use_cuda("87")
+    copy = native.STORE / "toolkit-13.0"
+    assert (copy / "lib64" / "libcublas.so").read_text() == "here"
+    assert native.FLAGS["CMAKE_CUDA_COMPILER"] == str(copy / "bin" / "nvcc")
+    assert native.BESIDE == ["nvidia-cublas==13.0.*", "nvidia-cuda-runtime==13.0.*"]
+    assert not (home / "lib64" / "libcublas.so").exists()
+    native.use_cuda("87")
+    assert len(asked) == 1

@@ -78,7 +78,7 @@ def _load(model: Path, threads: int, language: str | None, use_gpu: bool) -> tup
         loaded = Model(
             str(model),
             redirect_whispercpp_logs_to=False,
-            context_params={"flash_attn": use_gpu, "use_gpu": use_gpu},
+            context_params={"flash_attn": False, "use_gpu": use_gpu},
             n_threads=threads,
             language=language or "auto",
             no_context=True,
