@@ -7,6 +7,7 @@ without them.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 from pathlib import Path
 
@@ -20,6 +21,11 @@ def cuda_devices() -> list[str]:
     """What CUDA devices are called, "" for one without a description; empty without a CUDA build, driver or device."""
     try:
         import _pywhispercpp  # noqa: F401  (brings ggml into the process)
+
+        from firmware_py import _whisper
+
+        with contextlib.suppress(ImportError, OSError):
+            _whisper.open_library()  # ggml names its devices on stderr when first asked, unless it was told not to
     except ImportError:
         return []
     registry, base = _loaded("libggml"), _loaded("libggml-base")
