@@ -171,7 +171,7 @@ class Appliance:
         self._is_ring_locked = self.ring.lock_memory()
         self.queue = TurnQueue()
         self.queue.on_shed = self._on_shed
-        self.player = Player(speaker)
+        self.player = Player(speaker, on_error=self._on_play_error)
         self.controls = begin_conversation(pipeline, self.player, act=True)
         self.taker = TurnTaker(
             pipeline.stations,
@@ -317,6 +317,11 @@ class Appliance:
         if event.kind in ENDS:
             self.failed.apologise()
             self.observers.on_state(State.ERROR)
+
+    def _on_play_error(self, error: Exception) -> None:
+        """The speaker was lost, or the voice in the middle of an answer; in the play thread."""
+        _log.error("an answer broke off: %s", error)
+        self.observers.on_failure(error if isinstance(error, RtvaError) else RtvaError(str(error)))
 
     def _on_shed(self, event: TurnEvent, reason: str) -> None:
         """Who spoke is told so, once, as soon as nothing else waits."""

@@ -3,29 +3,58 @@
 from __future__ import annotations
 
 from firmware_py import backends
+from firmware_py.audio.card_names import by_name
 from firmware_py.pipeline import VoicePipeline
 from firmware_py.ports import Microphone, Speaker
 
 
+class MicrophoneSource:
+    """Opens the configured capture device, again and again; a card that was given by its number is the same one every
+    time, by its name. Unavailable names the devices that exist."""
+
+    def __init__(self, pipeline: VoicePipeline) -> None:
+        self._config = config = pipeline.config
+        self._device = config.audio.input.device
+
+    def __call__(self) -> Microphone:
+        config = self._config
+        audio = config.audio
+        microphone: Microphone = backends.load("microphone", audio.backend)(
+            self._device,
+            rate_hz=audio.input.sample_rate,
+            channel=audio.input.channel,
+            chunk_size=audio.input.chunk_size,
+        )
+        self._device = by_name(self._device)
+        return microphone
+
+
+class SpeakerSource:
+    """The same for the playback device."""
+
+    def __init__(self, pipeline: VoicePipeline) -> None:
+        self._config = config = pipeline.config
+        self.rate_hz = pipeline.tts.rate_hz
+        self._device = config.audio.output.device
+
+    def __call__(self) -> Speaker:
+        config = self._config
+        audio = config.audio
+        speaker: Speaker = backends.load("speaker", audio.backend)(
+            self._device,
+            rate_hz=self.rate_hz,
+            buffer_size=audio.output.buffer_size,
+            device_rate_hz=audio.output.sample_rate,
+        )
+        self._device = by_name(self._device)
+        return speaker
+
+
 def open_microphone(pipeline: VoicePipeline) -> Microphone:
     """The capture device of the configuration; Unavailable names those that exist."""
-    audio = pipeline.config.audio
-    microphone: Microphone = backends.load("microphone", audio.backend)(
-        audio.input.device,
-        rate_hz=audio.input.sample_rate,
-        channel=audio.input.channel,
-        chunk_size=audio.input.chunk_size,
-    )
-    return microphone
+    return MicrophoneSource(pipeline)()
 
 
 def open_speaker(pipeline: VoicePipeline) -> Speaker:
     """The playback device of the configuration; Unavailable names those that exist."""
-    audio = pipeline.config.audio
-    speaker: Speaker = backends.load("speaker", audio.backend)(
-        audio.output.device,
-        rate_hz=pipeline.tts.rate_hz,
-        buffer_size=audio.output.buffer_size,
-        device_rate_hz=audio.output.sample_rate,
-    )
-    return speaker
+    return SpeakerSource(pipeline)()

@@ -9,6 +9,7 @@
     +-- NotFound (FileNotFoundError)  66  no such input file
     +-- Unavailable              69  weights, an engine or an ALSA device are not there
     |   +-- DeviceLost           69  a device that was open has gone
+|   +-- DeviceBusy           69  a device that another program holds
     |   +-- WorkerFailed         69  an engine's process failed twice in a row, or keeps failing
     +-- ConfigError (ValueError) 78  the configuration or the user's own intent files
     +-- Cancelled                70  a draft was abandoned; never reaches a user
@@ -67,7 +68,18 @@ class Unavailable(RtvaError):
 
 
 class DeviceLost(Unavailable):
-    """An open audio device stopped answering or was unplugged."""
+    """An open audio device stopped answering or was unplugged.
+
+    ``kind`` is how: ``unplugged``, ``suspended``, ``stalled``, ``rate`` (it changed its own) or ``failed``.
+    """
+
+    def __init__(self, message: str, kind: str = "failed") -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class DeviceBusy(Unavailable):
+    """An audio device that another program holds."""
 
 
 class WorkerFailed(Unavailable):

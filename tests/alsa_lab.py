@@ -53,7 +53,7 @@ class Card:
         """Shape ``(frames, channels)``."""
         return np.frombuffer(self.said.read_bytes(), dtype).reshape(-1, channels)
 
-    def run(self, scenario: Callable[..., Any], *args: Any, hw: str = "", faults: str = "") -> Any:
+    def run(self, scenario: Callable[..., Any], *args: Any, hw: str = "", faults: str = "", control: str = "") -> Any:
         """What ``scenario(*args)`` returned, as JSON carries it; stderr must stay empty."""
         code = (
             f"import sys, json; sys.path[:0] = [{str(TESTS)!r}, {str(TESTS.parent)!r}];"
@@ -66,6 +66,7 @@ class Card:
             "RTVA_HW": hw,
             "RTVA_FAULTS": faults,
             "LD_PRELOAD": str(injector()),
+            **({"RTVA_CONTROL": control} if control else {}),
         }
         command = [sys.executable, "-c", code, json.dumps(args)]
         out = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)

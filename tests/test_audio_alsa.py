@@ -349,7 +349,7 @@ def test_an_absent_device_is_one_line_that_lists_those_that_exist(card: Card, di
 @pytest.mark.parametrize("direction", ["capture", "playback"])
 def test_a_busy_device_is_said_to_be_busy(card: Card, direction: str) -> None:
     kind, code, message = card.run(refused, direction, "lab", faults="EBUSY@open")
-    assert (kind, code) == ("Unavailable", 69)
+    assert (kind, code) == ("DeviceBusy", 69)
     assert message == f"ALSA {direction} device 'lab' is in use by another program; close that one first"
 
 

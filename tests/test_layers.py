@@ -26,7 +26,7 @@ MAY_SEE: dict[str, set[str]] = {
     "turn": {"events", "ports", "errors", "draft"},
     "turn_queue": {"events"},
     "failed_turns": {"errors"},
-    "devices": {"backends", "pipeline", "ports"},
+    "devices": {"audio", "backends", "pipeline", "ports"},
     "partials": {"events", "ports", "errors"},
     "controls": {"events"},
     "state": set(),

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from status_lab import eventually
 
+from firmware_py.audio.health import SILENT
 from firmware_py.errors import DeviceLost, Unavailable
 from firmware_py.events import Pcm16
-from firmware_py.service.gate import TAIL_BLOCK, MicrophoneGate
+from firmware_py.service.gate import TAIL_BLOCK, Hearing, MicrophoneGate
 from firmware_py.status.board import Ear
 
 
@@ -41,7 +42,11 @@ class Rig:
         self.said: list[tuple[Ear, str]] = []
         self.is_there = True
         self.has_ended = False
-        self.gate = MicrophoneGate(self._open, tail_ms=100, on_change=lambda ear, why: self.said.append((ear, why)))
+        self.problems: list[tuple[str, float | None]] = []
+        hearing = Hearing(
+            lambda ear, why: self.said.append((ear, why)), lambda name, value: self.problems.append((name, value))
+        )
+        self.gate = MicrophoneGate(self._open, tail_ms=100, hearing=hearing)
         self.thread = threading.Thread(target=self._capture)
         self.thread.start()
 
@@ -152,11 +157,11 @@ def test_every_tick_of_the_absence_is_a_sample(monkeypatch: pytest.MonkeyPatch) 
         assert block is not None
         return block.size
 
-    gate._try_open()
+    gate.adopt(open_device())
     frames = read()
     gate._put_away()
     now[0] += 2_000_000_000
-    gate._try_open()
+    gate.adopt(open_device())
     frames += read()
     assert frames + gate.lost == now[0] * 16_000 // 1_000_000_000
 
@@ -174,3 +179,65 @@ def test_close_ends_a_wait_at_once() -> None:
     gate.close()
     thread.join(10)
     assert ended == [None]
+
+
+def test_a_device_that_is_back_at_once_costs_no_tail() -> None:
+    rig = Rig()
+    rig.sound()
+    rig.device.fails = True
+    rig.device.beats.release()
+    eventually(lambda: len(rig.devices) == 2, "tried at once")
+    rig.sound()
+    assert rig.silence() < 1600, "the utterance goes on"
+    assert rig.gate.faults["failed"] == 1
+    rig.gate.close()
+    rig.devices[-1].beats.release()
+    rig.thread.join(10)
+
+
+def test_a_device_that_never_opens_leaves_the_thread_alive_and_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("firmware_py.service.opening.SLOW_S", 0.0)
+    blocked, said = threading.Event(), []
+
+    def open_device() -> Device:
+        blocked.wait(30)
+        raise Unavailable("at last")
+
+    gate = MicrophoneGate(open_device, hearing=Hearing(lambda ear, why: said.append((ear, why))))
+    thread = threading.Thread(target=gate.read)
+    thread.start()
+    eventually(lambda: said and said[-1][0] is Ear.LOST and "has not returned" in said[-1][1])
+    ticks = gate.ticks
+    eventually(lambda: gate.ticks > ticks + 1)
+    assert gate.faults["blocked"] >= 1
+    gate.close()
+    thread.join(10)
+    blocked.set()
+    assert not thread.is_alive()
+
+
+class Stuck(Device):
+    """Delivers zeros for ever, without a pause."""
+
+    def read(self) -> Pcm16 | None:
+        return np.zeros(8000, np.int16)
+
+
+def test_one_that_delivers_one_value_for_ever_is_told_and_opened_anew_ever_later() -> None:
+    devices: list[Stuck] = []
+    problems: list[tuple[str, float | None]] = []
+
+    def open_device() -> Stuck:
+        devices.append(Stuck())
+        return devices[-1]
+
+    gate = MicrophoneGate(open_device, hearing=Hearing(on_problem=lambda name, value: problems.append((name, value))))
+    heard_s = 0.0
+    while heard_s < 3600:
+        block = gate.read()
+        assert block is not None
+        heard_s += block.size / 16_000
+    assert [(name, value is not None) for name, value in problems] == [(SILENT, True)]
+    assert gate.faults["replaced"] == len(devices) - 1 and 6 <= len(devices) <= 14
+    gate.close()
+    assert gate.read() is None

@@ -215,7 +215,9 @@ def test_no_line_of_ours_is_a_command() -> None:
 
 
 @given(
-    st.sampled_from(["state", "turn", "volume", "alert", "failure", "level", "ear", "flow"]), st.text(), st.integers()
+    st.sampled_from(["state", "turn", "volume", "alert", "failure", "level", "ear", "flow", "shed"]),
+    st.text(),
+    st.integers(),
 )
 def test_every_notice_can_be_said(topic: str, text: str, number: int) -> None:
     told = {
@@ -229,6 +231,8 @@ def test_every_notice_can_be_said(topic: str, text: str, number: int) -> None:
         "is_on": False,
         "value": None,
         "error": text,
+        "ear": "lost",
+        "reason": text,
         "level_db": -1.0,
         "floor_db": -2.0,
     }

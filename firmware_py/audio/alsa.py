@@ -10,6 +10,7 @@ import numpy as np
 from firmware_py.audio.alsa_device import AlsaDevice, Wanted
 from firmware_py.audio.clock import MONOTONIC, SECOND_NS, Clock, SampleClock
 from firmware_py.audio.convert import Float32, Resampler, to_float32, to_int16
+from firmware_py.audio.rate_watch import RateWatch
 from firmware_py.audio.sample_formats import decode, encode
 from firmware_py.errors import Unavailable
 from firmware_py.events import RATE_HZ, Pcm16
@@ -29,8 +30,9 @@ class AlsaMicrophone:
 
     ``rate_hz`` and ``chunk_size`` (samples at ``rate_hz``) are wishes; what the device does instead is resampled.
     ``channel`` picks one channel, None takes their mean. ``lost`` counts samples (16 kHz) dropped in ``xruns``
-    overruns, from the time that passed: ``frames in + lost = rate * time`` within one period. Raises Unavailable, and
-    DeviceLost from ``read`` when the device has gone, was suspended or has stalled.
+    overruns, from the time that passed: ``frames in + lost = rate * time`` within one period. A device that delivers at
+    another rate than it said is resampled from that one (``rate_changes`` counts). Raises Unavailable, and DeviceLost
+    from ``read`` when the device has gone, was suspended or has stalled.
     """
 
     def __init__(
@@ -52,16 +54,23 @@ class AlsaMicrophone:
         self.lost = 0
         self._channel = channel
         self._clock = clock
-        self._resampler = Resampler(self.device.rate_hz, RATE_HZ)
-        self._samples = SampleClock(self.device.rate_hz)
-        self._frames_in = 0
-        self._frames_lost = 0
+        self.rate_changes = 0
+        self._lost_before = 0
+        self._run_at(self.device.rate_hz)
         self._starts = True
         self._is_closed = threading.Event()
 
     @property
     def xruns(self) -> int:
         return self.device.xruns
+
+    def _run_at(self, rate_hz: int) -> None:
+        """From now on the device's frames are taken to come at this rate."""
+        self._rate_hz = rate_hz
+        self._resampler = Resampler(rate_hz, RATE_HZ)
+        self._samples = SampleClock(rate_hz)
+        self._watch = RateWatch(rate_hz)
+        self._frames_in = self._frames_lost = 0
 
     def read(self) -> Pcm16 | None:
         """The next block, shape ``(n,)``; None after ``close``."""
@@ -95,17 +104,24 @@ class AlsaMicrophone:
 
     def _begin(self, now_ns: int) -> None:
         """The stream starts with the read that follows: what the device made until now and we never got is lost."""
+        self._watch.forget()
         position = self._frames_in + self._frames_lost
         made = self._samples.position_at(now_ns)
         if made is not None and made > position:
             self._frames_lost += made - position
-            self.lost = round(self._frames_lost * RATE_HZ / self.device.rate_hz)
+            self.lost = self._lost_before + round(self._frames_lost * RATE_HZ / self._rate_hz)
 
     def _convert(self, data: bytes) -> Pcm16:
         device = self.device
-        self._frames_in += len(data) // device.frame_bytes
-        self._samples.observe(self._frames_in + self._frames_lost, self._clock.now_ns())
-        if (device.rate_hz, device.channels, device.sample_format) == (RATE_HZ, 1, "S16_LE"):
+        now_ns, count = self._clock.now_ns(), len(data) // device.frame_bytes
+        other_hz = self._watch.observe(count, now_ns)
+        if other_hz is not None:
+            self.rate_changes += 1
+            self._lost_before = self.lost
+            self._run_at(other_hz)
+        self._frames_in += count
+        self._samples.observe(self._frames_in + self._frames_lost, now_ns)
+        if (self._rate_hz, device.channels, device.sample_format) == (RATE_HZ, 1, "S16_LE"):
             return np.frombuffer(data, "<i2").astype(np.int16, copy=False)
         frames = decode(device.sample_format, data, device.channels)
         return to_int16(self._resampler.push(self._mix(frames)))

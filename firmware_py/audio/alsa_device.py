@@ -10,15 +10,17 @@ not have what was asked; ``getchannels`` counts up to 2**32 on a plugin. A captu
 from __future__ import annotations
 
 import ctypes
+import os
 import select
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from firmware_py.audio.alsa_probe import probe
 from firmware_py.audio.clock import MONOTONIC, SECOND_NS, Clock
 from firmware_py.audio.sample_formats import BYTES, PREFERRED
-from firmware_py.errors import DeviceLost, Unavailable
+from firmware_py.errors import DeviceBusy, DeviceLost, Unavailable
 
 Direction = Literal["capture", "playback"]
 KEY = {"capture": "audio.input.device", "playback": "audio.output.device"}
@@ -28,6 +30,9 @@ servers take what is played in gulps (2 s, PulseAudio's null sink)."""
 
 START_S = 3.0
 """The same before the first frame: a sound server took 0.8 s to start capturing, a USB device resets itself."""
+
+KINDS = {"No such device": "unplugged", "File descriptor in bad state": "unplugged", "Streams pipe error": "suspended"}
+"""alsa-lib's words for what became of an open device."""
 
 CONVERTERS = {"lavrate", "samplerate", "speexrate", "jack", "oss", "speex", "upmix", "vdownmix", "usbstream"}
 """Plugins that every machine lists and that are no device."""
@@ -109,7 +114,9 @@ class AlsaDevice:
     def check_stall(self, since_ns: int) -> None:
         """Raises DeviceLost when nothing has moved since ``since_ns`` for too long."""
         if (silent_s := (self._clock.now_ns() - since_ns) / SECOND_NS) > self.stall_s:
-            raise DeviceLost(f"ALSA {self.direction} device {self.name!r} has stalled: nothing for {silent_s:.1f} s")
+            raise DeviceLost(
+                f"ALSA {self.direction} device {self.name!r} has stalled: nothing for {silent_s:.1f} s", "stalled"
+            )
 
     def queued_frames(self) -> int:
         """Frames that were written and not yet played; 0 when it does not run."""
@@ -135,7 +142,7 @@ class AlsaDevice:
         while self._pcm.state() in (self._alsa.PCM_STATE_DRAINING, self._alsa.PCM_STATE_RUNNING):
             if self._clock.now_ns() > deadline_ns:
                 self.drop()
-                raise DeviceLost(f"ALSA {self.direction} device {self.name!r} has stalled while draining")
+                raise DeviceLost(f"ALSA {self.direction} device {self.name!r} has stalled while draining", "stalled")
             self._clock.sleep(max(0.001, min(self.queued_frames(), self.period_frames) / self.rate_hz))
 
     def close(self) -> None:
@@ -165,6 +172,7 @@ class AlsaDevice:
     def _open(self, wanted: Wanted, sample_format: str) -> Any:
         alsa = self._alsa
         try:
+            probe(self.direction, self.name)
             return alsa.PCM(
                 alsa.PCM_CAPTURE if self.direction == "capture" else alsa.PCM_PLAYBACK,
                 alsa.PCM_NONBLOCK,
@@ -175,7 +183,7 @@ class AlsaDevice:
                 periodsize=wanted.period_frames,
                 periods=wanted.periods,
             )
-        except (alsa.ALSAAudioError, ValueError) as error:
+        except (alsa.ALSAAudioError, ValueError, OSError) as error:
             raise unavailable(self.direction, self.name, error) from error
 
     def _make_poll(self) -> select.poll:
@@ -193,7 +201,9 @@ class AlsaDevice:
         try:
             yield
         except self._alsa.ALSAAudioError as error:
-            raise DeviceLost(f"ALSA {self.direction} device {self.name!r} is lost: {_reason(error)}") from error
+            why = _reason(error)
+            message = f"ALSA {self.direction} device {self.name!r} is lost: {why}"
+            raise DeviceLost(message, KINDS.get(why, "failed")) from error
 
     @contextmanager
     def _draining(self) -> Iterator[None]:
@@ -255,7 +265,7 @@ def unavailable(direction: Direction, name: str, error: Exception) -> Unavailabl
     """The error for a device that could not be opened: why, and what there is instead."""
     reason = _reason(error)
     if "busy" in reason.lower():
-        return Unavailable(f"ALSA {direction} device {name!r} is in use by another program; close that one first")
+        return DeviceBusy(f"ALSA {direction} device {name!r} is in use by another program; close that one first")
     if "permission" in reason.lower():
         return Unavailable(f"ALSA {direction} device {name!r} may not be opened; add this user to the group 'audio'")
     others = [other for other in devices(direction) if other != name]
@@ -266,4 +276,6 @@ def unavailable(direction: Direction, name: str, error: Exception) -> Unavailabl
 
 def _reason(error: Exception) -> str:
     """pyalsaaudio appends the device in brackets, which the message already names."""
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)
     return str(error).rsplit(" [", 1)[0]

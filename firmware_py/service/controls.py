@@ -66,6 +66,7 @@ class ServiceControls:
             "state": board.state.value,
             "since_s": round(board.since_s(), 1),
             "microphone": board.ear.value if board.ear else None,
+            "microphone_why": board.ear_reason,
             "volume": self.volume(),
             "is_silent": appliance.controls.is_muted if appliance else self._remembered.is_silent,
             "alerts": board.alerts,
@@ -77,6 +78,7 @@ class ServiceControls:
             "totals": self.reports.totals(),
             "latency_ms": self.reports.metrics(),
             "caches": appliance.pipeline.caches() if appliance else {},
+            "faults": dict(self._gate.faults),
             "workers": self.reports.workers(),
             "machine": self.reports.machine(),
             "governor": self.reports.governor(),
@@ -172,4 +174,5 @@ class ServiceControls:
             "drafts_discarded": appliance.taker.drafts_discarded,
             "drafts_failed": appliance.taker.drafts_failed,
             "microphone_opened": self._gate.reopened,
+            "microphone_faults": sum(self._gate.faults.values()),
         }

@@ -21,6 +21,7 @@ from firmware_py.agenda.lists import Lists
 from firmware_py.agenda.scheduler import Scheduler
 from firmware_py.app import Appliance, Observers
 from firmware_py.config import Config
+from firmware_py.devices import MicrophoneSource, SpeakerSource
 from firmware_py.errors import RtvaError, Unavailable
 from firmware_py.events import State, TurnEvent, TurnTrace
 from firmware_py.pipeline import VoicePipeline, in_process
@@ -29,7 +30,7 @@ from firmware_py.service.controls import Reports, ServiceControls
 from firmware_py.service.debug_capture import DebugCapture
 from firmware_py.service.debug_folder import DebugFolder
 from firmware_py.service.faces import Faces
-from firmware_py.service.gate import MicrophoneGate
+from firmware_py.service.gate import Hearing, MicrophoneGate
 from firmware_py.service.governing import Governing
 from firmware_py.service.measures import Exporters, Measures, thresholds
 from firmware_py.service.memory import Memory, recall
@@ -38,6 +39,7 @@ from firmware_py.service.reload import Reloader
 from firmware_py.service.restarts import GOOD_AFTER_S, Restarts, runtime_directory
 from firmware_py.service.ringer import Ringer
 from firmware_py.service.selftest import self_test
+from firmware_py.service.speaker_gate import SpeakerGate
 from firmware_py.service.turn_log import TurnLog
 from firmware_py.service.warming import Warming
 from firmware_py.service.watch import Vitals, Watch
@@ -73,12 +75,14 @@ class Service:
         self.hub = Hub()
         self.board = Board(self.hub)
         self.notifier = notifier or Notifier()
-        self.gate = MicrophoneGate(self._open_microphone, on_change=self.board.set_ear)
+        self.gate = MicrophoneGate(self._open_microphone, hearing=Hearing(self.board.set_ear, self.board.set_alert))
         self.debug = DebugCapture(DebugFolder(models.home() / DEBUG_FOLDER), self.board)
         self.recorder = Recorder(conversations(models.home() / CONVERSATIONS_FOLDER), self.board)
         self.debug.purges.append(self.recorder.purge)
         self.turns = TurnLog()
         self.controls: ServiceControls | None = None
+        self.speaker: SpeakerGate | None = None
+        self._source: MicrophoneSource | None = None
         self._pipeline: VoicePipeline | None = None
         self._appliance: Appliance | None = None
         self._governing: Governing | None = None
@@ -107,6 +111,7 @@ class Service:
         self._restarts.succeed()
 
     def _run(self, config: Config, parts: ExitStack) -> None:
+        self.gate.hearing.health.mind_after(config.alerts.microphone_s)
         database = Database(models.home() / STATE_FILE)
         controls = ServiceControls(self.board, self.gate, Reports(), recall(database), self.debug)
         self.controls = controls
@@ -126,9 +131,13 @@ class Service:
         controls.attach(appliance)
         self._appliance = appliance
         self._governing = governing = Governing(appliance, self.board)
-        reloader = Reloader(
-            config, self.options.read_config, appliance, lambda new: _set_thresholds(measures, governing, new)
-        )
+
+        def set_thresholds(new: Config) -> None:
+            measures.alerts.thresholds = thresholds(new)
+            governing.configure(new)
+            self.gate.hearing.health.mind_after(new.alerts.microphone_s)
+
+        reloader = Reloader(config, self.options.read_config, appliance, set_thresholds)
         self.turns.read_shed = lambda: appliance.queue.shed
         self.recorder.appliance = appliance
         controls.reports = Reports(
@@ -152,7 +161,7 @@ class Service:
             Vitals(appliance, self.gate, self.board),
             self.board,
             self.notifier,
-            [lambda: measures.each_second(appliance.queue.waiting()), governing.each_second],
+            [lambda: measures.each_second(appliance.queue.waiting()), governing.each_second, self._look_for_speaker],
         )
         parts.callback(Scheduler(pipeline.agenda, Ringer(appliance)).close)
         watch.start()
@@ -191,8 +200,10 @@ class Service:
         return pipeline, report
 
     def _make_appliance(self, pipeline: VoicePipeline, parts: ExitStack) -> Appliance:
-        speaker = app.open_speaker(pipeline)
+        source = SpeakerSource(pipeline)
+        self.speaker = speaker = SpeakerGate(source, source.rate_hz, self.board.set_alert)
         parts.callback(speaker.close)
+        speaker.begin(must=not self.options.is_patient)
         if not (self.options.is_patient or self.gate.is_shut):
             self.gate.adopt(self._open_microphone())
         observers = Observers(
@@ -216,7 +227,13 @@ class Service:
 
     def _open_microphone(self) -> Microphone:
         assert self._pipeline is not None
-        return app.open_microphone(self._pipeline)
+        if self._source is None:
+            self._source = MicrophoneSource(self._pipeline)
+        return self._source()
+
+    def _look_for_speaker(self) -> None:
+        if self.speaker is not None:
+            self.speaker.look()
 
     def _start(self, appliance: Appliance, parts: ExitStack) -> None:
         """Starts the walk and returns once sound arrives, or the microphone is certainly shut on purpose."""
@@ -269,11 +286,6 @@ class Service:
     def _say_goodbye(self) -> None:
         self.notifier.stopping()
         self.board.set_phase(State.STOPPING)
-
-
-def _set_thresholds(measures: Measures, governing: Governing, config: Config) -> None:
-    measures.alerts.thresholds = thresholds(config)
-    governing.configure(config)
 
 
 def _raise_failure(appliance: Appliance) -> None:

@@ -164,5 +164,6 @@ def read_now(
         speech_cache=(speech.get("hits", 0), speech.get("misses", 0)),
         workers=status["workers"],
         dropped=status["faces"].get("dropped", {}),
+        faults=status["faults"],
         governor_steps=len(status["governor"].get("steps", ())),
     )

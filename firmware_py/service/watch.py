@@ -126,6 +126,8 @@ class Watch:
 
 def _because(board: Board, stuck: list[str]) -> str:
     reasons = [*(f"{part} does not move" for part in stuck), *board.alerts]
+    if board.ear is Ear.LOST and board.ear_reason:
+        reasons.append(board.ear_reason)
     if board.is_capturing:
         reasons.append("a debug capture or a recording stores what is said")
     return f": {', '.join(reasons)}" if reasons else ""

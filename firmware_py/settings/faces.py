@@ -69,6 +69,12 @@ class Alerts(Section):
     error_percent: float = knob(5, "More turns than this must not fail.", ge=0, le=100)
     cpu_percent: float = knob(80, "The processors must not be busier than this for a minute.", ge=0, le=100)
     memory_percent: float = knob(90, "More of the memory than this must not be in use.", ge=0, le=100)
+    microphone_s: float = knob(
+        3,
+        "A microphone must not deliver one and the same value, or sound at its limits, for so long; 0 never minds.",
+        ge=0,
+        le=3600,
+    )
     queue_waiting: int = knob(2, "So many utterances must not wait for 5 seconds.", ge=1, le=16)
 
 

@@ -32,7 +32,8 @@ class Board:
     """Thread-safe; every method returns at once.
 
     ``walk`` is the turn's own state, ``phase`` STARTING, IDLE (running) or STOPPING. :attr:`state` combines them
-    with the capture device and the alerts; a change of it is published as ``state``.
+    with the capture device and the alerts; a change of it is published as ``state``. ``ear_reason`` says in words why
+    the microphone is closed or lost.
     """
 
     def __init__(self, hub: Hub, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
@@ -42,6 +43,7 @@ class Board:
         self._lock = threading.RLock()
         self._phase, self._walk = State.STARTING, State.IDLE
         self._ear: Ear | None = None
+        self.ear_reason = ""
         self._error_ns = 0
         self._alerts: dict[str, float] = {}
         self._capturing: set[str] = set()
@@ -88,8 +90,8 @@ class Board:
     def set_ear(self, ear: Ear, reason: str = "") -> None:
         """``CLOSED`` only once no sample flows any more."""
         with self._lock:
-            if ear is not self._ear:
-                self._ear = ear
+            if ear is not self._ear or reason != self.ear_reason:
+                self._ear, self.ear_reason = ear, reason
                 self.hub.publish("ear", ear=ear.value, reason=reason)
             self._show()
 

@@ -29,6 +29,7 @@ SAYS = (
         "beat",
         "works",
         "shed",
+        "microphone",
     ),
     *("ok", "error", "pong", "commands"),
 )
@@ -82,6 +83,8 @@ def lines_for(notice: Notice) -> list[str]:
         return [f"capture {fields({'on': told['is_on'], 'minutes': told['minutes']})}"]
     if notice.topic == "failure":
         return [f"failed {told['error']}"]
+    if notice.topic == "ear":
+        return [f"microphone {told['ear']} {told['reason']}".strip()]
     if notice.topic == "shed":
         return [f"shed {told['reason']}"]
     return []

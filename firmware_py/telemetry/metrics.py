@@ -32,6 +32,7 @@ class Now:
     workers: list[dict[str, Any]] = field(default_factory=list)
     dropped: dict[str, int] = field(default_factory=dict)
     speech_cache: tuple[int, int] = (0, 0)
+    faults: dict[str, int] = field(default_factory=dict)
     governor_steps: int = 0
 
 
@@ -130,6 +131,10 @@ def _walk(now: Now) -> Iterator[Metric]:
     for key, (name, text) in COUNTS.items():
         if key in now.counts:
             yield _counter(name, text, now.counts[key])
+    faults = CounterMetricFamily("rtva_microphone_faults", "What went wrong with the microphone.", labels=["fault"])
+    for fault, count in now.faults.items():
+        faults.add_metric([fault], count)
+    yield faults
     dropped = CounterMetricFamily("rtva_notices_dropped", "Changes that a face was too slow for.", labels=["face"])
     for face, count in now.dropped.items():
         dropped.add_metric([face], count)

@@ -5,15 +5,19 @@
  * RTVA_FAULTS  N:NAME, separated by commas, keyed on the Nth read or write of the process, from 1:
  *              EPIPE ESTRPIPE EIO once; ENODEV for ever; STALL delivers nothing for ever; ENODEV@open, EBUSY@open and
  *              EACCES@open refuse snd_pcm_open (without N)
+ * RTVA_CONTROL a file of 64 bytes, 16 numbers (enum below), through which another process commands the faults of a
+ *              running one; the sound gets a little noise, as every microphone has
  * One PCM a direction; non-blocking callers only when paced. */
 #define _GNU_SOURCE
 #include <alsa/asoundlib.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,12 +32,31 @@ static void *library(void) {
     static type(*real) args; \
     if (!real) real = (type(*) args)dlsym(library(), name)
 
+/* Numbers of the control file. ONCE is an errno for the next call and goes back to 0; the others last until taken back.
+ * RATE is what the device's clock really does, in Hz; SOUND is 1 for zeros, 2 for a constant, 3 for a full-scale square. */
+enum { ONCE, GONE, STALLED, BUSY, OPEN_BLOCKS, READ_BLOCKS, RATE, SOUND, PLAY_ONCE, PLAY_GONE, OPENS, NUMBERS = 16 };
+
+static volatile int32_t *control(void) {
+    static volatile int32_t *page;
+    static int32_t none[NUMBERS];
+    const char *path = getenv("RTVA_CONTROL");
+    if (!page && path) {
+        int fd = open(path, O_RDWR | O_CLOEXEC);
+        void *found = fd < 0 ? MAP_FAILED : mmap(NULL, sizeof none, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (fd >= 0) close(fd);
+        if (found != MAP_FAILED) page = found;
+    }
+    return page ? page : none;
+}
+
+static void nap(void) { nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL); }
+
 typedef struct {
     snd_pcm_t *pcm;
     int is_capture, is_gone, is_stalled, timer;
     snd_pcm_state_t state;
-    int64_t start_ns;
-    double rate_hz;
+    int64_t start_ns, base; /* base: frames made before start_ns, when the rate was another */
+    double rate_hz, said_hz;
     int64_t moved; /* frames read or written since the start */
     int64_t buffer, period;
 } device;
@@ -66,11 +89,17 @@ static device *paced(snd_pcm_t *pcm) { return word("paced") ? find(pcm) : NULL; 
 
 /* Frames the device's clock has made or played since the start. */
 static int64_t elapsed(const device *d) {
-    return d->start_ns ? (int64_t)((double)(now_ns() - d->start_ns) * d->rate_hz / 1e9) : 0;
+    return d->start_ns ? d->base + (int64_t)((double)(now_ns() - d->start_ns) * d->rate_hz / 1e9) : 0;
 }
 
 /* Frames that can be read or written now; -EPIPE after an overrun or underrun. */
 static int64_t avail(device *d) {
+    double rate_hz = d->is_capture && control()[RATE] ? control()[RATE] : d->said_hz;
+    if (rate_hz != d->rate_hz) {
+        d->base = elapsed(d);
+        if (d->start_ns) d->start_ns = now_ns();
+        d->rate_hz = rate_hz;
+    }
     if (d->state == SND_PCM_STATE_XRUN) return -EPIPE;
     if (d->state == SND_PCM_STATE_DRAINING && elapsed(d) >= d->moved) d->state = SND_PCM_STATE_SETUP;
     int64_t ahead = d->is_capture ? elapsed(d) - d->moved : d->buffer - d->moved + elapsed(d);
@@ -86,7 +115,7 @@ static void arm(device *d) {
     struct itimerspec when = {0};
     if (d->start_ns && !d->is_stalled) {
         int64_t frames = d->is_capture ? d->moved + d->period : d->moved - d->buffer + d->period;
-        int64_t at = d->start_ns + (int64_t)((double)frames * 1e9 / d->rate_hz);
+        int64_t at = d->start_ns + (int64_t)((double)(frames - d->base) * 1e9 / d->rate_hz);
         when.it_value.tv_sec = at / 1000000000;
         when.it_value.tv_nsec = at % 1000000000;
     }
@@ -97,6 +126,14 @@ static int is(const char *at, const char *name) { return !strncmp(at, name, strl
 
 /* The error of this call, 0 for none. */
 static int fault(device *d) {
+    volatile int32_t *now = control();
+    while (d->is_capture && now[READ_BLOCKS]) nap();
+    int once = d->is_capture ? ONCE : PLAY_ONCE, code = now[once];
+    now[once] = 0;
+    if (now[d->is_capture ? GONE : PLAY_GONE]) d->is_gone = 1;
+    if (code == EPIPE) d->state = SND_PCM_STATE_XRUN;
+    if (code) return -code;
+    if (d->is_capture && now[STALLED] && !d->is_gone) return -EAGAIN;
     calls++;
     for (const char *at = getenv("RTVA_FAULTS"); at && *at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
         char *name;
@@ -119,6 +156,12 @@ int snd_pcm_open(snd_pcm_t **pcm, const char *name, snd_pcm_stream_t stream, int
     if (faults && strstr(faults, "EBUSY@open")) return -EBUSY;
     if (faults && strstr(faults, "ENODEV@open")) return -ENODEV;
     if (faults && strstr(faults, "EACCES@open")) return -EACCES;
+    volatile int32_t *now = control();
+    int is_capture = stream == SND_PCM_STREAM_CAPTURE;
+    if (is_capture) now[OPENS]++;
+    while (is_capture && now[OPEN_BLOCKS]) nap();
+    if (is_capture && now[BUSY]) return -EBUSY;
+    if (now[is_capture ? GONE : PLAY_GONE]) return -ENODEV;
     int rc = real(pcm, name, stream, mode);
     if (rc >= 0) {
         device *d = &devices[stream == SND_PCM_STREAM_CAPTURE];
@@ -157,18 +200,18 @@ int snd_pcm_hw_params(snd_pcm_t *pcm, snd_pcm_hw_params_t *params) {
     snd_pcm_hw_params_get_buffer_size(params, &buffer);
     snd_pcm_hw_params_get_period_size(params, &period, NULL);
     const char *ppm = word("ppm=");
-    d->rate_hz = rate * (1.0 + (ppm ? atof(ppm) : 0.0) / 1e6);
+    d->said_hz = d->rate_hz = rate * (1.0 + (ppm ? atof(ppm) : 0.0) / 1e6);
     d->buffer = (int64_t)buffer;
     d->period = (int64_t)period;
     d->state = SND_PCM_STATE_PREPARED;
-    d->start_ns = d->moved = 0;
+    d->start_ns = d->moved = d->base = 0;
     return rc;
 }
 
 static snd_pcm_sframes_t move(device *d, snd_pcm_uframes_t frames) {
     if (d->state == SND_PCM_STATE_PREPARED) {
         d->start_ns = now_ns();
-        d->moved = 0;
+        d->moved = d->base = 0;
         d->state = SND_PCM_STATE_RUNNING;
         if (!d->is_capture) return frames < (snd_pcm_uframes_t)d->buffer ? (snd_pcm_sframes_t)frames : d->buffer;
     }
@@ -176,6 +219,23 @@ static snd_pcm_sframes_t move(device *d, snd_pcm_uframes_t frames) {
     if (ready < 0) return ready;
     if (ready == 0) return -EAGAIN;
     return ready < (int64_t)frames ? ready : (snd_pcm_sframes_t)frames;
+}
+
+/* What the control file makes of 16-bit mono; the others stay as they are. */
+static void change(device *d, void *buffer, snd_pcm_sframes_t count) {
+    static uint32_t noise = 1;
+    int16_t *sample = buffer;
+    if (!getenv("RTVA_CONTROL") || count <= 0 || snd_pcm_frames_to_bytes(d->pcm, 1) != 2) return;
+    for (snd_pcm_sframes_t i = 0; i < count; i++) {
+        noise = noise * 1664525u + 1013904223u;
+        int32_t heard = sample[i] + (int32_t)(noise >> 28) - 8;
+        switch (control()[SOUND]) {
+            case 1: heard = 0; break;
+            case 2: heard = 8000; break;
+            case 3: heard = (d->moved + i) / 40 % 2 ? 32767 : -32768; break;
+        }
+        sample[i] = (int16_t)(heard > 32767 ? 32767 : heard < -32768 ? -32768 : heard);
+    }
 }
 
 static snd_pcm_sframes_t moved(device *d, snd_pcm_sframes_t count) {
@@ -192,7 +252,9 @@ snd_pcm_sframes_t snd_pcm_readi(snd_pcm_t *pcm, void *buffer, snd_pcm_uframes_t 
     if (rc) return rc;
     if (!paced(pcm)) return real(pcm, buffer, frames);
     snd_pcm_sframes_t count = move(d, frames);
-    return moved(d, count > 0 ? real(pcm, buffer, (snd_pcm_uframes_t)count) : count);
+    if (count > 0) count = real(pcm, buffer, (snd_pcm_uframes_t)count);
+    change(d, buffer, count);
+    return moved(d, count);
 }
 
 snd_pcm_sframes_t snd_pcm_writei(snd_pcm_t *pcm, const void *buffer, snd_pcm_uframes_t frames) {
@@ -211,7 +273,7 @@ int snd_pcm_prepare(snd_pcm_t *pcm) {
     device *d = find(pcm);
     if (d) {
         d->state = SND_PCM_STATE_PREPARED;
-        d->start_ns = d->moved = 0;
+        d->start_ns = d->moved = d->base = 0;
     }
     return real(pcm);
 }
@@ -222,7 +284,7 @@ int snd_pcm_drop(snd_pcm_t *pcm) {
     if (d && d->is_gone) return -ENODEV;
     if (d) {
         d->state = SND_PCM_STATE_SETUP;
-        d->start_ns = d->moved = 0;
+        d->start_ns = d->moved = d->base = 0;
     }
     return real(pcm);
 }
