@@ -212,6 +212,11 @@ cdef class State:
             check(RTVA_SEARCH_CANCELLED if self.d.cancelled else RTVA_SEARCH_DECODE)
         return np.asarray(<const float[:self.model.n_vocab]>found).copy()
 
+    @property
+    def pace_ms(self):
+        """What a token took of late with one thread and with all of them; 0.0 where it was not tried."""
+        return self.d.pace.took[0] / 1e6, self.d.pace.took[1] / 1e6
+
     def score(self, prompt, tokens):
         """Log probability of each of ``tokens`` when they follow ``prompt``, float32."""
         cdef int32_t[::1] before = np.ascontiguousarray(prompt, np.int32), said = np.ascontiguousarray(tokens, np.int32)

@@ -4,11 +4,15 @@
  * - The key-value cache holds one path. Going to another re-decodes from where the two part, in one call.
  * - The logits along the last open decoding are remembered: a search that goes the same way pays nothing for it.
  * - `cancelled` is looked at, and `poll` asked, before every decode. Nothing here holds the GIL.
+ * - One token is too little work to be worth many threads everywhere: they meet some hundred times in it, and where other
+ *   work runs or waking is dear one thread is quicker. Both are timed as decoding goes on, and the quicker one is used
+ *   (rtva_pace). The numbers do not depend on it.
  */
 #ifndef RTVA_DECODER_H
 #define RTVA_DECODER_H
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "rtva_whisper.h"
 
@@ -16,6 +20,28 @@ enum { RTVA_MOST_PATH = 224, RTVA_MOST_KEPT = 48 };
 enum { RTVA_ALWAYS = 1, RTVA_AT_FIRST = 2, RTVA_NEW_WORD = 4 }; /* of a token: when it is suppressed; it begins a word */
 enum { RTVA_SEARCH_OK = 0, RTVA_SEARCH_NO_MEMORY = -1, RTVA_SEARCH_DECODE = -2, RTVA_SEARCH_CANCELLED = -3,
        RTVA_SEARCH_TOO_LONG = -4 };
+
+enum { RTVA_PACE_LOOK = 20 };
+
+typedef struct rtva_pace { /* what one token took of late, ns: with one thread [0] and with all [1]; 0: not tried yet */
+    double took[2];
+    unsigned steps;
+} rtva_pace;
+
+/* Which of the two to use for the next token: the quicker one, and every RTVA_PACE_LOOK-th time the other. */
+static inline int rtva_pace_next(const rtva_pace *p) {
+    if (p->took[1] == 0.0 || p->took[0] == 0.0) return p->took[1] == 0.0;
+    int quicker = p->took[1] < p->took[0];
+    return p->steps % RTVA_PACE_LOOK ? quicker : !quicker;
+}
+
+/* Takes in what a token took. A step in which the machine did something else for long counts as three usual ones. */
+static inline void rtva_pace_took(rtva_pace *p, int which, double ns) {
+    double *took = &p->took[which];
+    p->steps++;
+    if (*took == 0.0) *took = ns;
+    else *took += 0.25 * ((ns < 3.0 * *took ? ns : 3.0 * *took) - *took);
+}
 
 typedef struct rtva_decoder { /* a state that has listened, and what its key-value cache holds */
     const rtva_whisper *w;
@@ -28,6 +54,7 @@ typedef struct rtva_decoder { /* a state that has listened, and what its key-val
     float *kept;        /* rows of logits after kept_path[0 .. kept_from + row) */
     int kept_from, n_kept, cap_kept;
     int32_t kept_path[RTVA_MOST_PATH];
+    rtva_pace pace;
 } rtva_decoder;
 
 /* exp for x <= 0 within 2e-6 relative (degree-6 Taylor of 2^f), in a shape that compilers vectorise. */
@@ -74,6 +101,21 @@ static void rtva_decoder_keep(rtva_decoder *d, const int32_t *path, int n, const
     memcpy(d->kept + (size_t)d->n_kept++ * (size_t)d->n_vocab, logits, sizeof *logits * (size_t)d->n_vocab);
 }
 
+static inline double rtva_decoder_clock_(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+/* Decodes path[common .. n); not 0 on failure. */
+static int rtva_decoder_step_(rtva_decoder *d, const int32_t *path, int common, int n) {
+    int which = rtva_pace_next(&d->pace);
+    double began = rtva_decoder_clock_();
+    int rc = d->w->decode(d->ctx, d->state, path + common, n - common, common, which ? d->threads : 1);
+    if (n - common == 1 && d->threads > 1) rtva_pace_took(&d->pace, which, rtva_decoder_clock_() - began);
+    return rc;
+}
+
 /* Logits after the last token of `path`, remembered or decoded; NULL on failure or cancellation. */
 static const float *rtva_decoder_at(rtva_decoder *d, const int32_t *path, int n) {
     int common = 0, row = n - d->kept_from;
@@ -83,7 +125,7 @@ static const float *rtva_decoder_at(rtva_decoder *d, const int32_t *path, int n)
         return d->kept + (size_t)row * (size_t)d->n_vocab;
     while (common < n - 1 && common < d->n_path && d->path[common] == path[common]) common++;
     d->n_path = 0;
-    if (d->w->decode(d->ctx, d->state, path + common, n - common, common, d->threads)) return NULL;
+    if (rtva_decoder_step_(d, path, common, n)) return NULL;
     d->decodes++;
     memcpy(d->path, path, sizeof *path * (size_t)n);
     d->n_path = n;

@@ -13,7 +13,10 @@ cdef extern from "rtva_search.h" nogil:
         RTVA_SEARCH_CANCELLED
         RTVA_SEARCH_TOO_LONG
 
+    ctypedef struct rtva_pace:
+        double took[2]
     ctypedef struct rtva_decoder:
+        rtva_pace pace
         const rtva_whisper *w
         void *ctx
         void *state
