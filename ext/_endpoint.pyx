@@ -66,6 +66,12 @@ cdef class Endpointer:
     def set_hangover(self, int64_t speech_end, int ms):
         return rtva_endpoint_set_hangover(&self.endpoint, speech_end, to_frames("hangover", ms, 1))
 
+    def settle(self):
+        cdef rtva_endpoint_event event
+        if rtva_endpoint_settle(&self.endpoint, &event) == 0:
+            return ()
+        return ((event.kind, event.at, event.start, event.speech_start, event.speech_end),)
+
     def reset(self, int64_t position=0):
         rtva_endpoint_reset(&self.endpoint, position)
 

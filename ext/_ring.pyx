@@ -163,6 +163,9 @@ cdef class Ring:
     def lock_memory(self):
         return rtva_ring_lock_memory(self.ring)
 
+    def nudge(self):
+        rtva_ring_nudge(self.ring)
+
     def close(self):
         rtva_ring_close(self.ring)
 

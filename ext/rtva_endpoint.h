@@ -20,7 +20,9 @@
  *   out of the noise, while doubtful voice has to last for all of it.
  * - PAUSE and ENDPOINT are decided on a silent frame alone, by the count of silent frames since the last voiced one.
  * - The hangover may be changed for the pause in progress, which is named by its speech_end: what was found out about one
- *   pause never touches another. Each pause begins with the configured one.
+ *   pause never touches another. Each pause begins with the configured one. A frame is never waited for to find out what
+ *   the silence counted so far says already: rtva_endpoint_settle() behind a change ends the turn exactly where a change
+ *   before the last frame would have.
  */
 #ifndef RTVA_ENDPOINT_H
 #define RTVA_ENDPOINT_H
@@ -65,12 +67,13 @@ typedef struct rtva_endpoint {
     int32_t silence; /* silent frames since the last voiced one */
     int32_t vetoed;  /* speech frames disbelieved in a row */
     bool is_candidate, in_speech, is_paused;
+    bool was_silent; /* the last frame */
 } rtva_endpoint;
 
 static inline void rtva_endpoint_forget_(rtva_endpoint *e)
 {
     e->run = e->run_credit = e->credit = e->gap = e->silence = 0;
-    e->is_candidate = e->in_speech = e->is_paused = false;
+    e->is_candidate = e->in_speech = e->is_paused = e->was_silent = false;
     e->hangover = e->config.hangover;
 }
 
@@ -158,13 +161,21 @@ static inline int rtva_endpoint_end_(rtva_endpoint *e, int kind, rtva_endpoint_e
     return 1;
 }
 
+/* Behind a change of the hangover, without another frame: 1 and the ENDPOINT if the silence so far is long enough. */
+static inline int rtva_endpoint_settle(rtva_endpoint *e, rtva_endpoint_event *event)
+{
+    if (!e->is_paused || !e->was_silent || e->silence < e->hangover)
+        return 0;
+    return rtva_endpoint_end_(e, RTVA_ENDPOINT, event);
+}
+
 /* One frame. Writes up to RTVA_ENDPOINT_EVENTS events and returns how many. */
 static inline int rtva_endpoint_push(rtva_endpoint *e, int verdict, int is_active, rtva_endpoint_event *events)
 {
     int count = 0;
     e->position += RTVA_ENDPOINT_SAMPLES;
     bool is_vetoed = rtva_endpoint_is_vetoed_(e, verdict, is_active);
-    bool is_silent = verdict == 0 || is_vetoed;
+    bool is_silent = e->was_silent = verdict == 0 || is_vetoed;
     if (is_silent)
         rtva_endpoint_on_silence_(e, is_vetoed);
     else if (verdict > 0)

@@ -38,4 +38,5 @@ cdef extern from "rtva_endpoint.h" nogil:
     int rtva_endpoint_init(rtva_endpoint *e, const rtva_endpoint_config *config, int64_t position)
     void rtva_endpoint_reset(rtva_endpoint *e, int64_t position)
     bint rtva_endpoint_set_hangover(rtva_endpoint *e, int64_t speech_end, int32_t frames)
+    int rtva_endpoint_settle(rtva_endpoint *e, rtva_endpoint_event *event)
     int rtva_endpoint_push(rtva_endpoint *e, int verdict, int is_active, rtva_endpoint_event *events)

@@ -50,7 +50,8 @@ enum {
     RTVA_RING_LAPPED = -4,      /* (partly) overwritten by newer samples, or older than the ring */
     RTVA_RING_NOT_WRITTEN = -5, /* (partly) in the future */
     RTVA_RING_TIMEOUT = -6,
-    RTVA_RING_INTERRUPTED = -7 /* a signal arrived while waiting */
+    RTVA_RING_INTERRUPTED = -7, /* a signal arrived while waiting */
+    RTVA_RING_NUDGED = -8       /* somebody wants the reader to look around */
 };
 
 /* 128: two lines of 64, because x86 prefetches neighbours in pairs and some arm64 cores have 128-byte lines. */
@@ -69,6 +70,7 @@ typedef struct rtva_ring {
     alignas(RTVA_RING_LINE) _Atomic uint64_t wanted; /* wake the reader when written reaches this */
     _Atomic uint32_t bell;                           /* the futex word */
     _Atomic uint32_t closed;
+    _Atomic uint32_t is_nudged; /* since the reader last slept */
     /* never changes after rtva_ring_new */
     alignas(RTVA_RING_LINE) int16_t *data;
     uint64_t capacity; /* samples of history that are promised */
@@ -246,6 +248,13 @@ static inline void rtva_ring_close(rtva_ring *r)
     rtva_ring_wake_(r);
 }
 
+/* Has the reader's wait return, now or when it next would sleep; from any thread. */
+static inline void rtva_ring_nudge(rtva_ring *r)
+{
+    atomic_store_explicit(&r->is_nudged, 1, memory_order_seq_cst);
+    rtva_ring_wake_(r);
+}
+
 /* --- the reader --- */
 
 /* Skips what is lost, and `margin` more so that a writer in full flight does not lap the reader again at once. */
@@ -297,7 +306,7 @@ static inline size_t rtva_ring_read(rtva_ring *r, int16_t *out, size_t n)
     return done;
 }
 
-/* Sleeps until n samples are unread (0), the ring is closed, the monotonic clock reaches deadline_ns, or a signal. */
+/* Sleeps until n samples are unread (0), the ring is closed, the monotonic clock reaches deadline_ns, a nudge or a signal. */
 static inline int rtva_ring_wait(rtva_ring *r, uint64_t n, int64_t deadline_ns)
 {
     struct timespec until = {.tv_sec = deadline_ns / 1000000000, .tv_nsec = deadline_ns % 1000000000};
@@ -310,6 +319,10 @@ static inline int rtva_ring_wait(rtva_ring *r, uint64_t n, int64_t deadline_ns)
             break;
         if (atomic_load_explicit(&r->closed, memory_order_seq_cst)) {
             rc = RTVA_RING_CLOSED;
+            break;
+        }
+        if (atomic_exchange_explicit(&r->is_nudged, 0, memory_order_seq_cst)) {
+            rc = RTVA_RING_NUDGED;
             break;
         }
         long slept = syscall(SYS_futex, &r->bell, FUTEX_WAIT_BITSET_PRIVATE, bell, &until, NULL,

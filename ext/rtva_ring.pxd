@@ -14,12 +14,14 @@ cdef extern from "rtva_ring.h" nogil:
         RTVA_RING_NOT_WRITTEN
         RTVA_RING_TIMEOUT
         RTVA_RING_INTERRUPTED
+        RTVA_RING_NUDGED
 
     int rtva_ring_new(rtva_ring **out, uint64_t capacity, uint64_t origin)
     void rtva_ring_free(rtva_ring *r)
     bint rtva_ring_lock_memory(rtva_ring *r)
     int rtva_ring_write(rtva_ring *r, const int16_t *samples, size_t n)
     void rtva_ring_close(rtva_ring *r)
+    void rtva_ring_nudge(rtva_ring *r)
     size_t rtva_ring_read(rtva_ring *r, int16_t *out, size_t n)
     int rtva_ring_wait(rtva_ring *r, uint64_t n, int64_t deadline_ns)
     int rtva_ring_is_whole(const rtva_ring *r, uint64_t start, uint64_t stop)

@@ -39,6 +39,9 @@ class Endpointer:
     def set_hangover(self, speech_end: int, ms: int) -> bool:
         """For the pause that began at ``speech_end``; False, and nothing done, when that is not the one in progress."""
 
+    def settle(self) -> tuple[tuple[int, int, int, int, int], ...]:
+        """Behind ``set_hangover``, without another frame: the ENDPOINT, if the silence so far is long enough."""
+
     def reset(self, position: int = 0) -> None: ...
     @property
     def position(self) -> int: ...

@@ -65,7 +65,7 @@ class Ring:
         """The same without a copy. Raises Lapped or NotWritten."""
 
     def wait(self, samples: int, timeout_s: float) -> bool:
-        """Sleep until ``samples`` are unread (True), or until closed or timed out with fewer (False).
+        """Sleep until ``samples`` are unread (True), or until closed, nudged or timed out with fewer (False).
 
         For the reader thread alone. The GIL is released, nothing polls, signals are honoured. ValueError if it
         asks for more than the capacity.
@@ -73,6 +73,9 @@ class Ring:
 
     def lock_memory(self) -> bool:
         """``mlock`` samples and indices; False where that is not permitted."""
+
+    def nudge(self) -> None:
+        """Have the reader's ``wait`` return, now or when it next would sleep; from any thread."""
 
     def close(self) -> None:
         """End the stream: writes are refused, the reader wakes, what is unread can still be read."""

@@ -118,6 +118,7 @@ def replay(
         player,
         TurnSettings(is_live=False, drafts=pipeline.drafts),
         on_draft=lambda draft: listener.be_patient(heeded(pipeline.patience(draft))),
+        on_no_draft=lambda pause: listener.be_patient(heeded(pipeline.no_patience(pause))),
     )
     answers: list[Answer] = []
     for block in _then_silence(RecordingMicrophone(file, chunk_size=config.audio.input.chunk_size), listener):
@@ -180,6 +181,7 @@ class Appliance:
             has_resumed=self.queue.has_resumed,
             on_state=self._on_state,
             on_draft=lambda draft: self.listener.be_patient(pipeline.patience(draft)),
+            on_no_draft=lambda pause: self.listener.be_patient(pipeline.no_patience(pause)),
         )
         self.listener = Listener(
             self.ring, pipeline.make_vad(), pipeline.listen_settings(), lambda position: self.capture.now_ns()

@@ -7,7 +7,7 @@ the turn thread: events go into a bounded queue.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,12 +25,16 @@ NOTHING = np.zeros(0, np.int16)
 
 @dataclass(frozen=True)
 class ListenSettings:
-    """The guide's VAD knobs, in milliseconds (``max_utterance_s`` in seconds)."""
+    """The guide's VAD knobs, in milliseconds (``max_utterance_s`` in seconds).
+
+    ``draft_wait_ms``: how much longer than ``hangover_ms`` a pause may last of which no draft has told anything.
+    """
 
     padding_duration_ms: int = 300
     min_speech_duration_ms: int = 250
     pause_ms: int = 100
     hangover_ms: int = 500
+    draft_wait_ms: int = 0
     max_utterance_s: float = 15.0
 
 
@@ -56,6 +60,7 @@ class Listener:
     """
 
     def __init__(self, ring: Ring, vad: Vad, settings: ListenSettings, clock: Callable[[int], int]) -> None:
+        self._untold_ms = settings.hangover_ms + settings.draft_wait_ms
         self.ring = ring
         self.vad = vad
         self.clock = clock
@@ -63,15 +68,14 @@ class Listener:
         self.level_db = -120.0
         self.floor_db = -120.0
         self.is_deaf = False
-        self._settings = settings
-        self._asked = self._heeded = self._in_force = Patience(-1, settings.hangover_ms)
+        self._asked = self._heeded = self._in_force = Patience(-1, self._untold_ms)
         self._heeded_at = 0
         self._front = FrontEnd()
         self._endpointer = Endpointer(
             preroll_ms=settings.padding_duration_ms,
             min_speech_ms=settings.min_speech_duration_ms,
             pause_ms=settings.pause_ms,
-            hangover_ms=settings.hangover_ms,
+            hangover_ms=self._untold_ms,
             max_utterance_ms=int(settings.max_utterance_s * 1000),
         )
         self._frame = np.zeros(FRAME_SAMPLES, np.int16)
@@ -87,16 +91,20 @@ class Listener:
     def be_patient(self, patience: Patience) -> None:
         """How long a pause may last; from any thread, without a lock. The last call counts.
 
-        It names the pause by its ``speech_end``: one that speech has ended since is never changed, nor is another.
+        It names the pause by its ``speech_end``: one that speech has ended since is never changed, nor is another. The
+        listen thread is woken: what it has heard so far may be enough.
         """
         self._asked = patience
+        self.ring.nudge()
 
     def decide(self) -> Iterator[TurnEvent]:
         """Works through every whole frame in the ring; yields each decision before it looks at the next frame."""
+        yield from self._settle()
         while self.ring.available() >= FRAME_SAMPLES:
             self.ring.read_into(self._frame)
             self._skip_lost()
             yield from self._push(self._frame)
+            yield from self._settle()
 
     def drain(self) -> list[TurnEvent]:
         """All of :meth:`decide` at once."""
@@ -151,6 +159,13 @@ class Listener:
         cost.front_ns += time.perf_counter_ns() - after_vad + between - started
         return [self._event(*d) for d in decided]
 
+    def _settle(self) -> Iterable[TurnEvent]:
+        """The end of the turn, where a word since the last frame says that the silence so far is enough for it."""
+        if self._asked is self._heeded:
+            return ()
+        self._heed(self._asked)
+        return [self._event(*d) for d in self._endpointer.settle()]
+
     def _heed(self, asked: Patience) -> None:
         """Takes over what was asked for, once its time has come; what is about another pause is let go."""
         if self.clock(self.ring.consumed) < asked.from_ns:
@@ -170,7 +185,7 @@ class Listener:
         elif kind is Kind.TOO_LONG:
             reason = kind.value
         heeded_at, self._heeded_at = self._heeded_at, 0
-        self._in_force = Patience(speech_end, self._settings.hangover_ms)
+        self._in_force = Patience(speech_end, self._untold_ms)
         return TurnEvent(
             kind, at, start, speech_start, speech_end, self.clock(at), audio, hangover_ms, reason, heeded_at
         )

@@ -15,7 +15,7 @@ from firmware_py import backends, cores, models
 from firmware_py.config import Config
 from firmware_py.draft import Stations, Work
 from firmware_py.errors import ConfigError, Unavailable
-from firmware_py.events import Ending, Patience
+from firmware_py.events import Ending, Patience, TurnEvent
 from firmware_py.failed_turns import APOLOGIES
 from firmware_py.listen import ListenSettings
 from firmware_py.partials import Stream
@@ -160,6 +160,10 @@ class VoicePipeline:
         }
         return Patience(draft.speech_end, hangovers_ms.get(ending, vad.hangover_ms), ending.value, draft.done_ns)
 
+    def no_patience(self, pause: TurnEvent) -> Patience:
+        """How long a pause may last whose draft failed: as if it had not been drafted, without waiting for a draft."""
+        return Patience(pause.speech_end, self.config.vad.hangover_ms, "undrafted")
+
     @property
     def responder(self) -> Responder:
         """Intent to reply."""
@@ -248,6 +252,7 @@ class VoicePipeline:
             min_speech_duration_ms=vad.min_speech_duration_ms,
             pause_ms=vad.pause_ms,
             hangover_ms=vad.hangover_ms,
+            draft_wait_ms=vad.draft_wait_ms if self.drafts else 0,
             max_utterance_s=vad.max_utterance_s,
         )
 

@@ -33,7 +33,8 @@ class TurnTaker:
     """Takes turns. The callbacks must return at once.
 
     ``has_resumed`` tells, while a draft is made, that speech went on: the draft is abandoned at the next
-    step. ``on_draft`` is given each finished draft (the endpointer may wait longer or less for it).
+    step. ``on_draft`` is given each finished draft (the endpointer may wait longer or less for it), ``on_no_draft``
+    each pause whose draft failed (it need not wait for one).
     ``drafts_discarded`` counts those of a pause that was none, ``drafts_failed`` those that an engine failed in; the
     endpoint of such a turn does the work again.
     """
@@ -44,6 +45,7 @@ class TurnTaker:
     has_resumed: Callable[[], bool] = field(default=lambda: False)
     on_state: Callable[[State], None] = field(default=lambda state: None)
     on_draft: Callable[[Work], None] = field(default=lambda work: None)
+    on_no_draft: Callable[[TurnEvent], None] = field(default=lambda event: None)
     t0_ns: int = 0
     drafts_discarded: int = 0
     drafts_failed: int = 0
@@ -82,6 +84,7 @@ class TurnTaker:
         except Exception as error:  # whatever an engine raises: a draft is a guess, and the turn is not lost with it
             self.drafts_failed += 1
             _log.warning("a draft failed: %s", error)
+            self.on_no_draft(event)
             return
         self._draft = draft
         self.on_draft(draft)

@@ -173,6 +173,42 @@ def test_a_shorter_hangover_takes_effect_at_the_next_silent_frame() -> None:
     assert kinds(play(endpointer, said("0"))) == [ENDPOINT]
 
 
+@settings(max_examples=300, deadline=None)
+@given(RULES, RUNS, st.integers(0, 200), st.integers(1, 30))
+def test_settling_ends_a_turn_where_a_change_before_the_last_frame_would_have(
+    rules: Rules, runs: list[tuple[int, int, int, int | None]], at: int, hangover: int
+) -> None:
+    frames = [Heard(v, a) for v, a, n, _ in runs for _ in range(n)]
+    late, early = compiled(rules), compiled(rules)
+    before = play(late, frames[:at])
+    play(early, frames[:at])
+    speech_end = before[-1][4] if before else 0
+    changed_early = early.set_hangover(speech_end, hangover * 10)
+    now = list(late.push(frames[at].verdict, frames[at].is_active)) if at < len(frames) else []
+    if not changed_early or now:
+        return
+    assert late.set_hangover(speech_end, hangover * 10)
+    settled = list(late.settle()) if at < len(frames) else []
+    assert settled == play(early, frames[at : at + 1])
+    assert play(late, frames[at + 1 :]) == play(early, frames[at + 1 :])
+
+
+def test_settling_alone_ends_nothing() -> None:
+    endpointer = Endpointer()
+    assert endpointer.settle() == ()
+    play(endpointer, said("1*30 0*40"))
+    assert endpointer.settle() == ()
+    endpointer.set_hangover(30 * 160, 200)
+    assert kinds(list(endpointer.settle())) == [ENDPOINT] and endpointer.settle() == ()
+
+
+def test_behind_a_frame_that_is_no_silence_nothing_is_settled() -> None:
+    endpointer = Endpointer()
+    play(endpointer, said("1*30 0*40 u"))
+    endpointer.set_hangover(30 * 160, 200)
+    assert endpointer.settle() == ()
+
+
 def test_reset_starts_over_at_a_position() -> None:
     endpointer = Endpointer()
     play(endpointer, said("1*30"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import array
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +192,22 @@ def test_a_closed_ring_refuses_writes_and_gives_up_the_rest() -> None:
     with pytest.raises(RingClosed):
         ring.write(np.zeros(1, np.int16))
     assert ring.read(9).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_a_nudge_ends_one_wait_now_or_the_next_one() -> None:
+    ring = Ring(1024)
+    ring.nudge()
+    began = time.monotonic()
+    assert not ring.wait(1, 30.0), "a nudge before the wait"
+    thread = threading.Timer(0.05, ring.nudge)
+    thread.start()
+    assert not ring.wait(1, 30.0), "a nudge meanwhile"
+    assert time.monotonic() - began < 20
+    thread.join()
+    assert not ring.wait(1, 0.01) and time.monotonic() - began >= 0.06, "each nudge counts once"
+    ring.nudge()
+    ring.write(np.zeros(1, np.int16))
+    assert ring.wait(1, 30.0)
 
 
 def test_memory_is_given_back() -> None:

@@ -64,11 +64,16 @@ class Walked:
 
 
 def walk(
-    bursts: list[tuple[int, int, Ending, int]], *, drafts: bool = True, heeded: dict[int, int] | None = None
+    bursts: list[tuple[int, int, Ending, int]],
+    *,
+    drafts: bool = True,
+    heeded: dict[int, int] | None = None,
+    wait_ms: int = 0,
 ) -> Walked:
     """The walk in one thread; the endings and the drafts' times are taken in turn, or from ``heeded``."""
     ring, walked, number = Ring(1 << 18), Walked(), 0
-    station = Listener(ring, LoudVad(), ListenSettings(max_utterance_s=2.0), lambda position: position * 62_500)
+    rules = ListenSettings(max_utterance_s=2.0, draft_wait_ms=wait_ms)
+    station = Listener(ring, LoudVad(), rules, lambda position: position * 62_500)
 
     def on_draft(draft: Work) -> None:
         nonlocal number
@@ -95,20 +100,23 @@ def meant(events: list[TurnEvent]) -> list[str]:
     return [fingerprint(utterance(event)) for event in events if event.kind in ENDS]
 
 
+WAITS = st.sampled_from([0, 10, 300, 2000])
+
+
 @settings(deadline=None)
-@given(BURSTS)
-def test_only_what_was_said_up_to_the_end_is_answered(bursts: list[tuple[int, int, Ending, int]]) -> None:
-    walked = walk(bursts)
+@given(BURSTS, WAITS)
+def test_only_what_was_said_up_to_the_end_is_answered(bursts: list[tuple[int, int, Ending, int]], wait_ms: int) -> None:
+    walked = walk(bursts, wait_ms=wait_ms)
     assert walked.engines.committed == walked.engines.spoken == meant(walked.events)
     assert [t.transcript for t in walked.traces] == meant(walked.events)
     assert all(t.draft_hit or not t.draft_ready for t in walked.traces)
 
 
 @settings(deadline=None)
-@given(BURSTS)
-def test_a_silence_is_as_long_as_its_own_draft_asked(bursts: list[tuple[int, int, Ending, int]]) -> None:
+@given(BURSTS, WAITS)
+def test_a_silence_is_as_long_as_its_own_draft_asked(bursts: list[tuple[int, int, Ending, int]], wait_ms: int) -> None:
     """Never shorter than the least hangover, never another pause's, and the trace says which."""
-    walked = walk(bursts)
+    walked = walk(bursts, wait_ms=wait_ms)
     for event, trace in zip([e for e in walked.events if e.kind in ENDS], walked.traces, strict=True):
         if event.kind is Kind.TOO_LONG:
             assert trace.endpoint_reason == "too_long"
@@ -116,7 +124,7 @@ def test_a_silence_is_as_long_as_its_own_draft_asked(bursts: list[tuple[int, int
         silence_ms = (event.at - event.speech_end) / 16
         assert silence_ms >= trace.hangover_ms >= min(HANGOVERS.values())
         if trace.endpoint_reason == "undrafted":
-            assert silence_ms == 500
+            assert silence_ms == 500 + wait_ms
         else:
             assert trace.hangover_ms == HANGOVERS[Ending(trace.endpoint_reason)]
             assert event.at >= event.heeded_at > event.speech_end
@@ -131,13 +139,27 @@ def test_drafted_and_undrafted_turns_say_the_same(bursts: list[tuple[int, int, E
 
 
 @settings(deadline=None)
-@given(BURSTS, st.integers(0, 900))
+@given(st.sampled_from([Ending.COMPLETE, Ending.UNKNOWN]), st.integers(0, 900), WAITS)
+def test_no_turn_is_answered_later_by_the_wait_for_its_draft(ending: Ending, draft_ms: int, wait_ms: int) -> None:
+    """But for the frame in which the draft is done; and where the wait is long enough the draft is ready."""
+    times = {}
+    for ms in (0, wait_ms):
+        (trace,) = walk([(60, 200, ending, draft_ms)], wait_ms=ms).traces
+        done_ms = 100 + draft_ms
+        times[ms] = max(trace.between_ms("endpoint", "speech_end") or 0.0, done_ms)
+        if done_ms < 500 + ms:
+            assert trace.endpoint_reason == ending.value
+    assert times[0] <= times[wait_ms] <= max(times[0] + 10, 500)
+
+
+@settings(deadline=None)
+@given(BURSTS, st.integers(0, 900), WAITS)
 def test_a_kept_conversation_goes_the_same_way_however_long_drafts_take(
-    bursts: list[tuple[int, int, Ending, int]], other_ms: int
+    bursts: list[tuple[int, int, Ending, int]], other_ms: int, wait_ms: int
 ) -> None:
-    then = [event_form(event) for event in walk(bursts).events]
+    then = [event_form(event) for event in walk(bursts, wait_ms=wait_ms).events]
     slower = [(voice, rest, ending, other_ms) for voice, rest, ending, _ in bursts]
-    again = walk(slower, heeded=dict(when_heeded(then))).events
+    again = walk(slower, heeded=dict(when_heeded(then)), wait_ms=wait_ms).events
     assert [event_form(event) for event in again] == then
 
 
@@ -157,7 +179,8 @@ def test_in_threads_nothing_stale_is_spoken_either(seed: int) -> None:
             time.sleep(0.0005)
 
     engines.during_stt = slowly
-    station = Listener(ring, LoudVad(), ListenSettings(), lambda position: time.monotonic_ns())
+    rules = ListenSettings(draft_wait_ms=rng.choice([0, 500]))
+    station = Listener(ring, LoudVad(), rules, lambda position: time.monotonic_ns())
     stations = Stations(engines, engines, engines, engines)
     taker = TurnTaker(
         stations,

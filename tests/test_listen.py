@@ -112,6 +112,41 @@ def test_what_is_known_later_counts_from_then_on() -> None:
     assert (late[-1].at - late[-1].speech_end) == 0.5 * RATE and late[-1].reason == "undrafted"
 
 
+def test_the_wait_for_a_draft_lasts_until_a_word_or_its_bound() -> None:
+    end = decided(PAUSES, lambda station, e: None, hangover_ms=400, draft_wait_ms=300)[-1]
+    assert (end.at - end.speech_end, end.hangover_ms, end.reason) == (0.7 * RATE, 700, "undrafted")
+    told = decided(
+        PAUSES,
+        lambda s, e: s.be_patient(Patience(e.speech_end, 200, "complete", e.decided_ns + 471_000_000)),
+        hangover_ms=400,
+        draft_wait_ms=300,
+    )[-1]
+    assert (told.at - told.speech_end, told.reason) == (0.58 * RATE, "complete")
+
+
+def test_a_word_ends_the_turn_without_another_frame() -> None:
+    """The sound stops in the middle of the pause: what was heard is enough, so nothing more is waited for."""
+    ring, events = Ring(1 << 17), []
+    station = listener(ring, LoudVad())
+    is_paused, is_over = threading.Event(), threading.Event()
+
+    def emit(event: TurnEvent) -> None:
+        events.append(event)
+        {Kind.PAUSE: is_paused, Kind.ENDPOINT: is_over}.get(event.kind, threading.Event()).set()
+
+    thread = threading.Thread(target=station.run, args=(emit, 60.0))
+    thread.start()
+    ring.write(sound((1.0, 0.001), (0.8, 0.5), (0.35, 0.001)))
+    assert is_paused.wait(10.0)
+    station.be_patient(Patience(events[-1].speech_end, 300, "complete"))
+    assert is_over.wait(10.0), "the next block never comes"
+    ring.close()
+    thread.join(10.0)
+    end = events[-1]
+    assert end.reason == "complete" and 0.3 * RATE <= end.at - end.speech_end <= 0.36 * RATE
+    assert end.audio.size == end.at - end.start
+
+
 def test_what_is_known_of_another_pause_changes_nothing() -> None:
     stale: list[Patience] = []
 

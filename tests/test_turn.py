@@ -134,11 +134,12 @@ def test_a_draft_that_fails_costs_nothing_but_the_draft(problem: Exception) -> N
         if len(recorder.calls) == 1:
             raise problem
 
-    recorder = Recorder(during_stt=fail_once)
-    turns, _ = taker(recorder)
+    recorder, undrafted = Recorder(during_stt=fail_once), list[TurnEvent]()
+    turns, _ = taker(recorder, on_no_draft=undrafted.append)
     turns.handle(event(Kind.SPEECH, 300, 300))
     turns.handle(event(Kind.PAUSE, 1100, 1000))
     assert turns.drafts_failed == 1 and turns.drafts_discarded == 0
+    assert [pause.kind for pause in undrafted] == [Kind.PAUSE], "who waits for a draft is told that there is none"
     trace = turns.handle(event(Kind.ENDPOINT, 1500, 1000))
     assert trace is not None and not trace.draft_hit and recorder.spoken == ["heard 14400"]
 

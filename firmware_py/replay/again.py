@@ -18,7 +18,7 @@ from firmware_py.audio.recording import load
 from firmware_py.config import Config, from_text
 from firmware_py.controls import NoLoudspeaker
 from firmware_py.errors import BadInput, ConfigError
-from firmware_py.events import RATE_HZ, TurnEvent, TurnTrace
+from firmware_py.events import RATE_HZ, UNDRAFTED, Patience, TurnEvent, TurnTrace
 from firmware_py.pipeline import VoicePipeline
 from firmware_py.replay import compare, form, session
 from firmware_py.replay.form import Conversation, Event, Turn
@@ -66,7 +66,6 @@ def _walk(kept: Conversation, sound: Path, pipeline: VoicePipeline) -> Replayed:
     app.begin_conversation(pipeline, NoLoudspeaker(), act=True).set_percent(kept.volume)
     world.inner, pipeline.world = pipeline.world, world
     pipeline.new_conversation()
-    heeded = dict(when_heeded(kept.events))
 
     def on_utterance(event: TurnEvent, trace: TurnTrace | None, error: str) -> None:
         done.turns.append(session.turn_form(event, trace, error, 0, {}))
@@ -79,9 +78,25 @@ def _walk(kept: Conversation, sound: Path, pipeline: VoicePipeline) -> Replayed:
             on_take=lambda event: world.begin(event.speech_end, event.kind in ENDS),
             on_utterance=on_utterance,
         ),
-        heeded=lambda patience: replace(patience, from_ns=heeded.get(patience.speech_end, NEVER_NS)),
+        heeded=as_told(kept),
     )
     return done
+
+
+def as_told(kept: Conversation) -> Callable[[Patience], Patience]:
+    """What a draft says counts from the sample at which it did then; of a draft that failed then, what that said."""
+    heeded = dict(when_heeded(kept.events))
+    undrafted = {
+        t.speech_end: t.trace["hangover_ms"] for t in kept.turns if t.trace.get("endpoint_reason") == UNDRAFTED
+    }
+
+    def told(patience: Patience) -> Patience:
+        from_ns, hangover_ms = heeded.get(patience.speech_end, NEVER_NS), undrafted.get(patience.speech_end)
+        if hangover_ms:
+            return Patience(patience.speech_end, hangover_ms, UNDRAFTED, from_ns)
+        return replace(patience, from_ns=from_ns)
+
+    return told
 
 
 def when_heeded(events: list[Event]) -> Iterator[tuple[int, int]]:

@@ -202,6 +202,12 @@ class Vad(Section):
         le=5000,
     )
     hangover_ms: int = knob(500, "Silence that ends any other turn, and one without a draft.", ge=10, le=5000)
+    draft_wait_ms: int = knob(
+        500,
+        "Silence beyond hangover_ms for which a turn waits for its draft: it could not be answered sooner.",
+        ge=0,
+        le=5000,
+    )
     hangover_incomplete_ms: int = knob(
         700, "Silence that ends a turn whose draft breaks off in the middle.", ge=10, le=10000
     )
