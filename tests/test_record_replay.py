@@ -93,7 +93,7 @@ def test_what_differs_is_said(kept: Path, tmp_path: Path, capsys: pytest.Capture
 
 def test_another_configuration_is_tried_on_it(kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = tmp_path / "config.yaml"
-    config.write_text("vad: {hangover_ms: 600}")
+    config.write_text("vad: {pause_ms: 150}")
     assert main(["replay", str(kept), "--config", str(config)]) == 76
     assert "DIFFERS" in capsys.readouterr().out
 
