@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -164,3 +165,18 @@ def test_a_closed_pipe_is_no_error(weights: Path, tmp_path: Path) -> None:
     command = f"{sys.executable} -m firmware_py config explain | head -n 1"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, timeout=60)
     assert "Traceback" not in done.stderr and done.stdout.count("\n") == 1
+
+
+@pytest.mark.parametrize("module", ["firmware_py.config", "firmware_py.cli.ask", "pydantic", "argparse", "numpy"])
+def test_ctrl_c_in_the_middle_of_an_import_is_no_traceback(module: str) -> None:
+    code = (
+        "import sys\n"
+        "class Interrupts:\n"
+        "    def find_spec(self, name, *rest):\n"
+        f"        if name == {module!r}: raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupts())\n"
+        "from firmware_py.__main__ import main\n"
+        "sys.exit(main(['ask', 'none.wav']))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr == "" and done.returncode == 130

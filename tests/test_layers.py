@@ -97,7 +97,7 @@ def test_importing_the_package_loads_no_engine() -> None:
 
     heavy = "onnxruntime", "pywhispercpp", "piper", "soxr", "alsaaudio", "hassil", "webrtcvad", "numpy"
     code = (
-        "import sys; from firmware_py.__main__ import make_parser; make_parser();"
+        "import sys; from firmware_py.cli.entry import make_parser; make_parser();"
         f"print([m for m in {heavy!r} if m in sys.modules])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -110,6 +110,8 @@ def test_what_is_no_conversation_is_refused(kept: Path, tmp_path: Path, capsys: 
         other: (65, "not the sound that was recorded"),
         tmp_path / "no.json": (65, "version 2"),
         tmp_path / "missing.json": (66, "no such file"),
+        tmp_path / "missing": (66, "no such file"),
+        tmp_path / "missing.wav": (66, "no such file"),
         tmp_path / "empty": (66, "no kept conversation"),
         tmp_path / "x.mp3": (65, "NAME.json with NAME.wav"),
     }

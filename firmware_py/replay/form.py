@@ -128,6 +128,8 @@ def digest(blocks: Sequence[Any]) -> str:
 def find(path: Path) -> Iterator[Path]:
     """The conversations that a file or a folder names, in the order of their names. Raises NotFound."""
     if not path.is_dir():
+        if not path.exists():
+            raise NotFound(f"{path}: no such file or folder")
         yield path
         return
     found = sorted(path.glob("*.json"))
