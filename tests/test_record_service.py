@@ -44,7 +44,8 @@ def test_a_live_conversation_is_replayed_to_the_sample(
     assert running.ask("record", "on")["exit_code"] == 69, "one at a time"
     question(folder)
     eventually(lambda: running.ask("record")["turns"], "a turn", 60)
-    assert running.ask("record", "off")["ok"] is True
+    off = running.ask("record", "off")
+    assert off["ok"] is True and (off["is_ending"] or not off["is_on"]), "it is over, or says that it is about to be"
     kept = Path(str(eventually(lambda: running.ask("record")["file"], "the file", 60)))
     code, errors = running.end()
     assert code == 0 and "recording is over: asked" in errors
@@ -181,6 +182,15 @@ def test_an_utterance_that_is_open_at_the_end_is_waited_for(lab: Lab) -> None:
     lab.recorder.on_utterance(event(3200 + 8000), None, "the recogniser hangs")
     kept = lab.kept()
     assert kept.turns[0].error == "the recogniser hangs" and kept.sound.samples == 8000
+
+
+def test_off_says_that_it_is_over(lab: Lab) -> None:
+    lab.recorder.on(1)
+    eventually(lab.has_begun)
+    lab.walk.hear(8000)
+    lab.recorder.off("asked")
+    status = lab.recorder.status()
+    assert (status["is_on"], status["is_ending"]) == (False, False) and status["file"]
 
 
 def test_lost_samples_end_it(lab: Lab) -> None:

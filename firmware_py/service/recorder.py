@@ -27,6 +27,7 @@ BOUNDS = Bounds(turns=20, size_bytes=256 << 20)
 LOOK_S = 0.25
 RETRY_S = 0.2
 GRACE_S = 20.0
+OFF_WAIT_S = 1.5
 """How long an utterance that is open at the end, and its answer, are waited for."""
 
 _log = logging.getLogger("rtva.record")
@@ -77,10 +78,12 @@ class Recorder:
             self._thread.start()
 
     def off(self, why: str) -> None:
-        """Ends it once what is being said is answered; returns at once."""
+        """Ends it once what is being said is answered; returns when it is over, or after ``OFF_WAIT_S``."""
         if self.is_on() and not self._ending.is_set():
             self._ended = why
             self._ending.set()
+            if self._thread is not None:
+                self._thread.join(OFF_WAIT_S)
 
     def close(self) -> None:
         """Ends it now and keeps what there is; may be called twice."""
@@ -97,6 +100,7 @@ class Recorder:
         session = self._session
         return {
             "is_on": self.is_on(),
+            "is_ending": self.is_on() and self._ending.is_set(),
             "has_begun": self._has_begun,
             "left_s": round(max(0.0, self._until_s - self._clock()), 1) if self.is_on() else None,
             "turns": len(session.turns) if session else self._turns,
