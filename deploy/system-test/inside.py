@@ -215,6 +215,19 @@ def g_metrics(machine: Machine) -> None:
         must(f"\n{name}" in text, f"no {name}")
 
 
+def g_weekly_profile(machine: Machine) -> None:
+    """The unit that the timer starts, once, beside the running service."""
+    sh("systemctl", "enable", "--now", "rtva-profile.timer")
+    must("rtva-profile.timer" in sh("systemctl", "list-timers", "--no-pager"), "the timer does not run")
+    sh("systemctl", "start", "rtva-profile.service", timeout=600)
+    result = sh("systemctl", "show", "rtva-profile", "-P", "Result").strip()
+    must(result == "success", f"it ended with {result}")
+    trend = [p for p in Path("/var/lib/rtva").iterdir() if "trend" in p.name or "profile" in p.name]
+    must(trend and trend[0].stat().st_size > 0, "it kept no trend")
+    must(is_ready(), "the service did not survive it")
+    sh("systemctl", "disable", "--now", "rtva-profile.timer")
+
+
 def h_no_audio_on_disk(machine: Machine) -> None:
     found = [str(p) for p in Path("/var/lib/rtva").rglob("*") if p.suffix in (".wav", ".raw", ".flac", ".pcm")]
     must(not found, f"sound was stored: {found}")
@@ -270,6 +283,7 @@ def first() -> Iterator[tuple[str, Callable[[Machine], None]]]:
     yield "SIGKILL of the service", f_killed
     yield "nothing is written at rest", g_nothing_is_written_at_rest
     yield "metrics", g_metrics
+    yield "the weekly profile runs and keeps its trend", g_weekly_profile
     yield "no audio on the disk", h_no_audio_on_disk
     yield "exposure at most 0.6", h_exposure
     yield "SIGSTOP of the service", f_stopped_by_signal
