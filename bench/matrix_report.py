@@ -26,7 +26,8 @@ def report(results: dict[str, Any]) -> str:
         f"`bench/bench_matrix.py`, {results['clips']} recorded orders of 2 to 6 s, {results['machine']}:",
         "compare rows with each other. Times: medians of up to four. Processor time is that of all threads; divided",
         "by their number it is about the time on an idle machine. Right: intent and slots of all orders wholly right",
-        "from the open transcript. Memory: what loading and work added to the process.",
+        "from the open transcript. Memory: what loading and work added to the process; the first row of a model and",
+        "precision heard all orders, the others four, and a retry at full context needs more of it.",
     ]
     if results["is_busy"]:
         lines += ["", BUSY]
@@ -73,9 +74,12 @@ def _matrix(results: dict[str, Any]) -> list[str]:
 
 
 def _precision(rows: list[dict[str, Any]]) -> list[str]:
-    """Savings in the file and in memory; float32, which whisper.cpp cannot load, is twice float16's file."""
-    most = max(r["threads"] for r in rows)
-    whole = {r["model"]: r for r in rows if r["precision"] == "float16" and r["threads"] == most}
+    """Savings in the file and in memory; float32, which whisper.cpp cannot load, is twice float16's file.
+
+    By the cells that heard every order: a retry at full context takes memory that the others may never have needed.
+    """
+    first = min(r["threads"] for r in rows)
+    whole = {r["model"]: r for r in rows if r["precision"] == "float16" and r["threads"] == first}
     head = [
         "model",
         "precision",
@@ -96,7 +100,7 @@ def _precision(rows: list[dict[str, Any]]) -> list[str]:
                 f"{row['cpu_ms'] / half['cpu_ms']:.2f}",
             ]
             for row in rows
-            if row["threads"] == most and (half := whole.get(row["model"]))
+            if row["threads"] == first and (half := whole.get(row["model"]))
         ],
     )
 

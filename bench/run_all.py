@@ -29,6 +29,7 @@ import bench_turns
 from arguments import Measure
 from measure import ROOT, Machine, Part, Row
 from peer import PYTHON
+from reports import REPORTS
 
 from firmware_py.cli.bench_progress import draw
 
@@ -62,6 +63,7 @@ PARTS: dict[str, Measure] = {
     "hand-off": bench_hand_off.measure,
     "frames": bench_frames.measure,
     "service": bench_service.measure,
+    **REPORTS,
 }
 
 

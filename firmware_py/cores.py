@@ -21,3 +21,8 @@ def recognition_threads(wanted: int | None, cores: int, *, leaves_one: bool) -> 
     """
     usable = cores - 1 if leaves_one and cores > 2 else cores
     return max(1, min(wanted or MOST_THREADS, usable))
+
+
+def voice_threads(cores: int) -> int:
+    """Threads of the voice on a machine with ``cores``: half of them, as the listener works beside it; at least 1."""
+    return max(1, cores // 2)

@@ -105,7 +105,8 @@ class VoicePipeline:
     @property
     def wants_partials(self) -> bool:
         """Whether text is reported while a person speaks."""
-        return bool(self.config.stt.streaming and self.config.stt.partial_results)
+        has_thread = self.config.pipeline.processing.max_workers != 1
+        return bool(self.config.stt.streaming and self.config.stt.partial_results and has_thread)
 
     @property
     def partial_stt(self) -> SpeechToText:
@@ -302,7 +303,9 @@ class VoicePipeline:
         return engine
 
     def _threads(self) -> int:
-        wanted = self.config.stt.optimization.num_workers
+        wanted, most = self.config.stt.optimization.num_workers, self.config.pipeline.processing.max_workers
+        if most is not None:
+            wanted = min(wanted or cores.MOST_THREADS, most)
         return cores.recognition_threads(wanted, cores.available(), leaves_one=self._leaves_core)
 
     def _language_for(self, model: str) -> str:
@@ -341,7 +344,7 @@ class VoicePipeline:
 
     def _tts_arguments(self, engine: str) -> dict[str, Any]:
         tts = self.config.tts
-        common = {"streaming": tts.streaming, "sentence_splitting": tts.sentence_splitting}
+        common: dict[str, Any] = {"streaming": tts.streaming, "sentence_splitting": tts.sentence_splitting}
         if engine == "pyttsx3":
             return {"voice": tts.voice, **common}
         if engine == "coqui":
@@ -350,6 +353,8 @@ class VoicePipeline:
         is_chosen = tts.engine == SUBSTITUTE
         voice = models.resolve_voice(tts.voice) if is_chosen else models.resolve_substitute(tts.voice)
         self._note(voice.note)
+        if (most := self.config.pipeline.processing.max_workers) is not None:
+            common["num_threads"] = min(most, cores.voice_threads(cores.available()))
         return {"onnx": voice.onnx, "config": voice.config, **common}
 
     def _make_speech(self) -> Any:

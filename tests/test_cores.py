@@ -53,6 +53,41 @@ def test_recognition_is_made_with_it(
     assert asked["threads"] == threads
 
 
+@pytest.mark.parametrize(
+    ("most", "wanted", "recognition", "voice"),
+    [(None, None, 8, None), (4, None, 4, 4), (1, None, 1, 1), (2, 6, 2, 2), (6, 3, 3, 4), (32, None, 8, 4)],
+)
+def test_max_workers_bounds_both_engines(
+    monkeypatch: pytest.MonkeyPatch,
+    weights: object,
+    most: int | None,
+    wanted: int | None,
+    recognition: int,
+    voice: int | None,
+) -> None:
+    monkeypatch.setattr(cores, "available", lambda: 8)
+    asked: dict[str, dict[str, object]] = {}
+
+    def make_engine(kind: str, name: str, arguments: dict[str, object]) -> object:
+        asked[kind] = arguments
+        return object()
+
+    values = {"stt.guided": False, "pipeline.processing.max_workers": most, "stt.optimization.num_workers": wanted}
+    config = Config.default().with_values(values)
+    with VoicePipeline(config, make_engine=make_engine) as pipeline:
+        _ = pipeline.stt, pipeline.voice
+    assert asked["stt"]["threads"] == recognition and asked["tts"].get("num_threads") == voice
+
+
+def test_one_worker_reports_no_text_so_far() -> None:
+    values = {"stt.partial_results": True, "stt.streaming": True}
+    found = []
+    for most in (None, 1, 2):
+        config = Config.default().with_values({**values, "pipeline.processing.max_workers": most})
+        found.append(VoicePipeline(config).wants_partials)
+    assert found == [True, False, True]
+
+
 def test_the_affinity_of_the_process_counts() -> None:
     code = (
         "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))});"

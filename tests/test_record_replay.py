@@ -106,6 +106,7 @@ def test_what_is_no_conversation_is_refused(kept: Path, tmp_path: Path, capsys: 
     (tmp_path / "empty").mkdir()
     (tmp_path / "no.json").write_text('{"format": "rtva-conversation", "version": 2}')
     (tmp_path / "no.wav").touch()
+    (tmp_path / "x.mp3").touch()
     wrong = {
         other: (65, "not the sound that was recorded"),
         tmp_path / "no.json": (65, "version 2"),

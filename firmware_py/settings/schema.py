@@ -244,13 +244,13 @@ class Processing(Section):
         "async", "async drafts an answer during a pause; sync waits for the end of the turn.",
         guide="4. Parallel Processing",
     )  # fmt: skip
-    max_workers: int = knob(
-        4,
-        "Threads that the stages of one turn share.",
+    max_workers: int | None = knob(
+        None,
+        "Threads that recognition and voice may take at most, whatever else says more; with 1 there is no text so far "
+        "(stt.partial_results) either, which is recognised beside the rest. null sets no such bound.",
         guide="4. Parallel Processing",
         ge=1,
         le=32,
-        planned=True,
     )
 
 
