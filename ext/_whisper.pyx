@@ -24,7 +24,7 @@ cdef bint is_open = False
 
 
 def open_library():
-    """Finds the libwhisper that ``_pywhispercpp`` has loaded and checks it; returns its version.
+    """Finds the libwhisper that was loaded (``firmware_py.stt.library``) and checks it; returns its version.
 
     Raises Unsupported, in one line, when there is none, or one of another version or layout.
     """
@@ -32,7 +32,7 @@ def open_library():
     cdef const char *missing = b""
     cdef int rc = rtva_whisper_open(&library, &missing)
     if rc == RTVA_WHISPER_ABSENT:
-        raise Unsupported("no libwhisper is loaded; import _pywhispercpp first")
+        raise Unsupported("no libwhisper is loaded; see firmware_py.stt.library")
     if rc == RTVA_WHISPER_SYMBOL:
         raise Unsupported(f"libwhisper has no {missing.decode()}")
     rc = rtva_whisper_check(&library)

@@ -43,8 +43,8 @@ BACKENDS: dict[str, dict[str, str]] = {
 }
 
 LIBRARIES: dict[str, tuple[str, ...]] = {
-    "firmware_py.stt.background": ("_pywhispercpp", "firmware_py._whisper"),
-    "firmware_py.stt.whisper_cpp": ("_pywhispercpp", "firmware_py._whisper", "firmware_py.stt.guided"),
+    "firmware_py.stt.background": ("firmware_py.stt.preload", "firmware_py._whisper"),
+    "firmware_py.stt.whisper_cpp": ("firmware_py.stt.preload", "firmware_py._whisper", "firmware_py.stt.guided"),
     "firmware_py.tts.piper": ("onnxruntime", "piper.phoneme_ids", "piper.phonemize_espeak"),
     "firmware_py.tts.coqui": ("TTS.utils.synthesizer",),
 }

@@ -39,7 +39,7 @@ ADVICE = "'make native' builds it for this processor, 'make generic' goes back"
 NATIVE_SHARE = 0.6
 """Of the generic build's time, on an x86-64 with AVX-512: ``bench/results/stt.md``."""
 
-SYSTEM_INFO = "import json, _pywhispercpp as w; print(json.dumps(w.whisper_print_system_info()))"
+SYSTEM_INFO = "import json; from firmware_py.stt import library; print(json.dumps(library.system_info()))"
 
 
 @check("python")

@@ -12,6 +12,7 @@ import ctypes
 from pathlib import Path
 
 from firmware_py.errors import Unavailable
+from firmware_py.stt import library
 
 NAMES = ("cpu", "cuda", "auto")
 MAPS = Path("/proc/self/maps")
@@ -20,8 +21,7 @@ MAPS = Path("/proc/self/maps")
 def cuda_devices() -> list[str]:
     """What CUDA devices are called, "" for one without a description; empty without a CUDA build, driver or device."""
     try:
-        import _pywhispercpp  # noqa: F401  (brings ggml into the process)
-
+        library.bring()
         from firmware_py import _whisper
 
         with contextlib.suppress(ImportError, OSError):
@@ -49,10 +49,10 @@ def cuda_devices() -> list[str]:
 def has_cuda_build() -> bool:
     """Whether whisper.cpp was built with CUDA, whatever devices there are."""
     try:
-        import _pywhispercpp
+        built_with = library.system_info()
     except ImportError:
         return False
-    return "CUDA :" in str(_pywhispercpp.whisper_print_system_info()) or _loaded("libggml-cuda") is not None
+    return "CUDA :" in built_with or _loaded("libggml-cuda") is not None
 
 
 def uses_gpu(device: str) -> bool:

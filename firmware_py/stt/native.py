@@ -1,7 +1,7 @@
 """whisper.cpp through our own binding: open decoding and what guided decoding builds on.
 
-The library is the one that ``pywhispercpp`` brings; a version that the binding does not know raises Unavailable,
-and :mod:`.whisper_cpp` then uses ``pywhispercpp`` itself.
+The library is the one that ``pywhispercpp`` brings, or another that was asked for (:mod:`.library`); a version that
+the binding does not know raises Unavailable, and :mod:`.whisper_cpp` then uses ``pywhispercpp`` itself.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firmware_py.errors import Cancelled, Unavailable
+from firmware_py.stt import library
 
 SILENT = frozenset({b",", b".", b"?", b"!", b"..."})
 """Tokens that may stand anywhere between words and read as nothing."""
@@ -64,8 +65,7 @@ class Native:
 
     def __init__(self, model: Path, *, threads: int, language: str | None, use_gpu: bool = False) -> None:
         try:
-            import _pywhispercpp  # noqa: F401  (brings libwhisper into the process)
-
+            library.bring()
             from firmware_py import _whisper
         except ImportError as error:
             raise Unavailable(f"no compiled recogniser ({error}); run 'make setup'") from error

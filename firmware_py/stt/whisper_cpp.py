@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from firmware_py.errors import Unavailable
 from firmware_py.events import RATE_HZ, Transcript
-from firmware_py.stt import guards, guided_door, trim
+from firmware_py.stt import guards, guided_door, library, trim
 from firmware_py.stt.device import uses_gpu
 from firmware_py.stt.native import Decoded, Native
 from firmware_py.stt.pywhisper import PyWhisper
@@ -87,6 +87,8 @@ class WhisperCpp:
         try:
             return Native(model, threads=threads, language=language, use_gpu=use_gpu)
         except Unavailable as problem:
+            if library.named():
+                raise  # pywhispercpp is another library
             self.note = f"open recognition only: {problem}"
             return PyWhisper(model, threads=threads, language=language, use_gpu=use_gpu)
 
