@@ -44,6 +44,7 @@ PUBLISH = "    atomic_store_explicit(&r->written, end, memory_order_seq_cst);\n"
 BELIEVE = "            rtva_ring_get_at_(r, at, out + done, (size_t)take);\n"
 SECOND_LOOK = "second look at the reservation */\n            is_lapped = rtva_ring_is_lapped_(r, at)"
 WAKE = "        rtva_ring_wake_(r);\n    return"
+CLOSE = "    atomic_store_explicit(&r->closed, 1, memory_order_seq_cst);\n"
 STORE = "__atomic_store_n((rtva_word *)shared, word, __ATOMIC_RELAXED)"
 NAP = "    usleep(20);\n"  # holds the door of a race open, so that it is lost within a second
 MUTANTS = {
@@ -55,7 +56,7 @@ MUTANTS = {
     "samples are published too early": ("plain", {PUBLISH: "", RESERVE: RESERVE + PUBLISH + NAP}),
     "skipped samples are not counted": ("plain", {"+ (to - at);": "+ 0 * (to - at);"}),
     "nobody is woken": ("plain", {WAKE: "        ;\n    return"}),
-    "the end wakes nobody": ("plain", {"memory_order_seq_cst);\n    rtva_ring_wake_(r);": "memory_order_seq_cst);"}),
+    "the end wakes nobody": ("plain", {CLOSE + "    rtva_ring_wake_(r);\n": CLOSE}),
     "samples are plain memory": ("thread", {STORE: "*(rtva_word *)shared = word"}),
     "a write runs past the end": ("address", {"return n < room ? n : (size_t)room;": "return n < room ? n : n;"}),
 }
