@@ -1,6 +1,6 @@
 """What listening costs while nobody speaks: processor time of each thread of the appliance, in percent of one core.
 
-    .venv/bin/python bench/bench_idle.py [--seconds S] [--engine silero|webrtc] [--json]
+    .venv/bin/python bench/bench_idle.py [--seconds S] [--engine silero|webrtc] [--wake WORD ...] [--json]
 
 The real appliance, engines loaded, listens to a paced recording through its real threads: digital silence, a quiet
 room (white noise at -70 dBFS) and the kitchen of ``$RTVA_RECORDINGS`` (skipped where it is not there). Before that the
@@ -27,6 +27,7 @@ from firmware_py.audio.recording import RecordingMicrophone, load
 from firmware_py.audio.virtual import VirtualSpeaker
 from firmware_py.audio.wav import write_wav
 from firmware_py.config import from_text
+from firmware_py.ears import make_attention
 from firmware_py.events import FRAME_SAMPLES, RATE_HZ
 from firmware_py.listen import Listener
 from firmware_py.pipeline import VoicePipeline
@@ -78,7 +79,8 @@ def listening(pipeline: VoicePipeline, samples: Any, seconds: float) -> dict[str
 def frame_us(pipeline: VoicePipeline, samples: Any) -> float:
     """Processor microseconds of one 10 ms frame in the listener, alone in its thread, all of Python included."""
     ring = Ring(1 << 20)
-    listener = Listener(ring, pipeline.make_vad(), pipeline.listen_settings(), lambda position: position)
+    attention = make_attention(pipeline.config)
+    listener = Listener(ring, pipeline.make_vad(), pipeline.listen_settings(), lambda position: position, attention)
     block, started, frames = pipeline.config.audio.input.chunk_size, time.thread_time_ns(), 0
     for start in range(0, samples.size - block, block):
         ring.write(samples[start : start + block])
@@ -91,9 +93,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=20.0, metavar="S")
     parser.add_argument("--engine", choices=("silero", "webrtc"), default="silero")
+    parser.add_argument("--wake", nargs="*", default=[], metavar="WORD", help="with a wake word, or several")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    config = from_text(json.dumps({"vad": {"engine": args.engine}, "pipeline": {"processing": {"mode": "sync"}}}))
+    settings: dict[str, Any] = {"vad": {"engine": args.engine}, "pipeline": {"processing": {"mode": "sync"}}}
+    if args.wake:
+        settings["wake"] = {"enabled": True, "words": args.wake}
+    config = from_text(json.dumps(settings))
     results: dict[str, Any] = {}
     with VoicePipeline(config) as pipeline:
         pipeline.initialize_components()

@@ -13,22 +13,37 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from firmware_py._ring import Ring
+from firmware_py.attention import Attention
 from firmware_py.audio.capture import Capture
-from firmware_py.audio.play import FastPlayer, Player
+from firmware_py.audio.play import Player
 from firmware_py.audio.recording import RecordingMicrophone
 from firmware_py.audio.virtual import VirtualSpeaker
 from firmware_py.config import Config
 from firmware_py.conversation import begin_conversation as begin_conversation
 from firmware_py.devices import open_microphone as open_microphone
 from firmware_py.devices import open_speaker as open_speaker
+from firmware_py.ears import make_attention
 from firmware_py.errors import RtvaError, Unavailable
-from firmware_py.events import FRAME_SAMPLES, RATE_HZ, Partial, Patience, Pcm16, State, TurnEvent, TurnTrace
+from firmware_py.events import (
+    FRAME_SAMPLES,
+    RATE_HZ,
+    Pcm16,
+    State,
+    TurnEvent,
+    TurnTrace,
+)
 from firmware_py.failed_turns import MISSED, FailedTurns
+from firmware_py.fast_walk import RING_SAMPLES, add_costs, ask_back
+from firmware_py.fast_walk import Answer as Answer
+from firmware_py.fast_walk import Heeded as Heeded
+from firmware_py.fast_walk import measured as measured
+from firmware_py.fast_walk import position_clock as position_clock
+from firmware_py.fast_walk import replay as replay
 from firmware_py.listen import Listener
+from firmware_py.observers import Observers as Observers
 from firmware_py.partials import LivePartials
 from firmware_py.pipeline import VoicePipeline
 from firmware_py.ports import Microphone, Speaker
@@ -39,46 +54,10 @@ from firmware_py.workers import Deadlines, Rules, WorkerPool
 MOST_SAYS = 4
 """Announcements that may wait; a device that babbles is told so."""
 
-RING_SAMPLES = 1 << 19
-"""32.8 s at 16 kHz: longer than the longest utterance with its pre-roll."""
-
 CAPTURE_PRIORITY = 10
 """Of SCHED_RR, which the capture thread asks for: before every ordinary thread, behind the kernel's own."""
 
 _log = logging.getLogger("rtva")
-
-
-@dataclass
-class Answer:
-    """One turn of a recording and the sound of its answer: int16 chunks at ``rate_hz``."""
-
-    trace: TurnTrace
-    rate_hz: int = 0
-    chunks: list[Pcm16] = field(default_factory=list)
-
-
-@dataclass
-class Observers:
-    """Who is told; all must return at once."""
-
-    on_state: Callable[[State], None] = field(default=lambda state: None)
-    on_turn: Callable[[TurnTrace], None] = field(default=lambda trace: None)
-    on_failure: Callable[[RtvaError], None] = field(default=lambda error: None)
-    on_utterance: Callable[[TurnEvent, TurnTrace | None, str], None] = field(default=lambda event, trace, error: None)
-    """A finished utterance with its sound, the turn that came of it and what failed ("" when nothing did)."""
-    on_shed: Callable[[TurnEvent, str], None] = field(default=lambda event, reason: None)
-    """A finished utterance that was dropped unheard, and why; in the listen thread."""
-    on_event: Callable[[TurnEvent], None] = field(default=lambda event: None)
-    """Each decision of the endpointer, in the listen thread."""
-    on_take: Callable[[TurnEvent], None] = field(default=lambda event: None)
-    """The turn thread begins with an event."""
-    on_partial: Callable[[Partial], None] = field(default=lambda partial: None)
-    """Text so far, while a person speaks; in the thread for that."""
-
-
-def position_clock(t0_ns: int) -> Callable[[int], int]:
-    """The clock of a recording at fast pace: sample n stands at ``t0 + n / rate``."""
-    return lambda position: t0_ns + position * 1_000_000_000 // RATE_HZ
 
 
 def worker_pool(config: Config) -> WorkerPool | None:
@@ -87,72 +66,6 @@ def worker_pool(config: Config) -> WorkerPool | None:
     if workers.mode == "in_process":
         return None
     return WorkerPool(Rules(workers.standby, Deadlines(scale=workers.deadline_scale)))
-
-
-Heeded = Callable[[Patience], Patience]
-"""What becomes of a word to the endpointer on a recording's clock: the same with another ``from_ns``."""
-
-
-def measured(patience: Patience) -> Patience:
-    """It counts once the draft was done, as long as that took here and now."""
-    return patience
-
-
-def replay(
-    pipeline: VoicePipeline, file: Path, observers: Observers | None = None, *, heeded: Heeded = measured
-) -> list[Answer]:
-    """Walks one recording at fast pace and returns its turns; ``observers`` are told of events and utterances.
-
-    The walk is fed silence behind the recording until the last turn ends. What a draft tells the endpointer counts
-    from the time on the recording's clock at which the draft was done; ``heeded`` may set another, so that endpoints
-    do not depend on the machine.
-    """
-    config = pipeline.config
-    observers = observers or Observers()
-    ring = Ring(RING_SAMPLES)
-    listener = Listener(ring, pipeline.make_vad(), pipeline.listen_settings(), position_clock(0))
-    rate_hz, played = pipeline.tts.rate_hz, []  # type: int, list[Pcm16]
-    player = FastPlayer(rate_hz, config.audio.output.buffer_size, played.append)
-    taker = TurnTaker(
-        pipeline.stations,
-        player,
-        TurnSettings(is_live=False, drafts=pipeline.drafts),
-        on_draft=lambda draft: listener.be_patient(heeded(pipeline.patience(draft))),
-        on_no_draft=lambda pause: listener.be_patient(heeded(pipeline.no_patience(pause))),
-    )
-    answers: list[Answer] = []
-    for block in _then_silence(RecordingMicrophone(file, chunk_size=config.audio.input.chunk_size), listener):
-        ring.write(block)
-        for event in listener.decide():
-            observers.on_event(event)
-            observers.on_take(event)
-            trace = taker.handle(event)
-            if trace is not None:
-                observers.on_utterance(event, trace, "")
-                _add_costs(trace, listener, config.audio.input.chunk_size)
-                answers.append(Answer(trace, rate_hz, played[:]))
-                played.clear()
-    return answers
-
-
-def _then_silence(microphone: Microphone, listener: Listener) -> Iterator[Pcm16]:
-    """The recording's blocks, then silence until no utterance is open."""
-    import numpy as np
-
-    silence = np.zeros(FRAME_SAMPLES * 10, np.int16)
-    try:
-        while (block := microphone.read()) is not None:
-            yield block
-        yield silence
-        while listener.in_speech:
-            yield silence
-    finally:
-        microphone.close()
-
-
-def _add_costs(trace: TurnTrace, listener: Listener, period_samples: int) -> None:
-    audio_ms, vad_ms = listener.cost.per_period_ms(period_samples)
-    trace.stages_ms = {"audio": round(audio_ms, 4), "vad": round(vad_ms, 4), **trace.stages_ms}
 
 
 class Appliance:
@@ -173,6 +86,7 @@ class Appliance:
         self.queue = TurnQueue()
         self.queue.on_shed = self._on_shed
         self.player = Player(speaker, on_error=self._on_play_error)
+        self.attention = self._make_attention()
         self.controls = begin_conversation(pipeline, self.player, act=True)
         self.taker = TurnTaker(
             pipeline.stations,
@@ -182,9 +96,15 @@ class Appliance:
             on_state=self._on_state,
             on_draft=lambda draft: self.listener.be_patient(pipeline.patience(draft)),
             on_no_draft=lambda pause: self.listener.be_patient(pipeline.no_patience(pause)),
+            on_heard=self.attention.answered if self.attention is not None else lambda: None,
+            on_reply=lambda reply, trace: ask_back(self.attention, reply),
         )
         self.listener = Listener(
-            self.ring, pipeline.make_vad(), pipeline.listen_settings(), lambda position: self.capture.now_ns()
+            self.ring,
+            pipeline.make_vad(),
+            pipeline.listen_settings(),
+            lambda position: self.capture.now_ns(),
+            self.attention,
         )
         self.partials = self._make_partials() if pipeline.wants_partials else None
         self.failure: BaseException | None = None
@@ -262,6 +182,19 @@ class Appliance:
         self._says.clear()
         self.controls.silence()
 
+    def talk(self) -> None:
+        """Somebody is about to speak: what is being said ends, and no wake word is needed for the next utterance."""
+        self.hush()
+        if self.attention is not None:
+            self.attention.call("talk")
+
+    def _make_attention(self) -> Attention | None:
+        attention = make_attention(self.pipeline.config)
+        if attention is not None:
+            attention.is_speaking = lambda: self.player.is_playing
+            attention.on_wake = self.observers.on_wake
+        return attention
+
     def _make_partials(self) -> LivePartials:
         def copy(start: int) -> Pcm16:
             return self.ring.copy(start, self.ring.written)
@@ -306,7 +239,7 @@ class Appliance:
         self.failed.went_well()
         if trace is not None:
             self.turns += 1
-            _add_costs(trace, self.listener, self.pipeline.config.audio.input.chunk_size)
+            add_costs(trace, self.listener, self.pipeline.config.audio.input.chunk_size)
             self.observers.on_turn(trace)
         self._tell_utterance(event, trace)
 

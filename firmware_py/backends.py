@@ -16,6 +16,7 @@ BACKENDS: dict[str, dict[str, str]] = {
         "webrtc": "firmware_py.vad.webrtc:WebRtcVad",
         "silero": "firmware_py.vad.silero:SileroVad",
     },
+    "wake": {"micro": "firmware_py.wake.micro:MicroWakeWord"},
     "stt": {"whisper_cpp": "firmware_py.stt.whisper_cpp:WhisperCpp"},
     "partial": {"whisper_cpp": "firmware_py.stt.background:BackgroundWhisper"},
     "tts": {
@@ -51,6 +52,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
 """Adapter module -> what it imports late: a stand-by worker imports it ahead."""
 
 EXTRAS: dict[str, str] = {
+    "firmware_py.wake.micro": "wake",
     "firmware_py.tts.espeak": "pyttsx3",
     "firmware_py.tts.coqui": "coqui",
     "firmware_py.audio.portaudio": "desktop",

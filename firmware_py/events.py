@@ -81,6 +81,20 @@ class Patience:
 
 
 @dataclass(frozen=True)
+class WakeHeard:
+    """A wake word that was heard, or nearly.
+
+    ``score`` is its probability, 0..1: the one that passed the threshold, or of a near miss (``is_near``) the highest.
+    The word itself had ended about ``ago_ms`` before the frame in which it was heard: an estimate, rather too early.
+    """
+
+    word: str
+    score: float
+    ago_ms: int = 0
+    is_near: bool = False
+
+
+@dataclass(frozen=True)
 class TurnEvent:
     """One decision of the endpointer.
 
@@ -103,6 +117,7 @@ class TurnEvent:
     hangover_ms: int = 0
     reason: str = ""
     heeded_at: int = 0
+    wake: str = ""
 
 
 @dataclass(frozen=True)
@@ -208,7 +223,8 @@ class TurnTrace:
     ``marks`` are monotonic nanoseconds by the names in :data:`MARKS`; a mark that was not reached is absent
     here and null in JSON. ``t0_ns`` is the time of sample 0, the origin of :meth:`marks_ms`. ``stages_ms``
     are durations. ``hangover_ms`` and ``endpoint_reason`` say after how much silence the turn ended and why (see
-    :class:`TurnEvent`). ``is_guided``, ``margin`` and ``guided_score`` are the transcript's, ``is_cached`` the reply's.
+    :class:`TurnEvent`), ``wake`` what opened the ear for it. ``is_guided``, ``margin`` and ``guided_score`` are the
+    transcript's, ``is_cached`` the reply's.
     It is written by the turn thread alone and read by others once the turn is over.
     """
 
@@ -231,6 +247,7 @@ class TurnTrace:
     margin: float = 0.0
     guided_score: float = 0.0
     is_cached: bool = False
+    wake: str = ""
     error: str | None = None
 
     def mark(self, name: str, at_ns: int) -> None:

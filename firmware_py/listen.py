@@ -7,6 +7,7 @@ the turn thread: events go into a bounded queue.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -15,12 +16,15 @@ import numpy as np
 from firmware_py._endpoint import ENDPOINT, PAUSE, RESUME, SPEECH, TOO_LONG, Endpointer
 from firmware_py._front import FrontEnd
 from firmware_py._ring import Ring
+from firmware_py.attention import Attention, Look
 from firmware_py.events import FRAME_SAMPLES, Kind, Patience, Pcm16, TurnEvent
 from firmware_py.ports import Vad
 
 KINDS = {SPEECH: Kind.SPEECH, PAUSE: Kind.PAUSE, RESUME: Kind.RESUME, ENDPOINT: Kind.ENDPOINT, TOO_LONG: Kind.TOO_LONG}
 WITH_AUDIO = (Kind.PAUSE, Kind.ENDPOINT, Kind.TOO_LONG)
 NOTHING = np.zeros(0, np.int16)
+PAST_FRAMES = 100
+"""Frames that are kept for an ear that opens in the past: to warm up the detector, and the begin of the utterance."""
 
 
 @dataclass(frozen=True)
@@ -56,18 +60,26 @@ class Listener:
     """Turns samples into turn events.
 
     ``clock(position)`` gives the monotonic nanosecond at which sample ``position`` was decided upon: the real
-    clock for a live microphone, ``t0 + position / rate`` for a recording at fast pace.
+    clock for a live microphone, ``t0 + position / rate`` for a recording at fast pace. With ``attention`` only what it
+    attends to reaches the detector; an utterance that it opens is taken out of the past.
     """
 
-    def __init__(self, ring: Ring, vad: Vad, settings: ListenSettings, clock: Callable[[int], int]) -> None:
+    def __init__(
+        self,
+        ring: Ring,
+        vad: Vad,
+        settings: ListenSettings,
+        clock: Callable[[int], int],
+        attention: Attention | None = None,
+    ) -> None:
         self._untold_ms = settings.hangover_ms + settings.draft_wait_ms
         self.ring = ring
+        self.attention = attention
         self.vad = vad
         self.clock = clock
         self.cost = ListenCost()
         self.level_db = -120.0
         self.floor_db = -120.0
-        self.is_deaf = False
         self._asked = self._heeded = self._in_force = Patience(-1, self._untold_ms)
         self._heeded_at = 0
         self._front = FrontEnd()
@@ -80,6 +92,7 @@ class Listener:
         )
         self._frame = np.zeros(FRAME_SAMPLES, np.int16)
         self._clean = np.zeros(FRAME_SAMPLES, np.int16)
+        self._past: deque[tuple[int, Pcm16, int]] = deque(maxlen=PAST_FRAMES)
         self._overrun = 0
         self._forgetting: Callable[[int], None] | None = None
 
@@ -140,19 +153,27 @@ class Listener:
             self._forget(told)
         if self.ring.overrun != self._overrun:
             self._overrun = self.ring.overrun
+            self._past.clear()
+            if self.attention is not None and self.attention.engine is not None:
+                self.attention.engine.reset()
             self.vad.reset()
             self._endpointer.reset(self.ring.consumed - FRAME_SAMPLES)
 
     def _push(self, frame: Pcm16) -> list[TurnEvent]:
         started = time.perf_counter_ns()
         self._front.process(frame, self._clean)
-        between = time.perf_counter_ns()
-        verdict = self.vad.push(self._clean) if not self.is_deaf else 0
-        after_vad = time.perf_counter_ns()
         self.level_db, self.floor_db = self._front.level_db, self._front.floor_db
+        look = self._look()
+        between = time.perf_counter_ns()
+        if look is not Look.AWAKE:
+            return self._open_past() if look is Look.OPENED else []
+        verdict = self.vad.push(self._clean)
+        after_vad = time.perf_counter_ns()
         if self._asked is not self._heeded:
             self._heed(self._asked)
-        decided = self._endpointer.push(verdict, self._front.is_active if not self.is_deaf else 0)
+        decided = self._endpointer.push(verdict, self._activity(self.ring.consumed, self._front.is_active))
+        if self.attention is not None:
+            self.attention.saw(verdict, self.ring.consumed, in_speech=self.in_speech)
         cost = self.cost
         cost.frames += 1
         cost.vad_ns += after_vad - between
@@ -165,6 +186,31 @@ class Listener:
             return ()
         self._heed(self._asked)
         return [self._event(*d) for d in self._endpointer.settle()]
+
+    def _look(self) -> Look:
+        """Whether this frame is listened to; it is remembered for an ear that opens later."""
+        if self.attention is None:
+            return Look.AWAKE
+        self._past.append((self.ring.consumed, self._clean.copy(), self._front.is_active))
+        return self.attention.look(self._clean, self.ring.consumed, in_speech=self.in_speech)
+
+    def _activity(self, end: int, is_active: int) -> int:
+        """The energy detector's verdict: unknown for what may be the end of a wake word, so that it counts for less."""
+        return -1 if self.attention is not None and self.attention.is_tail(end) else is_active
+
+    def _open_past(self) -> list[TurnEvent]:
+        """Begins anew at the sample where the ear was opened; the detector warms up on what lies before it."""
+        assert self.attention is not None
+        opened_at = self.attention.opened_at
+        self.vad.reset()
+        self._endpointer.reset(opened_at)
+        decided: list[tuple[int, int, int, int, int]] = []
+        for end, clean, is_active in self._past:
+            verdict = self.vad.push(clean)
+            if end > opened_at:
+                decided += self._endpointer.push(verdict, self._activity(end, is_active))
+                self.attention.saw(verdict, end, in_speech=self.in_speech)
+        return [self._event(*d) for d in decided]
 
     def _heed(self, asked: Patience) -> None:
         """Takes over what was asked for, once its time has come; what is about another pause is let go."""
@@ -184,11 +230,11 @@ class Listener:
             hangover_ms, reason = patience.hangover_ms, patience.reason
         elif kind is Kind.TOO_LONG:
             reason = kind.value
+        wake = self.attention.opened_by if self.attention is not None else ""
         heeded_at, self._heeded_at = self._heeded_at, 0
         self._in_force = Patience(speech_end, self._untold_ms)
-        return TurnEvent(
-            kind, at, start, speech_start, speech_end, self.clock(at), audio, hangover_ms, reason, heeded_at
-        )
+        now_ns = self.clock(self.ring.consumed)
+        return TurnEvent(kind, at, start, speech_start, speech_end, now_ns, audio, hangover_ms, reason, heeded_at, wake)
 
     def _utterance(self, start: int, at: int) -> Pcm16:
         oldest = max(0, self.ring.written - self.ring.capacity)

@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware_py.events import Ending, Pcm16, Reply, Slots, State, Transcript, Understood
+from firmware_py.events import Ending, Pcm16, Reply, Slots, State, Transcript, Understood, WakeHeard
 
 
 @runtime_checkable
@@ -62,9 +62,16 @@ class Vad(Protocol):
 
 @runtime_checkable
 class WakeWord(Protocol):
-    """Returns the name of the wake word that ended in this 10 ms frame, or None."""
+    """Wake words, a 10 ms frame at a time.
 
-    def push(self, frame: Pcm16) -> str | None: ...
+    Must: ``push`` takes 160 samples and returns the wake word that was heard with this frame, a near miss that ended
+    with it, or None; tell a word once. ``is_speaking``: the assistant itself is heard in the frame. ``reset`` forgets
+    the stream. ``names`` are the words. May: listen for several.
+    """
+
+    @property
+    def names(self) -> list[str]: ...
+    def push(self, frame: Pcm16, *, is_speaking: bool = False) -> WakeHeard | None: ...
     def reset(self) -> None: ...
     def close(self) -> None: ...
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from firmware_py.draft import StageClock, Stations, Work, bounded, work_on
 from firmware_py.errors import Cancelled
-from firmware_py.events import RATE_HZ, Kind, Pcm16, State, TurnEvent, TurnTrace
+from firmware_py.events import RATE_HZ, Kind, Pcm16, Reply, State, TurnEvent, TurnTrace
 from firmware_py.ports import Player
 
 __all__ = ["Stations", "TurnSettings", "TurnTaker"]
@@ -34,7 +34,8 @@ class TurnTaker:
 
     ``has_resumed`` tells, while a draft is made, that speech went on: the draft is abandoned at the next
     step. ``on_draft`` is given each finished draft (the endpointer may wait longer or less for it), ``on_no_draft``
-    each pause whose draft failed (it need not wait for one).
+    each pause whose draft failed (it need not wait for one), ``on_heard`` is told that a
+    turn that is over had words in it, ``on_reply`` each committed reply once it was spoken.
     ``drafts_discarded`` counts those of a pause that was none, ``drafts_failed`` those that an engine failed in; the
     endpoint of such a turn does the work again.
     """
@@ -46,6 +47,8 @@ class TurnTaker:
     on_state: Callable[[State], None] = field(default=lambda state: None)
     on_draft: Callable[[Work], None] = field(default=lambda work: None)
     on_no_draft: Callable[[TurnEvent], None] = field(default=lambda event: None)
+    on_heard: Callable[[], None] = field(default=lambda: None)
+    on_reply: Callable[[Reply, TurnTrace], None] = field(default=lambda reply, trace: None)
     t0_ns: int = 0
     drafts_discarded: int = 0
     drafts_failed: int = 0
@@ -109,9 +112,11 @@ class TurnTaker:
         work = draft or work_on(event, self.stations, self._clock(event))
         self._record(trace, work)
         if work.transcript.text:
+            self.on_heard()
             self.stations.responder.commit(work.reply)
         if work.speech is not None:
             self._speak(trace, max(event.decided_ns, work.done_ns), work.speech)
+        self.on_reply(work.reply, trace)
         return trace
 
     def say(self, text: str) -> None:
@@ -140,6 +145,7 @@ class TurnTaker:
             drafts_discarded=self._discarded_this_turn,
             hangover_ms=event.hangover_ms,
             endpoint_reason=event.reason,
+            wake=event.wake,
         )
         trace.mark("speech_start", self._at(event.speech_start))
         trace.mark("speech_end", self._at(event.speech_end))

@@ -41,6 +41,9 @@ class NotedControls:
     def stop(self) -> None:
         self.calls.append(("stop",))
 
+    def talk(self) -> None:
+        self.calls.append(("talk",))
+
     def capture(self, wanted: str, minutes: int) -> dict[str, Any]:
         self.calls.append(("capture", wanted, minutes))
         return {"is_on": wanted == "on"}

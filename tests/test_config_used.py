@@ -11,6 +11,8 @@ PACKAGE = Path(__file__).resolve().parent.parent / "firmware_py"
 READERS = [
     PACKAGE / "pipeline.py",
     PACKAGE / "app.py",
+    PACKAGE / "ears.py",
+    PACKAGE / "fast_walk.py",
     PACKAGE / "devices.py",
     *(PACKAGE / "cli").glob("*.py"),
     *(PACKAGE / "service").glob("*.py"),

@@ -18,7 +18,7 @@ def register(subparsers: Any) -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the spoken answers go, one WAV a turn")
     parser.add_argument("--pace", choices=("real", "fast"), default="fast", help="real time, or as fast as it goes")
     parser.add_argument("--intents", type=Path, metavar="F", help="sentence templates beside the built-in ones")
-    parser.add_argument("--wake", action="store_true", help="listen only after a wake word")
+    parser.add_argument("--wake", action="store_true", help="answer only what follows a wake word (wake.words)")
     parser.add_argument("--act", action="store_true", help="do what the intents ask for instead of only saying it")
     common.add_config(parser)
     common.add_json(parser)
@@ -29,11 +29,9 @@ def run(args: argparse.Namespace) -> int:
     from firmware_py import app
     from firmware_py.pipeline import VoicePipeline
 
-    if args.wake:
-        raise Unavailable("ask --wake: this version has no wake word yet; without it every utterance is answered")
     if args.out is not None:
         make_folder(args.out)
-    config = common.with_intents(common.load_config(args), args.intents)
+    config = common.with_intents(common.load_config(args), args.intents).with_values({"wake.enabled": args.wake})
     walk = app.replay if args.pace == "fast" else app.converse
     names = FileNames(args.out)
     with VoicePipeline(config, leaves_core=True) as pipeline:
@@ -119,6 +117,7 @@ def turn_fields(file: str, trace: TurnTrace, out: Path | None) -> dict[str, Any]
         "drafts_discarded": trace.drafts_discarded,
         "hangover_ms": trace.hangover_ms,
         "endpoint_reason": trace.endpoint_reason,
+        "wake": trace.wake,
     }
 
 

@@ -1,4 +1,4 @@
-"""``rtva mute|unmute|volume|stop|reload|capture|events``: commands to the running service, through its socket."""
+"""``rtva mute|unmute|volume|stop|talk|reload|capture|events``: commands to the running service, through its socket."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ COMMANDS = {
     "mute": "close the microphone",
     "unmute": "open it again",
     "stop": "end what is being spoken",
+    "talk": "listen to the next sentence without a wake word",
     "reload": "read the configuration again",
 }
 

@@ -112,9 +112,19 @@ def _head(told: dict[str, Any], screen: Screen, columns: int) -> Iterator[str]:
             f"lost   {counts['lost_samples']} samples, overrun {counts['overrun_samples']}"
             f"   drafts thrown away {counts['drafts_discarded']}"
         )
+    yield from _wake(told.get("wake", {}))
     for name in ("capture", "record"):
         if told.get(name, {}).get("is_on"):
             yield screen.paint(f"{name} is ON, {told[name]['left_s']:.0f} s more: what is said is stored", "bad")
+
+
+def _wake(wake: dict[str, Any]) -> Iterator[str]:
+    """Each word with how often it was heard and nearly heard, and the newest of either."""
+    words = [f"{name} {n['heard']} heard, {n['near']} near" for name, n in wake.get("words", {}).items()]
+    if words:
+        last = wake["last"]
+        newest = f"   last {last['word']} {last['score']:.2f}" if last else ""
+        yield f"wake   {'open' if wake['is_open'] else 'asleep'}   {'; '.join(words)}{newest}"
 
 
 def _machine(machine: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -74,6 +74,7 @@ class ServiceControls:
             "record": self.reports.record("status", 0) if appliance else {},
             "level_db": round(appliance.listener.level_db, 1) if appliance else None,
             "floor_db": round(appliance.listener.floor_db, 1) if appliance else None,
+            "wake": appliance.attention.report() if appliance and appliance.attention else {},
             "counts": self._counts(),
             "totals": self.reports.totals(),
             "latency_ms": self.reports.metrics(),
@@ -104,6 +105,8 @@ class ServiceControls:
         """Raises Unavailable when the microphone stays closed for another reason than ``muted_by``'s."""
         with self._lock:
             self._gate.open(muted_by)
+        if muted_by == "button" and self._appliance is not None:
+            self._appliance.talk()
         if muted_by == "user":
             self.board.hub.publish("muted", is_muted=False)
             if self._gate.is_shut:
@@ -120,6 +123,9 @@ class ServiceControls:
         appliance = self._ready()
         appliance.pipeline.world.agenda.stop_ringing()
         appliance.hush()
+
+    def talk(self) -> None:
+        self._ready().talk()
 
     def clock(self, at: datetime | None = None) -> dict[str, Any]:
         """The wall clock as rtva believes it; ``at`` (local, or with a zone) sets it where nothing else does."""

@@ -214,6 +214,9 @@ class Service:
             on_shed=lambda event, reason: self.hub.publish("shed", reason=reason),
             on_event=self.recorder.on_event,
             on_take=self.recorder.on_take,
+            on_wake=lambda heard: self.hub.publish(
+                "wake", word=heard.word, score=round(heard.score, 3), is_near=heard.is_near
+            ),
             on_partial=lambda p: self.hub.publish("partial", text=p.text, stable=p.stable, at_ms=p.at_ms),
         )
         return Appliance(pipeline, self.gate, speaker, observers)

@@ -166,4 +166,5 @@ def read_now(
         dropped=status["faces"].get("dropped", {}),
         faults=status["faults"],
         governor_steps=len(status["governor"].get("steps", ())),
+        wake_words=status["wake"].get("words", {}),
     )

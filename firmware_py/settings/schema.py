@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ValidationInfo, model_validator
 from typing_extensions import Self
@@ -23,8 +23,7 @@ MODEL_NAMES = tuple(name for size in WHISPER_SIZES for name in (f"{size}.en", si
 """Every model name of the guide, with the English-only and the multilingual form."""
 MODEL_ALLOWED = f"{', '.join(MODEL_NAMES)}, custom:NAME, or a path with a '/'"
 
-WakeName = Literal["okay_nabu", "hey_jarvis", "hey_mycroft", "alexa"]
-WAKE_WORDS: tuple[str, ...] = get_args(WakeName)
+WAKE_WORDS = ("okay_nabu", "hey_jarvis", "hey_mycroft", "alexa")
 
 SYSTEM_INTENTS = Path("/etc/rtva/intents")
 
@@ -54,6 +53,12 @@ def _voice(value: Any, info: ValidationInfo) -> Any:
 
 def _listed(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
+
+
+def _wake_word(word: Any, info: ValidationInfo) -> str:
+    if not isinstance(word, str) or "\0" in word or not ("/" in word or word in WAKE_WORDS):
+        raise ValueError("not a wake word")
+    return anchored(word, info) if "/" in word else word
 
 
 class AudioInput(Section):
@@ -226,16 +231,30 @@ class Vad(Section):
 
 
 class Wake(Section):
-    enabled: bool = knob(False, "Speech is answered only after a wake word.", planned=True)
+    enabled: bool = knob(False, "Speech is answered only after a wake word, the talk button or `rtva talk`.")
+    engine: Literal["micro"] = knob("micro", "What hears wake words: microWakeWord's small networks.")
     words: Annotated[
-        tuple[WakeName, ...],
+        tuple[Annotated[str, BeforeValidator(_wake_word, json_schema_input_type=str)], ...],
         BeforeValidator(_listed, json_schema_input_type=list[str]),
     ] = knob(
         ("okay_nabu",),
-        "The wake words that are listened for.",
-        allowed=f"a list of {', '.join(WAKE_WORDS)}",
-        planned=True,
+        "The wake words that are listened for, all at once; a path is your own network's JSON file.",
+        allowed=f"a list of {', '.join(WAKE_WORDS)}, or paths with a '/'",
         min_length=1,
+        max_length=8,
+    )
+    threshold: float | None = knob(
+        None,
+        "Least probability at which a wake word is heard; higher hears fewer by mistake. null is the network's own.",
+        gt=0,
+        lt=1,
+    )
+    near_miss: float = knob(
+        0.5, "Probability from which a word that was not heard is counted as a near miss.", gt=0, lt=1
+    )
+    window_s: float = knob(5, "Seconds that speech is waited for behind a wake word or a press.", ge=1, le=60)
+    follow_up_s: float = knob(
+        5, "Seconds in which a question back is answered without a wake word; 0 always wants the word.", ge=0, le=60
     )
 
 

@@ -31,6 +31,7 @@ class Controls(Protocol):
     def unmute(self, muted_by: str = "user") -> None: ...
     def volume(self, percent: int | None = None, by: int | None = None) -> int: ...
     def stop(self) -> None: ...
+    def talk(self) -> None: ...
     def reload(self) -> dict[str, Any]: ...
     def capture(self, wanted: str, minutes: int) -> dict[str, Any]: ...
     def record(self, wanted: str, minutes: int) -> dict[str, Any]: ...
@@ -104,6 +105,12 @@ def _stop(controls: Controls, argument: str) -> Mapping[str, Any]:
     return {}
 
 
+def _talk(controls: Controls, argument: str) -> Mapping[str, Any]:
+    _nothing(argument)
+    controls.talk()
+    return {}
+
+
 def _reload(controls: Controls, argument: str) -> Mapping[str, Any]:
     _nothing(argument)
     return controls.reload()
@@ -162,6 +169,7 @@ COMMANDS: dict[str, Handler] = {
     "unmute": _unmute,
     "volume": _volume,
     "stop": _stop,
+    "talk": _talk,
     "reload": _reload,
     "version": _version,
     "capture": _capture,

@@ -17,6 +17,7 @@ SAYS = (
     *(
         "rtva",
         "state",
+        "wake",
         "heard",
         "intent",
         "said",
@@ -35,7 +36,7 @@ SAYS = (
 )
 """First words of the lines that rtva sends. None is a command, so a line that echoes cannot start a storm."""
 
-ASKS = ("status", "say", "mute", "unmute", "volume", "stop", "ping", "version", "help", "levels")
+ASKS = ("status", "say", "mute", "unmute", "volume", "stop", "talk", "ping", "version", "help", "levels")
 
 
 def encode(text: str) -> bytes:
@@ -70,6 +71,9 @@ def lines_for(notice: Notice) -> list[str]:
         return [f"state {told['state']}"]
     if notice.topic == "turn":
         return _turn(told)
+    if notice.topic == "wake":
+        score = f"{told['score']:.2f}"
+        return [f"wake {fields({'word': told['word'], 'score': score, 'near': told['is_near']})}"]
     if notice.topic == "volume":
         return [f"speaker {fields({'percent': told['percent'], 'silent': told['is_silent']})}"]
     if notice.topic == "level":

@@ -34,6 +34,7 @@ class Now:
     speech_cache: tuple[int, int] = (0, 0)
     faults: dict[str, int] = field(default_factory=dict)
     governor_steps: int = 0
+    wake_words: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 COUNTS = {
@@ -135,6 +136,11 @@ def _walk(now: Now) -> Iterator[Metric]:
     for fault, count in now.faults.items():
         faults.add_metric([fault], count)
     yield faults
+    words = CounterMetricFamily("rtva_wake_words", "Wake words heard, and nearly.", labels=["word", "how"])
+    for word, heard in now.wake_words.items():
+        for how, count in heard.items():
+            words.add_metric([word, how], count)
+    yield words
     dropped = CounterMetricFamily("rtva_notices_dropped", "Changes that a face was too slow for.", labels=["face"])
     for face, count in now.dropped.items():
         dropped.add_metric([face], count)
