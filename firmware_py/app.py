@@ -34,6 +34,7 @@ from firmware_py.events import (
     State,
     TurnEvent,
     TurnTrace,
+    WakeHeard,
 )
 from firmware_py.failed_turns import MISSED, FailedTurns
 from firmware_py.fast_walk import RING_SAMPLES, add_costs, ask_back
@@ -108,6 +109,7 @@ class Appliance:
         )
         self.partials = self._make_partials() if pipeline.wants_partials else None
         self.failure: BaseException | None = None
+        self.interruptions = 0
         self.turns = 0
         self.turn_ticks = 0
         self.busy_since_ns: int | None = None
@@ -192,8 +194,15 @@ class Appliance:
         attention = make_attention(self.pipeline.config)
         if attention is not None:
             attention.is_speaking = lambda: self.player.is_playing
-            attention.on_wake = self.observers.on_wake
+            attention.on_wake = self._on_wake
         return attention
+
+    def _on_wake(self, heard: WakeHeard) -> None:
+        """In the listen thread: whoever says the word over an answer wants to be heard, not to hear the rest."""
+        if not heard.is_near and self.pipeline.config.wake.interrupts and self.player.is_playing:
+            self.interruptions += 1
+            self.hush()
+        self.observers.on_wake(heard)
 
     def _make_partials(self) -> LivePartials:
         def copy(start: int) -> Pcm16:

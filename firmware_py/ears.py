@@ -15,6 +15,11 @@ def make_attention(config: Config) -> Attention | None:
     wake = config.wake
     if not wake.enabled:
         return None
-    arguments = {"words": wake.words, "threshold": wake.threshold, "near_miss": wake.near_miss}
+    arguments = {
+        "words": wake.words,
+        "threshold": wake.threshold,
+        "threshold_speaking": wake.threshold_speaking,
+        "near_miss": wake.near_miss,
+    }
     engine = in_process("wake", wake.engine, arguments)
     return Attention(AttentionSettings(True, int(wake.window_s * 1000), int(wake.follow_up_s * 1000)), engine)

@@ -75,6 +75,7 @@ class ServiceControls:
             "level_db": round(appliance.listener.level_db, 1) if appliance else None,
             "floor_db": round(appliance.listener.floor_db, 1) if appliance else None,
             "wake": appliance.attention.report() if appliance and appliance.attention else {},
+            "interruption": self._interruption(),
             "counts": self._counts(),
             "totals": self.reports.totals(),
             "latency_ms": self.reports.metrics(),
@@ -160,6 +161,13 @@ class ServiceControls:
         """Level and noise floor of the microphone, dB below full scale."""
         listener = self._appliance.listener if self._appliance else None
         return (listener.level_db, listener.floor_db) if listener else (-120.0, -120.0)
+
+    def _interruption(self) -> dict[str, Any]:
+        """What ends an answer beside `stop`, and how often it did."""
+        appliance = self._appliance
+        by_word = appliance is not None and appliance.attention is not None
+        by_word = by_word and appliance.pipeline.config.wake.interrupts  # type: ignore[union-attr]
+        return {"by": "wake_word" if by_word else "nothing", "count": appliance.interruptions if appliance else 0}
 
     def _ready(self) -> Appliance:
         if self._appliance is None:

@@ -249,6 +249,10 @@ class Wake(Section):
         gt=0,
         lt=1,
     )
+    threshold_speaking: float | None = knob(
+        None, "The same while rtva itself speaks; null is as at other times.", gt=0, lt=1
+    )
+    interrupts: bool = knob(True, "A wake word ends what is being said, and the next sentence is listened to.")
     near_miss: float = knob(
         0.5, "Probability from which a word that was not heard is counted as a near miss.", gt=0, lt=1
     )
