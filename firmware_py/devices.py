@@ -34,7 +34,7 @@ class SpeakerSource:
 
     def __init__(self, pipeline: VoicePipeline) -> None:
         self._config = config = pipeline.config
-        self.rate_hz = pipeline.tts.rate_hz
+        self.rate_hz = pipeline.speech.rate_hz
         self._device = config.audio.output.device
 
     def __call__(self) -> Speaker:

@@ -69,6 +69,7 @@ class VoicePipeline:
         self._parts: dict[str, Any] = {}
         self._stt_model = self.config.stt.model
         self.tts_engine: str | None = None
+        self.stand_in: TextToSpeech | None = None
         self._speech_key = ""
         self.actuator: Any = None
         self.world: Any = None
@@ -89,7 +90,7 @@ class VoicePipeline:
         self.warm_recognition()
         if self.wants_partials:
             _warm(self.partial_stt)
-        _warm(self.tts)
+        _warm(self.speech)
         _warm(self.understanding)
         _ = self.stations, self.completeness
 
@@ -123,6 +124,16 @@ class VoicePipeline:
     def tts(self) -> TextToSpeech:
         """Text to speech: ``tts.synthesize(text)`` yields int16 chunks. With ``tts.cache`` it remembers."""
         return cast(TextToSpeech, self._part("speech", self._make_speech))
+
+    @property
+    def speech(self) -> TextToSpeech:
+        """What a turn speaks with: ``stand_in`` where one is set (it has :attr:`tts` behind it), else :attr:`tts`."""
+        return self.stand_in or self.tts
+
+    @property
+    def speech_key(self) -> str:
+        """What rendered speech depends on beside its text; "" until the voice is made."""
+        return self._speech_key
 
     @property
     def voice(self) -> TextToSpeech:
@@ -173,7 +184,7 @@ class VoicePipeline:
     @property
     def stations(self) -> Stations:
         """All four, as a turn needs them."""
-        return Stations(self.stt, self.understanding, self.responder, self.tts)
+        return Stations(self.stt, self.understanding, self.responder, self.speech)
 
     def fixed_phrases(self) -> tuple[str, ...]:
         """What is said word for word again and again: the user's own responses and the apologies included."""
@@ -221,11 +232,6 @@ class VoicePipeline:
         if before.stt != config.stt:
             for part in ("stt", "open", "partial"):
                 self._close_part(part)
-
-    @property
-    def threads(self) -> int:
-        """Threads of one recognition."""
-        return self._threads()
 
     @property
     def drafts(self) -> bool:

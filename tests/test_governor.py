@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from firmware_py import cores
 from firmware_py.config import Config
 from firmware_py.errors import ConfigError, Unavailable
 from firmware_py.events import State, TurnTrace
@@ -164,7 +165,7 @@ class Walk:
         self.partials = None
         self.taker = SimpleNamespace(stations=None, settings=None)
         self.pipeline: Any = SimpleNamespace(
-            config=config, threads=2, stations="stations", drafts=False, ease=self._ease, warm_recognition=self._warm
+            config=config, stations="stations", drafts=False, ease=self._ease, warm_recognition=self._warm
         )
         self._fails = fails
 
@@ -197,8 +198,9 @@ def governing(root: Path, clock: Clock, walk: Walk) -> tuple[Governing, Board]:
     return Governing(under, board, root, clock), board
 
 
-def test_a_board_that_gets_hot_and_cools_down_again(tmp_path: Path) -> None:
+def test_a_board_that_gets_hot_and_cools_down_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, walk = Clock(), Walk(Config.default())
+    monkeypatch.setattr(cores, "available", lambda: 2)
     a_copy_of_sys(tmp_path, 86000, 3_000_000, "0.00")
     under, board = governing(tmp_path, clock, walk)
     serial = board.hub.subscribe("serial", frozenset({"governor", "alert"}))

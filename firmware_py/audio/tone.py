@@ -1,4 +1,4 @@
-"""A ring of two notes, made here: what is due is heard before it is said."""
+"""Tones, made here: a ring of two notes before what is due, three falling ones when nothing can be said."""
 
 from __future__ import annotations
 
@@ -21,6 +21,20 @@ def ring(rate_hz: int) -> Iterator[Pcm16]:
     gap, rest = (np.zeros(int(s * rate_hz), np.int16) for s in (GAP_S, REST_S))
     for _ in range(TIMES):
         for note_hz in NOTES_HZ:
+            yield _note(note_hz, rate_hz)
+            yield gap
+        yield rest
+
+
+TROUBLE_HZ = (523.25, 415.30, 349.23)
+"""C5, A flat 4, F4: down, so that nobody takes it for a timer."""
+
+
+def trouble(rate_hz: int) -> Iterator[Pcm16]:
+    """Twice three falling notes: something is wrong that cannot be said."""
+    gap, rest = (np.zeros(int(s * rate_hz), np.int16) for s in (GAP_S, REST_S))
+    for _ in range(2):
+        for note_hz in TROUBLE_HZ:
             yield _note(note_hz, rate_hz)
             yield gap
         yield rest

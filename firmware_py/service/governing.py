@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from firmware_py import cores
 from firmware_py.app import Appliance
 from firmware_py.config import PRESETS, Config
 from firmware_py.errors import RtvaError
@@ -34,6 +35,10 @@ def bounds(config: Config) -> Bounds:
         governor.after_s,
         governor.back_s,
     )
+
+
+def _threads(config: Config) -> int:
+    return cores.recognition_threads(config.stt.optimization.num_workers, cores.available(), leaves_one=True)
 
 
 def ladder(config: Config, threads: int) -> list[Step]:
@@ -82,7 +87,7 @@ class Governing:
         self._appliance, self._board = appliance, board
         config = appliance.pipeline.config
         self._is_enabled = config.governor.enabled
-        self._governor = Governor(ladder(config, appliance.pipeline.threads), bounds(config), clock)
+        self._governor = Governor(ladder(config, _threads(config)), bounds(config), clock)
         self._raised: set[str] = set()
 
     def configure(self, config: Config) -> None:

@@ -24,8 +24,10 @@ from firmware_py.config import Config
 from firmware_py.devices import MicrophoneSource, SpeakerSource
 from firmware_py.errors import RtvaError, Unavailable
 from firmware_py.events import State, TurnEvent, TurnTrace
+from firmware_py.failed_turns import APOLOGY, MISSED
 from firmware_py.pipeline import VoicePipeline, in_process
 from firmware_py.ports import Microphone
+from firmware_py.respond import phrases
 from firmware_py.service.controls import Reports, ServiceControls
 from firmware_py.service.debug_capture import DebugCapture
 from firmware_py.service.debug_folder import DebugFolder
@@ -38,7 +40,9 @@ from firmware_py.service.recorder import Recorder, conversations
 from firmware_py.service.reload import Reloader
 from firmware_py.service.restarts import GOOD_AFTER_S, Restarts, runtime_directory
 from firmware_py.service.ringer import Ringer
-from firmware_py.service.selftest import self_test
+from firmware_py.service.selftest import try_engines
+from firmware_py.service.spare_sentences import VOICE_FAILED, SpareSentences
+from firmware_py.service.spare_voice import SpareVoice
 from firmware_py.service.speaker_gate import SpeakerGate
 from firmware_py.service.turn_log import TurnLog
 from firmware_py.service.warming import Warming
@@ -54,6 +58,16 @@ EXTEND_S = 30.0
 STATE_FILE = "state.db"
 ACTION_FAILED = "Sorry, that did not work."
 DEBUG_FOLDER = "debug"
+SENTENCES_FOLDER = "sentences"
+SENTENCES = {
+    "voice": VOICE_FAILED,
+    "action": ACTION_FAILED,
+    "unknown": phrases.UNKNOWN,
+    "failed": phrases.FAILED,
+    "apology": APOLOGY,
+    "missed": MISSED,
+}
+"""What can be said without the voice; made by it at the first start."""
 CONVERSATIONS_FOLDER = "conversations"
 
 _log = logging.getLogger("rtva")
@@ -170,7 +184,7 @@ class Service:
         self.board.set_phase(State.IDLE)
         self.notifier.ready()
         _log.info("ready", extra={"facts": {"self_test_ms": self._self_test_ms}})
-        if config.tts.cache.warm:
+        if config.tts.cache.warm and self.board.alerts.get("voice") is None:
             parts.callback(Warming(pipeline, appliance.is_quiet).close)
         self._stay(appliance, reloader)
 
@@ -192,11 +206,12 @@ class Service:
             make, report = pool.make, pool.snapshot  # type: ignore[assignment]
         pipeline = parts.enter_context(VoicePipeline(config, make_engine=make, leaves_core=True))
         self._pipeline = pipeline
+        sentences = SpareSentences(models.home() / SENTENCES_FOLDER, SENTENCES)
+        pipeline.stand_in = spare = SpareVoice(lambda: pipeline.tts, sentences, self._tell_voice)
         pipeline.initialize_components()
         for note in pipeline.notes:
             _log.warning("%s", note)
-        took_ms = self_test(pipeline.stt, pipeline.voice)
-        self._self_test_ms = round(took_ms)
+        self._self_test_ms = round(try_engines(pipeline, spare))
         return pipeline, report
 
     def _make_appliance(self, pipeline: VoicePipeline, parts: ExitStack) -> Appliance:
@@ -285,6 +300,11 @@ class Service:
         if self._appliance is not None:
             with suppress(Unavailable):
                 self._appliance.say(ACTION_FAILED)
+
+    def _tell_voice(self, error: Exception | None) -> None:
+        self.board.set_alert("voice", None if error is None else 1.0)
+        if error is not None:
+            self.hub.publish("failure", error=f"voice: {error}")
 
     def _say_goodbye(self) -> None:
         self.notifier.stopping()

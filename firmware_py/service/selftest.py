@@ -7,9 +7,11 @@ import time
 import numpy as np
 
 from firmware_py.audio.convert import Resampler, to_float32, to_int16
-from firmware_py.errors import Unavailable
+from firmware_py.errors import RtvaError, Unavailable
 from firmware_py.events import RATE_HZ
+from firmware_py.pipeline import VoicePipeline
 from firmware_py.ports import SpeechToText, TextToSpeech
+from firmware_py.service.spare_voice import SpareVoice
 
 SENTENCE = "What time is it?"
 
@@ -25,3 +27,17 @@ def self_test(stt: SpeechToText, tts: TextToSpeech) -> float:
     if not stt.transcribe(to_int16(sound)).text:
         raise Unavailable("the self-test failed: recognition hears nothing in the voice's own words")
     return (time.perf_counter() - started) * 1000
+
+
+def try_engines(pipeline: VoicePipeline, spare: SpareVoice) -> float:
+    """The self-test, and the spare sentences made. A voice that fails it is replaced by them, where they are there."""
+    if spare.failure is None:
+        try:
+            took_ms = self_test(pipeline.stt, pipeline.voice)
+        except RtvaError as error:
+            if not spare.take_over(error):
+                raise
+        else:
+            spare.sentences.keep(pipeline.tts, pipeline.speech_key)
+            return took_ms
+    return self_test(pipeline.stt, spare)

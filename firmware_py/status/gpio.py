@@ -14,12 +14,12 @@ from firmware_py.events import State
 from firmware_py.status.commands import Controls
 from firmware_py.status.gpio_lines import Lines, Wiring
 from firmware_py.status.hub import Hub, Notice
-from firmware_py.status.patterns import PATTERNS
+from firmware_py.status.patterns import pattern_for
 
 RETRY_S = 1.0
 AMPLIFIER_HOLD_S = 1.0
 """The amplifier stays on this long behind the last word: sentences follow each other."""
-TOPICS = frozenset({"state", "flow"})
+TOPICS = frozenset({"state", "flow", "alert"})
 
 _log = logging.getLogger("rtva.gpio")
 
@@ -58,6 +58,7 @@ class GpioFace:
         self._state = State.STARTING
         self._state_at = time.monotonic()
         self._is_flowing = False
+        self._alerts: set[str] = set()
         self._spoke_at = -AMPLIFIER_HOLD_S
         self._outputs: dict[int, bool] = {}
         self._inputs: dict[int, bool] = {}
@@ -106,6 +107,9 @@ class GpioFace:
         if notice.topic == "flow":
             self._is_flowing = bool(notice.fields["is_flowing"])
             return
+        if notice.topic == "alert":
+            (self._alerts.add if notice.fields["is_on"] else self._alerts.discard)(notice.fields["name"])
+            return
         state = State(notice.fields["state"])
         if self._state is State.SPEAKING:
             self._spoke_at = time.monotonic()
@@ -115,7 +119,7 @@ class GpioFace:
     def _show(self, lines: Lines) -> float | None:
         """Sets the outputs; returns the seconds until one has to change, None when nothing will by itself."""
         now = time.monotonic()
-        pattern = PATTERNS[self._state]
+        pattern = pattern_for(self._state, self._alerts)
         is_lit, change_ms = pattern.at(int((now - self._state_at) * 1000))
         waits = [] if change_ms is None else [change_ms / 1000]
         self._set(lines, self._pins.led, is_lit)

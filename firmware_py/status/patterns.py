@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 from firmware_py.events import State
@@ -44,3 +45,25 @@ PATTERNS: dict[State, Pattern] = {
     State.DEGRADED: Pattern(YELLOW, (200, 1800)),
     State.STOPPING: Pattern(WHITE, (100, 900)),
 }
+
+
+def blinks(count: int, colour: Colour) -> Pattern:
+    """``count`` short flashes and a rest: a code to be counted."""
+    return Pattern(colour, (*(150, 250) * (count - 1), 150, 1400))
+
+
+CODES: dict[str, Pattern] = {
+    "voice": blinks(2, MAGENTA),
+    "speaker": blinks(3, MAGENTA),
+    "hot": blinks(2, YELLOW),
+    "low_memory": blinks(3, YELLOW),
+    "slow_recognition": blinks(4, YELLOW),
+}
+"""The light in ``degraded`` for these alerts, the gravest first; other alerts show the state's own rhythm."""
+
+
+def pattern_for(state: State, alerts: Container[str] = ()) -> Pattern:
+    """The light of a state, with the code of the gravest alert that has one."""
+    if state is State.DEGRADED:
+        return next((code for name, code in CODES.items() if name in alerts), PATTERNS[state])
+    return PATTERNS[state]
