@@ -1,7 +1,7 @@
 # rtva: everyday commands. `make demo` and `make test` set everything up themselves.
 PY := .venv/bin/python
 
-.PHONY: help setup native native-cuda generic demo test test-coqui check stress bench bench-recognition install uninstall conversations-audio agenda-kills system-test clean
+.PHONY: help setup native native-cuda generic demo test test-coqui check stress bench bench-recognition install uninstall conversations-audio agenda-kills fuzz soak bitflips turn-faults system-test vm-test clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -51,6 +51,21 @@ conversations-audio: ## a third of the scripted conversations, said by the voice
 
 agenda-kills:    ## 1,000 kills while timers and lists change: nothing lost, nothing doubled
 	@mkdir -p build/kills && $(PY) tests/agenda_kills.py $$(mktemp -d -p build/kills)/state.db 1000 1
+
+fuzz: setup      ## every parser that meets a stranger's bytes: ten million runs or ten minutes each (SECONDS_EACH, RUNS, TARGET)
+	@scripts/fuzz.sh || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
+
+soak: setup      ## seven days of audio and 1,000 turns at many times real speed: nothing grows (hours; MINUTES=20 ends it early)
+	@$(PY) bench/soak.py $(if $(MINUTES),--minutes $(MINUTES))
+
+bitflips: setup  ## 1,000 single bits flipped in the real weights: each refused before loading
+	@mkdir -p build/flips && $(PY) tests/bitflips.py $$(mktemp -d -p build/flips) 1000 1
+
+turn-faults: setup ## 1,000 questions while workers die, hang and crash: none is lost in silence (an hour)
+	@$(PY) tests/turn_faults.py 1000 1
+
+vm-test: setup   ## stock Debian kernels in qemu: unplug, suspend, overrun, serial, GPIO, power cuts (root, Debian, many minutes)
+	@$(PY) deploy/vm-test/run.py --write docs/reliability.md || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
 
 system-test: setup ## boots systemd in a container and proves the service there (root, Debian, minutes)
 	@deploy/system-test/run.sh || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }

@@ -230,8 +230,10 @@ class VoicePipeline:
         before, config = self.config, self._own_config.with_values(values)
         self._eased, self.config = dict(values), config
         if before.stt != config.stt:
-            for part in ("stt", "open", "partial"):
-                self._close_part(part)
+            self._close_part("partial")
+        if before.stt.model_copy(update={"partial_results": config.stt.partial_results}) != config.stt:
+            self._close_part("stt")
+            self._close_part("open")
 
     @property
     def drafts(self) -> bool:

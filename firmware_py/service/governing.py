@@ -141,7 +141,8 @@ class Governing:
         names = [step.name for step in steps]
         _log.warning("works %s", f"lighter: {', '.join(names)}" if names else "as configured again")
         self._board.hub.publish("governor", steps=names, reasons=sorted({t.reason for t in self._governor.taken}))
-        self._appliance.between_turns(lambda: self._do(steps, self._governor.values()))
+        values = self._governor.values()
+        self._appliance.between_turns(lambda: self._do(steps, values))
 
     def _do(self, steps: list[Step], values: Mapping[str, Any]) -> None:
         """In the turn thread. A step whose engine cannot be made is refused, and what was before is made again."""

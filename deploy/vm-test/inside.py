@@ -1,0 +1,325 @@
+"""The first process of the virtual machine: lets faults happen to rtva's parts and says what became of them.
+
+Prints ``ROW|fault|promise|injected|survived|worst`` for each fault, or ``STATE N`` and ``TOLD N`` as a writer of the
+state file. Nothing of this runs on the host.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path[:0] = ["/vm-test", "/vm-test/lib"]
+os.environ.update(PATH="/usr/sbin:/usr/bin:/sbin:/bin", HOME="/root", PYTHONPATH="/vm-test/lib")
+
+DUMMY, LOOPBACK = "hw:CARD=Dummy,DEV=0", "hw:CARD=Loopback,DEV=1"
+DRIVER = Path("/sys/bus/platform/drivers/snd_dummy")
+RATE_HZ, PERIOD = 16_000, 512
+LIMIT_S = 15.0
+"""How long anything is waited for; the machine is emulated, and slow."""
+
+
+def say(text: str) -> None:
+    os.write(1, f"{text}\n".encode())
+
+
+def row(fault: str, promise: str, results: list[float | None], unit: str = "ms") -> None:
+    """``results``: the time that each injection took to get over, None where it was not survived."""
+    good = [value for value in results if value is not None]
+    worst = f"{max(good):.0f} {unit}" if good else "-"
+    say(f"ROW|{fault}|{promise}|{len(results)}|{len(good)}|{worst}")
+
+
+def load(*module: str) -> bool:
+    return subprocess.run(["modprobe", *module], stderr=subprocess.DEVNULL).returncode == 0
+
+
+def until(happens: Callable[[], Any], seconds: float = LIMIT_S) -> Any:
+    end = time.monotonic() + seconds
+    while not (value := happens()) and time.monotonic() < end:
+        time.sleep(0.005)
+    return value
+
+
+class Walk:
+    """The walk in a process of its own, and what it told."""
+
+    def __init__(self, device: str, serial: str = "-") -> None:
+        self.ears: list[tuple[int, str]] = []
+        self.counts: list[tuple[int, int, int, int]] = []
+        self.process = subprocess.Popen(
+            [sys.executable, "/vm-test/guest_walk.py", device, serial], stdout=subprocess.PIPE, text=True
+        )
+        threading.Thread(target=self._read, daemon=True).start()
+        if not until(lambda: self.counts and self.counts[-1][1] > RATE_HZ, 60):
+            say(f"NOTE no sound from {device}: {self.ears} {self.counts[-1:]}")
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            kind, *words = line.split()
+            if kind == "ear":
+                self.ears.append((int(words[0]), words[1]))
+            elif kind == "count":
+                self.counts.append((int(words[0]), int(words[1]), int(words[2]), int(words[3])))
+            else:
+                say(f"NOTE {line.strip()}")
+
+    def ear_after(self, ns: int, ear: str) -> float | None:
+        """Milliseconds from ``ns`` to the next time the microphone was ``ear``."""
+        found = until(lambda: [at for at, which in self.ears if at >= ns and which == ear])
+        return (found[0] - ns) / 1e6 if found else None
+
+    def flows_after(self, ns: int) -> float | None:
+        """Milliseconds from ``ns`` to the first count with more frames than then."""
+        before = next((c[1] for c in reversed(self.counts) if c[0] <= ns), 0)
+        found = until(lambda: [c for c in self.counts if c[0] > ns and c[1] > before + PERIOD])
+        return (found[0][0] - ns) / 1e6 if found else None
+
+    def unaccounted_ms(self, since_ns: int) -> float:
+        """How far frames in + frames lost are from the clock, from ``since_ns`` to now."""
+        first = next(c for c in self.counts if c[0] >= since_ns)
+        last = self.counts[-1]
+        counted = last[1] + last[2] - first[1] - first[2]
+        return abs(counted / RATE_HZ * 1000 - (last[0] - first[0]) / 1e6)
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+def unplug(times: int) -> None:
+    walk = Walk(DUMMY)
+    seen: list[float | None] = []
+    back: list[float | None] = []
+    start_ns = walk.counts[-1][0]
+    for _ in range(times):
+        at_ns = time.monotonic_ns()
+        (DRIVER / "unbind").write_text("snd_dummy.0")
+        seen.append(walk.ear_after(at_ns, "lost"))
+        time.sleep(0.4)
+        (DRIVER / "bind").write_text("snd_dummy.0")
+        back.append(walk.ear_after(time.monotonic_ns(), "open"))
+        time.sleep(0.6)
+    row("a sound card is unplugged while it captures", "said on every face within 250 ms", within(seen, 250))
+    row("and plugged in again", "captures again within 1 s, found by its name", within(back, 1000))
+    time.sleep(1)
+    off_ms = walk.unaccounted_ms(start_ns)
+    row("all of it", "frames in + frames lost = rate x time, within two periods a fault",
+        [off_ms if off_ms <= times * 2000 * PERIOD / RATE_HZ else None])  # fmt: skip
+    walk.close()
+
+
+def within(results: list[float | None], most_ms: float) -> list[float | None]:
+    for late in (r for r in results if r is not None and r > most_ms):
+        say(f"NOTE {late:.0f} ms instead of {most_ms:.0f}")
+    return [r if r is not None and r <= most_ms else None for r in results]
+
+
+def overrun(device: str, times: int) -> None:
+    player = None
+    if device == LOOPBACK:
+        player = subprocess.Popen(
+            ["aplay", "-q", "-D", "hw:CARD=Loopback,DEV=0", "-f", "S16_LE", "-r", "16000", "-c", "2", "/dev/zero"]
+        )
+    walk = Walk(device)
+    results: list[float | None] = []
+    for _ in range(times):
+        start_ns, lost = walk.counts[-1][0], walk.counts[-1][2]
+        walk.process.send_signal(signal.SIGSTOP)
+        time.sleep(0.8)
+        walk.process.send_signal(signal.SIGCONT)
+        is_counted = until(lambda lost=lost: walk.counts[-1][2] > lost)  # type: ignore[misc]
+        time.sleep(0.4)
+        off_ms = walk.unaccounted_ms(start_ns)
+        results.append(off_ms if is_counted and off_ms <= 2000 * PERIOD / RATE_HZ else None)
+    name = "snd-aloop" if device == LOOPBACK else "snd-dummy"
+    row(f"an overrun: the process stands still for 0.8 s ({name})",
+        "goes on; the lost frames are counted, within two periods (worst: how far off)", results)  # fmt: skip
+    walk.close()
+    if player is not None:
+        player.kill()
+        player.wait()
+
+
+def suspend(times: int) -> None:
+    delay = Path("/sys/module/suspend/parameters/pm_test_delay")
+    if delay.exists():
+        delay.write_text("1")
+    try:
+        Path("/sys/power/pm_test").write_text("devices")
+    except OSError as error:
+        say(f"NOTE no suspend here: {error}")
+        return
+    walk = Walk(DUMMY)
+    results: list[float | None] = []
+    for _ in range(times):
+        Path("/sys/power/state").write_text("freeze")
+        woken_ns = time.monotonic_ns()
+        results.append(walk.flows_after(woken_ns))
+        time.sleep(0.5)
+    row("the machine is suspended and woken", "captures again within 1 s of waking", within(results, 1000))
+    walk.close()
+
+
+def serial(times: int, device: str | None) -> None:
+    """A USB serial line that goes away; with a microphone ``device`` its sound must not miss it."""
+    if not (load("dummy_hcd") and load("g_serial") and until(lambda: Path("/dev/ttyACM0").exists(), 10)):
+        say("NOTE no USB gadget here")
+        return
+    walk, line = None, None
+    if device is not None:
+        walk = Walk(device, "/dev/ttyACM0")
+        lost = walk.counts[-1][2]
+    else:
+        import guest_walk
+
+        from firmware_py.status.hub import Hub
+
+        line = guest_walk.serial_line("/dev/ttyACM0", Hub())
+    results: list[float | None] = []
+    for _ in range(times):
+        subprocess.run(["modprobe", "-r", "g_serial"], check=True)
+        time.sleep(0.2)
+        load("g_serial")
+        until(lambda: Path("/dev/ttyGS0").exists() and Path("/dev/ttyACM0").exists(), 10)
+        results.append(greeting_ms())
+    row("the USB serial line is pulled out and put back", "greeted again within 3 s", within(results, 3000))
+    if walk is not None:
+        missed = (walk.counts[-1][2] - lost) / RATE_HZ * 1000
+        row("meanwhile", "no sample of the microphone is lost (worst: lost sound)", [missed if missed == 0 else None])
+        walk.close()
+    if line is not None:
+        line.close()
+    subprocess.run(["modprobe", "-r", "g_serial"], check=False)
+
+
+def greeting_ms() -> float | None:
+    """From the return of the device to rtva's greeting on its other end."""
+    import select
+    import tty
+
+    start = time.monotonic()
+    other = os.open("/dev/ttyGS0", os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+    try:
+        tty.setraw(other)
+        heard = b""
+        while b"rtva protocol=" not in heard and time.monotonic() - start < LIMIT_S:
+            if select.select([other], [], [], 0.2)[0]:
+                try:
+                    heard += os.read(other, 4096)
+                except OSError:
+                    time.sleep(0.05)
+        return (time.monotonic() - start) * 1000 if b"rtva protocol=" in heard else None
+    finally:
+        os.close(other)
+
+
+def gpio(times: int) -> None:
+    """The board's own GPIO chip (pl061): the LED follows the state; the chip goes away and comes back."""
+    import guest_walk
+
+    from firmware_py.events import State
+    from firmware_py.status.gpio import GpioFace, GpioPins
+    from firmware_py.status.gpio_lines import GpiodLines
+    from firmware_py.status.hub import Hub
+
+    subprocess.run(["busybox", "mount", "-t", "debugfs", "debug", "/sys/kernel/debug"], check=False)
+    driver = Path("/sys/bus/amba/drivers/pl061_gpio")
+    chips = [p.name for p in driver.glob("*.pl061")]
+    if not chips or not Path("/dev/gpiochip0").exists():
+        say(f"NOTE no GPIO chip here: {chips}")
+        return
+    hub, controls, pins = Hub(), guest_walk.Controls(), GpioPins(led=0, mute=1)
+    face = GpioFace(lambda: GpiodLines(Path("/dev/gpiochip0"), pins.wiring()), pins, controls, hub)
+
+    def led() -> bool | None:
+        told = re.search(r"gpio-\d+ \(\s*\|rtva[^)]*\) out (hi|lo)", Path("/sys/kernel/debug/gpio").read_text())
+        return told[1] == "hi" if told else None
+
+    shown: list[float | None] = []
+    until(lambda: led() is not None)
+    for number in range(times):
+        is_lit = number % 2 == 0
+        start = time.monotonic()
+        hub.publish("state", state=(State.LISTENING if is_lit else State.STOPPING).value, previous="idle")
+        if not is_lit:
+            time.sleep(0.2)  # stopping lights up for 100 ms first
+        shown.append((time.monotonic() - start) * 1000 if until(lambda is_lit=is_lit: led() is is_lit) else None)  # type: ignore[misc]
+    row("the state changes (GPIO chip pl061)", "the LED's line shows it", shown)
+    gone: list[float | None] = []
+    back: list[float | None] = []
+    for _ in range(times):
+        hub.publish("state", state=State.THINKING.value, previous="idle")
+        start = time.monotonic()
+        (driver / "unbind").write_text(chips[0])
+        closed = until(lambda: "switch" in controls.muted_by)
+        gone.append((time.monotonic() - start) * 1000 if closed else None)
+        (driver / "bind").write_text(chips[0])
+        start = time.monotonic()
+        hub.publish("state", state=State.LISTENING.value, previous="idle")
+        back.append((time.monotonic() - start) * 1000 if until(lambda: led() is True) else None)
+    row("the GPIO chip is taken away", "the microphone is closed", gone)
+    row("and comes back", "its lines are requested again and the LED shows the state", back)
+    face.close()
+
+
+def writer(is_last: bool) -> None:
+    """Says what the state file has, then changes it as fast as it can and tells each change that returned."""
+    from firmware_py.state.database import Database
+
+    database = Database(Path("/var/lib/rtva-state/state.db"))
+    number = database.get("number", 0)
+    counters = database.counters()
+    is_whole = counters.get("taken", 0) == number == -counters.get("given", 0)
+    say(f"STATE {number if is_whole else -1}")
+    while not is_last:
+        number += 1
+        if database.change({"number": number, "text": "x" * (number % 3000)}, {"taken": 1, "given": -1}):
+            say(f"TOLD {number}")
+
+
+def main() -> None:
+    for kind, where in (("tmpfs", "/run"), ("tmpfs", "/tmp")):
+        subprocess.run(["busybox", "mount", "-t", kind, kind, where], check=False)
+    Path("/var/lib/rtva-state").mkdir(parents=True, exist_ok=True)
+    what, *rest = sys.argv[1:] or ["faults", "3"]
+    try:
+        if what == "writer":
+            writer("last" in rest)
+            time.sleep(3600)
+        faults(int(rest[0]))
+    except Exception as error:
+        import traceback
+
+        traceback.print_exc()
+        say(f"ROW|the guest's script|comes to its end|1|0|{error!r}")
+    say("VM-TEST-END")
+    time.sleep(3600)
+
+
+def faults(times: int) -> None:
+    if os.uname().machine == "aarch64":
+        gpio(times)
+        serial(times, None)
+        return
+    load("snd-dummy")
+    load("snd-aloop", "pcm_substreams=2")
+    until(lambda: Path("/proc/asound/Loopback").exists() and Path("/proc/asound/Dummy").exists())
+    overrun(DUMMY, times)
+    overrun(LOOPBACK, times)
+    unplug(times)
+    serial(times, DUMMY)
+    suspend(max(1, times // 2))
+
+
+if __name__ == "__main__":
+    main()
