@@ -76,7 +76,7 @@ def main() -> None:
     from firmware_py._ring import Ring
     from firmware_py.audio.alsa import AlsaMicrophone
     from firmware_py.audio.capture import Capture
-    from firmware_py.service.gate import MicrophoneGate
+    from firmware_py.service.gate import Hearing, MicrophoneGate
     from firmware_py.status.board import Ear
 
     device, serial = sys.argv[1:3]
@@ -95,7 +95,8 @@ def main() -> None:
         board.set_ear(ear, reason)
 
     gate = MicrophoneGate(
-        lambda: AlsaMicrophone(device, rate_hz=16_000, channel=None, chunk_size=PERIOD), on_change=on_change
+        lambda: AlsaMicrophone(device, rate_hz=16_000, channel=None, chunk_size=PERIOD),
+        hearing=Hearing(on_change=on_change),
     )
     capture = Capture(gate, Ring(1 << 19))
     line = serial_line(serial, hub) if serial != "-" else None

@@ -55,6 +55,9 @@ def blinks(count: int, colour: Colour) -> Pattern:
 CODES: dict[str, Pattern] = {
     "voice": blinks(2, MAGENTA),
     "speaker": blinks(3, MAGENTA),
+    "microphone_silent": blinks(4, MAGENTA),
+    "microphone_offset": blinks(5, MAGENTA),
+    "microphone_clipping": blinks(6, MAGENTA),
     "hot": blinks(2, YELLOW),
     "low_memory": blinks(3, YELLOW),
     "slow_recognition": blinks(4, YELLOW),
