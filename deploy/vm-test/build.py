@@ -16,7 +16,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 WORK = ROOT / "build" / "vm-test"
 SUITE = "bookworm"
-BASE = ("python3", "python3-numpy", "kmod", "busybox-static", "libc6")
+BASE = ("base-files", "python3", "python3-numpy", "kmod", "busybox-static", "libc6", "libstdc++6")
+PLACES = ("dev", "proc", "sys", "run", "tmp", "root", "var/lib")
 BOOT_MODULES = ("virtio_pci", "virtio_blk", "crc32c_generic", "ext4")
 MODULES = ("kernel/sound", "kernel/drivers/usb", "kernel/drivers/virtio", "kernel/drivers/block", "kernel/fs")
 MODULES += ("kernel/crypto", "kernel/lib", "kernel/drivers/gpio", "kernel/drivers/tty", "kernel/arch")
@@ -81,6 +82,8 @@ def machine(arch: str) -> Machine:
         include = ",".join((*BASE, *sound))
         sh("mmdebstrap", "--quiet", "--variant=extract", f"--architectures={arch}", f"--include={include}", SUITE,
            system, *sources)  # fmt: skip
+        for place in PLACES:
+            (system / place).mkdir(parents=True, exist_ok=True)
         _unpack_kernel(arch, folder, kernel, system)
         (folder / "made").touch()
     _put_project_inside(arch, system)

@@ -172,6 +172,7 @@ def suspend(times: int) -> None:
 
 def serial(times: int, device: str | None) -> None:
     """A USB serial line that goes away; with a microphone ``device`` its sound must not miss it."""
+    load("cdc_acm")
     if not (load("dummy_hcd") and load("g_serial") and until(lambda: Path("/dev/ttyACM0").exists(), 10)):
         say("NOTE no USB gadget here")
         return

@@ -53,16 +53,16 @@ class Guest:
         )
 
     def read(self, until: str, seconds: float) -> bool:
-        """Whether ``until`` was said in time; False when the machine ended before."""
+        """Whether ``until`` (a regular expression) was said in time; False when the machine ended before."""
         assert self.process.stdout is not None
         deadline = time.monotonic() + seconds
-        while until not in self.said and time.monotonic() < deadline:
+        while not re.search(until, self.said) and time.monotonic() < deadline:
             if select.select([self.process.stdout], [], [], 0.2)[0]:
                 data = os.read(self.process.stdout.fileno(), 65536)
                 if not data:
                     break
                 self.said += data.decode("utf-8", "replace")
-        return until in self.said
+        return re.search(until, self.said) is not None
 
     def kill(self) -> None:
         """The power goes away: nothing that the guest still held gets out."""
@@ -95,13 +95,12 @@ def power_cuts(machine: build.Machine, count: int) -> Row:
     for number in range(count + 1):
         guest = Guest(machine, image, f"writer{' last' if number == count else ''}", keeps=True)
         try:
-            if not guest.read("STATE ", BOOT_S):
+            if not guest.read(r"STATE -?\d+\r?\n", BOOT_S):
                 print(guest.said[-2000:], file=sys.stderr)
                 lost += 1
                 break
-            guest.read("\n", 1.0)
             boots += 1
-            kept = int(re.findall(r"STATE (\d+)", guest.said)[-1])
+            kept = int(re.findall(r"STATE (-?\d+)", guest.said)[-1])
             lost += kept < told
             if number < count:
                 guest.read("TOLD never", random.uniform(2.0, 6.0))
