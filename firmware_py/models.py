@@ -38,11 +38,19 @@ __all__ = [
     "resolve_vad",
     "resolve_voice",
     "speech_folder",
+    "speech_key",
     "verify",
 ]
 
 HERE = Path(__file__).resolve().parent
 Say = Callable[[str], None]
+
+
+def speech_key(engine: str, arguments: dict[str, Any]) -> str:
+    """What rendered speech depends on beside its text: the engine, its voice, and the files that it is made of."""
+    files = [value for value in arguments.values() if isinstance(value, Path)]
+    states = [f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
+    return " ".join([engine, str(arguments.get("voice", "")), *states])
 
 
 def speech_folder() -> Path:

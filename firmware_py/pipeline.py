@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, cast
 
 from firmware_py import backends, cores, models
@@ -39,13 +38,6 @@ def _warm(engine: Any) -> None:
         warm()
 
 
-def _speech_key(engine: str, arguments: dict[str, Any]) -> str:
-    """What rendered speech depends on beside its text: the engine, its voice, and the files that it is made of."""
-    files = [value for value in arguments.values() if isinstance(value, Path)]
-    states = [f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
-    return " ".join([engine, str(arguments.get("voice", "")), *states])
-
-
 class VoicePipeline:
     """The stations of the walk for one configuration.
 
@@ -70,7 +62,7 @@ class VoicePipeline:
         self._stt_model = self.config.stt.model
         self.tts_engine: str | None = None
         self.stand_in: TextToSpeech | None = None
-        self._speech_key = ""
+        self.speech_key = ""  # what rendered speech depends on beside its text
         self.actuator: Any = None
         self.world: Any = None
         self.agenda: Any = None
@@ -129,11 +121,6 @@ class VoicePipeline:
     def speech(self) -> TextToSpeech:
         """What a turn speaks with: ``stand_in`` where one is set (it has :attr:`tts` behind it), else :attr:`tts`."""
         return self.stand_in or self.tts
-
-    @property
-    def speech_key(self) -> str:
-        """What rendered speech depends on beside its text; "" until the voice is made."""
-        return self._speech_key
 
     @property
     def voice(self) -> TextToSpeech:
@@ -347,7 +334,7 @@ class VoicePipeline:
         arguments = self._tts_arguments(engine)
         made = self._make_engine("tts", engine, arguments)
         self._note(getattr(made, "note", None))
-        self.tts_engine, self._speech_key = engine, _speech_key(engine, arguments)
+        self.tts_engine, self.speech_key = engine, models.speech_key(engine, arguments)
         return made
 
     def _tts_arguments(self, engine: str) -> dict[str, Any]:
@@ -373,7 +360,7 @@ class VoicePipeline:
         arguments = {
             "engine": voice,
             "folder": models.speech_folder() if cache.disk_mb else None,
-            "key": self._speech_key,
+            "key": self.speech_key,
             "memory_mb": cache.memory_mb,
             "disk_mb": cache.disk_mb,
             "persist_all": cache.persist_all,
