@@ -24,7 +24,7 @@ sys.path.insert(0, str(HERE))
 import build  # noqa: E402
 
 BOOT_S = 420.0
-ROW = re.compile(r"^ROW\|([^|]*)\|([^|]*)\|(\d+)\|(\d+)\|([^|\r\n]*)", re.MULTILINE)
+ROW = re.compile(r"ROW\|([^|]*)\|([^|]*)\|(\d+)\|(\d+)\|([^|\r\n]*)")
 BEGIN, END = "<!-- vm-test -->", "<!-- /vm-test -->"
 Row = tuple[str, str, str, str, str, str]
 
