@@ -16,7 +16,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 WORK = ROOT / "build" / "vm-test"
 SUITE = "bookworm"
-BASE = ("base-files", "python3", "python3-numpy", "kmod", "busybox-static", "libc6", "libstdc++6")
+BASE = ("base-files", "python3", "kmod", "busybox-static", "libc6", "libstdc++6")
 PLACES = ("dev", "proc", "sys", "run", "tmp", "root", "var/lib")
 BOOT_MODULES = ("virtio_pci", "virtio_blk", "crc32c_generic", "ext4")
 MODULES = ("kernel/sound", "kernel/drivers/usb", "kernel/drivers/virtio", "kernel/drivers/block", "kernel/fs")
@@ -127,7 +127,7 @@ def _put_project_inside(arch: str, system: Path) -> None:
     if arch == "arm64":
         platforms = ("--platform=manylinux_2_17_aarch64", "--platform=manylinux2014_aarch64")
         only = ("--no-deps", "--only-binary=:all:", "--python-version=3.11", *platforms)
-        sh(sys.executable, "-m", "pip", "install", "-q", *only, "--target", inside / "lib", "gpiod")
+        sh(sys.executable, "-m", "pip", "install", "-q", *only, "--target", inside / "lib", "gpiod", "numpy<2.5")
 
 
 def _initrd(system: Path, target: Path) -> None:
