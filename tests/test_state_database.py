@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from firmware_py.state import database as database_module
-from firmware_py.state import migrations
+from firmware_py.state import last_good, migrations
 from firmware_py.state.database import Database
 
 KILLS = Path(__file__).parent / "state_kills.py"
@@ -93,18 +93,61 @@ def test_a_file_that_is_no_database_is_kept_aside(tmp_path: Path, content: bytes
     assert aside == ([content] if content else [])
 
 
-def test_a_damaged_page_is_noticed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_copied", [True, False])
+def test_a_damaged_page_is_noticed_and_the_last_good_copy_taken(tmp_path: Path, is_copied: bool) -> None:
     path = tmp_path / "state.db"
     database = Database(path)
     database.change({f"name {n}": "x" * 400 for n in range(200)})
     database.close()
+    if not is_copied:
+        last_good.copy_of(path).unlink()
     raw = bytearray(path.read_bytes())
     raw[8192:12288] = bytes(4096)
     path.write_bytes(raw)
     again = Database(path)
-    assert again.settings() == {} and again.change({"volume": 1})
+    assert len(again.settings()) == 200 * is_copied and again.change({"volume": 1})
     assert len(list(tmp_path.glob("state.db.bad-*"))) == 1
     again.close()
+
+
+def test_a_copy_that_is_spoilt_too_is_not_taken(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    for file in (path, last_good.copy_of(path)):
+        file.write_bytes(b"not a database at all" * 200)
+    database = Database(path)
+    assert database.settings() == {} and database.change({"volume": 1}) and database.problem == ""
+    database.close()
+
+
+def test_the_copy_is_renewed_at_the_end_and_not_without_a_change(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    database = Database(path)
+    database.change({"volume": 40})
+    database.close()
+    first = last_good.copy_of(path).stat()
+    with sqlite3.connect(last_good.copy_of(path)) as db:
+        assert db.execute("SELECT value FROM settings").fetchone() == ("40",)
+    Database(path).close()
+    assert last_good.copy_of(path).stat().st_mtime_ns == first.st_mtime_ns
+
+
+def test_a_file_spoilt_while_it_is_open_raises_nothing(tmp_path: Path) -> None:
+    database = Database(tmp_path / "state.db")
+    database._db.execute("DROP TABLE settings")
+    assert database.get("volume", 7) == 7 and database.settings() == {} and "cannot be read" in database.problem
+    database.close()
+
+
+def test_two_never_write_to_one_file(tmp_path: Path) -> None:
+    first = Database(tmp_path / "state.db")
+    second = Database(tmp_path / "state.db")
+    assert "another rtva" in second.problem and not second.change({"volume": 1})
+    assert first.change({"volume": 2}) and first.get("volume") == 2
+    second.close()
+    first.close()
+    third = Database(tmp_path / "state.db")
+    assert third.get("volume") == 2 and not third.problem
+    third.close()
 
 
 def test_a_newer_file_is_left_alone(tmp_path: Path) -> None:

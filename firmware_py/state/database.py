@@ -1,7 +1,7 @@
 """The state file: SQLite with a write-ahead log and ``synchronous=FULL``, so a change that returned is on the disk.
 
-It is written when something changes and at no other time. A file that cannot be read is kept aside and a new one
-begun; a disk that cannot be written to costs durability, never the service.
+It is written when something changes and at no other time. A file that cannot be read is kept aside and the last good
+copy takes its place, else a new one is begun; a disk that cannot be written to costs durability, never the service.
 """
 
 from __future__ import annotations
@@ -12,15 +12,20 @@ import logging
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from firmware_py.state import last_good
 from firmware_py.state.migrations import TooNew, migrate
 
 MEMORY = ":memory:"
 CHECKPOINT_PAGES = 64
 """The log is folded into the file after this many pages (256 KiB): a small file, read quickly after a power cut."""
+
+KEEP_S = 3600.0
+"""A change may make a new copy of the whole file so often, beside each start and each orderly end."""
 
 Statement = tuple[str, Sequence[Any]]
 
@@ -37,21 +42,22 @@ class Database:
         self.path = path
         self.problem = ""
         self._lock = threading.Lock()
+        self._hold = -1
+        self._kept_at = time.monotonic()
         self._db = self._open()
+        if not self.problem:
+            self._keep_copy()
 
     def get(self, name: str, default: Any = None) -> Any:
         """A setting."""
-        with self._lock:
-            row = self._db.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
-        return json.loads(row[0]) if row else default
+        found = self.rows("SELECT value FROM settings WHERE name = ?", (name,))
+        return json.loads(found[0][0]) if found else default
 
     def settings(self) -> dict[str, Any]:
-        with self._lock:
-            return {name: json.loads(value) for name, value in self._db.execute("SELECT name, value FROM settings")}
+        return {name: json.loads(value) for name, value in self.rows("SELECT name, value FROM settings")}
 
     def counters(self) -> dict[str, int]:
-        with self._lock:
-            return {str(name): int(value) for name, value in self._db.execute("SELECT name, value FROM counters")}
+        return {str(name): int(value) for name, value in self.rows("SELECT name, value FROM counters")}
 
     def change(self, settings: Mapping[str, Any] | None = None, add: Mapping[str, int] | None = None) -> bool:
         """Sets settings and adds to counters, all or none of it; True once it is on the disk.
@@ -72,9 +78,13 @@ class Database:
         return self.write(statements)
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """What a SELECT finds."""
-        with self._lock:
-            return self._db.execute(query, values).fetchall()
+        """What a SELECT finds; nothing, and a :attr:`problem`, where the file was spoilt meanwhile."""
+        try:
+            with self._lock:
+                return self._db.execute(query, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            self._complain(f"the state file {self.path} cannot be read: {error}")
+            return []
 
     def write(self, statements: Sequence[Statement]) -> bool:
         """Executes ``(SQL, values)`` pairs, all or none; True once it is on the disk. Fails as :meth:`change` does."""
@@ -87,12 +97,33 @@ class Database:
             return False
         if self.problem and self._is_on_disk():
             self.problem = ""
+        if time.monotonic() - self._kept_at > KEEP_S:
+            self._keep_copy()
         return self._is_on_disk()
 
     def close(self) -> None:
         """May be called twice."""
+        if not self.problem:
+            with contextlib.suppress(sqlite3.ProgrammingError):  # closed already
+                self._keep_copy()
         with self._lock, contextlib.suppress(sqlite3.Error):
             self._db.close()
+        if self._hold >= 0:
+            os.close(self._hold)
+            self._hold = -1
+
+    def _keep_copy(self) -> None:
+        """A copy that cannot be made costs nothing but the copy."""
+        self._kept_at = time.monotonic()
+        if self.path is None or not self._is_on_disk():
+            return
+        try:
+            with self._lock:
+                last_good.keep(self._db, self.path)
+        except sqlite3.ProgrammingError:
+            raise
+        except (sqlite3.Error, OSError) as error:
+            _log.warning("no copy of the state file is kept: %s", error)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -115,6 +146,7 @@ class Database:
             if _is_environment(error):
                 return self._without_file(error)
             self._set_aside(error)
+            self._bring_back()
         except OSError as error:
             return self._without_file(error)
         try:
@@ -124,6 +156,7 @@ class Database:
 
     def _open_file(self, path: Path) -> sqlite3.Connection:
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._be_alone(path)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # lists and reminders are nobody else's; SQLite keeps it
         db = _connect(str(path))
         try:
@@ -134,6 +167,21 @@ class Database:
         except BaseException:
             db.close()
             raise
+
+    def _be_alone(self, path: Path) -> None:
+        if self._hold < 0:
+            held = last_good.hold(path)
+            if held is None:
+                raise OSError("another rtva works with it")
+            self._hold = held
+
+    def _bring_back(self) -> None:
+        assert self.path is not None
+        try:
+            if last_good.bring_back(self.path):
+                _log.error("the last good copy of the state file takes its place")
+        except OSError as error:
+            _log.error("the last good copy of the state file cannot be taken: %s", error)
 
     def _set_aside(self, error: Exception) -> None:
         assert self.path is not None

@@ -1,0 +1,87 @@
+"""A whole copy of the state file beside it, for the day on which a card has spoilt it; and one writer at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import filecmp
+import os
+import sqlite3
+from pathlib import Path
+
+
+def copy_of(path: Path) -> Path:
+    """Where the copy is."""
+    return path.with_name(f"{path.name}.good")
+
+
+def keep(db: sqlite3.Connection, path: Path) -> bool:
+    """Copies an open, sound state file: always the old copy or the new one, never half of one. Whether it did.
+
+    Nothing is written where the copy has the same content. Raises sqlite3.Error and OSError.
+    """
+    new, good = path.with_name(f"{path.name}.new"), copy_of(path)
+    with contextlib.suppress(FileNotFoundError):
+        new.unlink()
+    os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    target = sqlite3.connect(new)
+    try:
+        target.execute("PRAGMA synchronous = OFF")  # it is synced as a whole below
+        db.backup(target)
+        target.execute("PRAGMA journal_mode = DELETE")
+    finally:
+        target.close()
+    if good.exists() and filecmp.cmp(new, good, shallow=False):
+        new.unlink()
+        return False
+    _sync(new)
+    new.replace(good)
+    _sync(path.parent)
+    return True
+
+
+def bring_back(path: Path) -> bool:
+    """Puts the copy in the place of a state file that is not there any more. Whether there was a sound one."""
+    good = copy_of(path)
+    if not good.exists():
+        return False
+    new = path.with_name(f"{path.name}.new")
+    new.write_bytes(good.read_bytes())
+    new.chmod(0o600)
+    db = sqlite3.connect(new)
+    try:
+        if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+            return False
+    except sqlite3.DatabaseError:
+        return False
+    finally:
+        db.close()
+    _sync(new)
+    new.replace(path)
+    _sync(path.parent)
+    return True
+
+
+def hold(path: Path) -> int | None:
+    """Makes this process the only one that writes to ``path``; the descriptor to close, None where another does.
+
+    Without the right to make the lock's file there is nothing to guard: -1.
+    """
+    try:
+        lock = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError:
+        return -1
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        return None
+    return lock
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
