@@ -81,7 +81,9 @@ class AlsaMicrophone:
             data = self._read_device()
             if data and (block := self._convert(data)).size:
                 return block
-            if not data:
+            if self._starts:
+                last_ns = self._clock.now_ns()  # an overrun: it was this program that stood still
+            elif not data:
                 self.device.check_stall(last_ns)
                 if is_ready:
                     self.device.pause()
