@@ -14,7 +14,7 @@ D = TypeVar("D")
 
 FIRST_RETRY_S = 0.25
 LAST_RETRY_S = 5.0
-SHARE = 0.005
+SHARE = 0.003
 """Of one core: what looking for a device may cost for ever."""
 EAGER_S = 3.0
 """So long after the list of sound devices has changed no attempt waits longer than the first: rights come late."""

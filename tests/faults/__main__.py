@@ -7,15 +7,20 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 from faults import engines, microphone, service, state
 from faults.lab import HEAD, Row, render, run
 from faults.live import Live
 
 
-def all_rows(live: Live) -> list[Row]:
-    """In the order in which they are injected."""
-    before = live.threads(), live.descriptors()
+def named() -> list[Row]:
+    """Every row, to be looked at only."""
+    return all_rows(cast(Live, None), (0, 0))
+
+
+def all_rows(live: Live, before: tuple[int, int]) -> list[Row]:
+    """In the order in which they are injected; ``before`` is what the service held."""
     faces = service.rows(live)
     crash = [each for each in faces if each.number == "24"]
     rest = [each for each in faces if each.number != "24"]
@@ -27,7 +32,7 @@ def lines(count: int, only: list[str], say: Callable[[str], None]) -> Iterator[t
     """The lines of the table, and whether every injection was survived."""
     live = Live()
     try:
-        for each in all_rows(live):
+        for each in all_rows(live, (live.threads(), live.descriptors())):
             if only and each.number not in only:
                 continue
             started = time.monotonic()

@@ -43,6 +43,13 @@ governor: {{enabled: false}}
 """
 
 
+WELL = ("idle", "degraded")
+
+
+def _is(found: object, wanted: object) -> bool:
+    return found in wanted if isinstance(wanted, tuple) else found == wanted
+
+
 class Live:
     """A running service. ``set`` commands a fault by its name in ``NUMBERS``, ``happened`` is what the service told."""
 
@@ -62,6 +69,7 @@ class Live:
 
     def start(self) -> None:
         """Returns once it is ready."""
+        (self.folder / "restarts").unlink(missing_ok=True)  # it would wait after each early death, on purpose
         notify = self.folder / "notify"
         notify.unlink(missing_ok=True)
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
@@ -70,6 +78,7 @@ class Live:
         environment = {
             **os.environ,
             "NOTIFY_SOCKET": str(notify),
+            "WATCHDOG_USEC": "10000000",
             "RUNTIME_DIRECTORY": str(self.folder),
             "RTVA_HOME": str(self.folder / "home"),
             "ALSA_CONFIG_PATH": str(self.folder / "asound.conf"),
@@ -83,6 +92,9 @@ class Live:
         if seconds_until(self._is_ready, 120) is None:
             raise RuntimeError(f"not ready: {(self.folder / 'log').read_text()[-300:]}")
         threading.Thread(target=self._listen, daemon=True).start()
+        self.ask("mute")
+        self.ask("unmute")
+        seconds_until(lambda: self.happened and self.ask("status")["microphone"] == "open", 10)
 
     def _is_ready(self) -> bool:
         try:
@@ -118,14 +130,18 @@ class Live:
             return answer
 
     def until(self, since: float, within_s: float = 15.0, **wanted: Any) -> float | None:
-        """Seconds from ``since`` to the first thing that happened with these fields, None if it did not."""
+        """Seconds from ``since`` to the first thing that happened with these fields (one of a tuple), else None."""
         until = time.monotonic() + within_s
         while time.monotonic() < until:
             for at, told in list(self.happened):
-                if at >= since and all(told.get(name) == value for name, value in wanted.items()):
+                if at >= since and all(_is(told.get(name), value) for name, value in wanted.items()):
                     return at - since
             time.sleep(0.002)
         return None
+
+    def well(self) -> bool:
+        """Whether it waits for somebody to speak, with alerts or without."""
+        return self.ask("status")["state"] in WELL
 
     def made(self) -> tuple[float, float]:
         """Samples that came or were lost, and the time: the best of a few looks, since a block can only be late."""

@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from faults.lab import Row, Tally, row, seconds_until
+from faults.live import WELL
 
 if TYPE_CHECKING:
     from faults.live import Live
@@ -86,7 +87,7 @@ def rows(live: Live) -> list[Row]:
             took = seconds_until(lambda: fed(live), 5.0)
             now = live.ask("status")
             is_sane = 0 <= now["since_s"] <= since_s + time.monotonic() - beats + 1
-            tally.add(took is not None and is_sane and now["state"] == "idle", note="" if is_sane else "since_s jumped")
+            tally.add(took is not None and is_sane and live.well(), note="" if is_sane else "since_s jumped")
         live.set("WALL_S", 0)
 
     @row(found, "21", "an endless reply, stopped", "silent within 50 ms of the command")
@@ -98,7 +99,7 @@ def rows(live: Live) -> list[Row]:
             time.sleep(rng.uniform(0.3, 0.8))
             since = time.monotonic()
             live.ask("stop")
-            took = live.until(since, topic="state", state="idle")
+            took = live.until(since, topic="state", state=WELL)
             tally.add(took is not None and took <= 0.05, took)
 
     @row(found, "25", "a client goes in the middle", "the next one is answered; no descriptor is left")

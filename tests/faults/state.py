@@ -47,7 +47,7 @@ def can_mount() -> bool:
 
 @row(ROWS, "11", "weights cut short or with a wrong bit", "refused by size and hash before any loader sees them")
 def weights(tally: Tally, count: int) -> None:
-    whole, rng = models.resolve_stt("tiny.en", "int8"), random.Random(11)
+    whole, rng = models.resolve_stt("tiny.en", "int8").path, random.Random(11)
     pin = digest(Path(whole))
     with tempfile.TemporaryDirectory() as folder:
         bad = Path(folder) / "bad.bin"
