@@ -1,7 +1,7 @@
 # rtva: everyday commands. `make demo` and `make test` set everything up themselves.
 PY := .venv/bin/python
 
-.PHONY: help setup native native-cuda generic demo test test-coqui check stress bench bench-recognition install uninstall conversations-audio agenda-kills fuzz soak bitflips turn-faults system-test vm-test clean
+.PHONY: help setup native native-cuda generic demo test test-coqui check stress bench bench-recognition install uninstall conversations-audio agenda-kills faults busy-capture fuzz soak bitflips turn-faults system-test vm-test clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -66,6 +66,12 @@ turn-faults: setup ## 1,000 questions while workers die, hang and crash: none is
 
 vm-test: setup   ## stock Debian kernels in qemu: unplug, suspend, overrun, serial, GPIO, power cuts (root, Debian, many minutes)
 	@$(PY) deploy/vm-test/run.py --write docs/reliability.md || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
+
+faults: setup    ## every fault class 20 times (COUNT=20) on the running service and its parts; prints the table
+	@mkdir -p build && cd tests && PYTHONPATH=.:.. ../$(PY) -m faults $(or $(COUNT),20) --out ../build/faults.md
+
+busy-capture: setup ## an hour of capture (SECONDS=3600) with every core taken by others: no sample lost
+	@$(PY) bench/soak_capture.py --seconds $(or $(SECONDS),3600)
 
 system-test: setup ## boots systemd in a container and proves the service there (root, Debian, minutes)
 	@deploy/system-test/run.sh || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
