@@ -89,7 +89,7 @@ class Live:
         command = [sys.executable, "-m", "firmware_py", "run", "--wait", "--config", str(self.folder / "config.yaml")]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, env=environment, stderr=log, cwd=ROOT, preexec_fn=dies_with_us)
-        if seconds_until(self._is_ready, 120) is None:
+        if seconds_until(self._is_ready, 300) is None:
             raise RuntimeError(f"not ready: {(self.folder / 'log').read_text()[-300:]}")
         threading.Thread(target=self._listen, daemon=True).start()
         self.ask("mute")

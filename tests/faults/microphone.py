@@ -8,7 +8,7 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
-from faults.lab import Row, Tally, row, seconds_until
+from faults.lab import Row, Tally, in_time, row, seconds_until
 
 if TYPE_CHECKING:
     from faults.live import Live
@@ -41,7 +41,9 @@ def rows(live: Live) -> list[Row]:
             samples_1 = live.made()
             missing = (samples_1[1] - samples_0[1]) * 16_000 - (samples_1[0] - samples_0[0])
             tally.add(
-                took is not None and abs(missing) <= PERIOD, took, f"missing {missing:.0f}" * (abs(missing) > PERIOD)
+                took is not None and in_time(abs(missing), PERIOD),
+                took,
+                f"missing {missing:.0f}" * (abs(missing) > PERIOD),
             )
 
     @row(found, "2", "unplug (ENODEV)", "`no_microphone` within 250 ms, below 1 % of a core while absent")
@@ -58,7 +60,7 @@ def rows(live: Live) -> list[Row]:
                 tally.notes.append(f"{100 * share:.2f} % of a core while absent")
             since = live.set("GONE", 0)
             opened(since)
-            tally.add(took is not None and took <= 0.25 and share < 0.01, took)
+            tally.add(in_time(took, 0.25) and share < 0.01, took)
 
     @row(found, "3", "replug", "capture back within 1 s; in + lost = rate x time")
     def replug(tally: Tally, count: int) -> None:
@@ -72,7 +74,7 @@ def rows(live: Live) -> list[Row]:
             time.sleep(0.2)
             samples_1 = live.made()
             missing = (samples_1[1] - samples_0[1]) * 16_000 - (samples_1[0] - samples_0[0])
-            is_kept = took is not None and took <= 1.0 and abs(missing) <= PERIOD
+            is_kept = in_time(took, 1.0) and in_time(abs(missing), PERIOD)
             tally.add(is_kept, took, f"missing {missing:.0f}" * (abs(missing) > PERIOD))
 
     @row(found, "4", "suspend (ESTRPIPE)", "open again within 1 s of the wake")
@@ -80,7 +82,7 @@ def rows(live: Live) -> list[Row]:
         for _ in range(count):
             before, since = faults("suspended"), live.set("ONCE", errno.ESTRPIPE)
             took = opened(since)
-            tally.add(took is not None and took <= 1.0 and faults("suspended") == before + 1, took)
+            tally.add(in_time(took, 1.0) and faults("suspended") == before + 1, took)
 
     @row(found, "5", "stalls without an error", "seen within 0.75 s; back within 1 s of its first sample")
     def stall(tally: Tally, count: int) -> None:
@@ -89,7 +91,7 @@ def rows(live: Live) -> list[Row]:
             seen = live.until(since, topic="ear", ear="lost")
             since = live.set("STALLED", 0)
             back = opened(since)
-            tally.add(seen is not None and seen <= 0.75 and back is not None and back <= 1.0, back)
+            tally.add(in_time(seen, 0.75) and in_time(back, 1.0), back)
 
     @row(found, "6", "the rate is another than it said", "found within 5 s and resampled from the right one")
     def rate(tally: Tally, count: int) -> None:
@@ -97,7 +99,7 @@ def rows(live: Live) -> list[Row]:
             before = faults("rate")
             live.set("RATE", 0 if number % 2 else 48_000)
             took = seconds_until(lambda before=before: faults("rate") > before, 10)  # type: ignore[misc]
-            tally.add(took is not None and took <= 5.0, took)
+            tally.add(in_time(took, 5.0), took)
         if count % 2:
             before = faults("rate")
             live.set("RATE", 0)
@@ -113,7 +115,7 @@ def rows(live: Live) -> list[Row]:
             since = live.set("SOUND", 0)
             over = live.until(since, topic="alert", name=alerts[kind], is_on=False)
             is_quiet = live.ask("status")["counts"]["turns"] == turns
-            tally.add(took is not None and took <= 3.3 and over is not None and is_quiet, over)
+            tally.add(in_time(took, 3.3) and over is not None and is_quiet, over)
 
     @row(found, "8", "busy (EBUSY)", "said, looked for without a busy loop, open within 1 s of its release")
     def busy(tally: Tally, count: int) -> None:
@@ -126,7 +128,7 @@ def rows(live: Live) -> list[Row]:
             opens = live.get("OPENS") - opens
             since = live.set("BUSY", 0)
             took = opened(since)
-            tally.add(said is not None and took is not None and took <= 1.0 and opens <= 6, took)
+            tally.add(said is not None and in_time(took, 1.0) and opens <= 6, took)
 
     @row(found, "8b", "opening blocks", "the control socket answers within 0.2 s all the while; open within 1 s after")
     def blocks(tally: Tally, count: int) -> None:
@@ -139,7 +141,7 @@ def rows(live: Live) -> list[Row]:
             answer_s = time.monotonic() - asked
             since = live.set("OPEN_BLOCKS", 0)
             took = opened(since)
-            tally.add(said is not None and answer_s < 0.2 and took is not None and took <= 1.0, took)
+            tally.add(said is not None and in_time(answer_s, 0.2) and in_time(took, 1.0), took)
 
     @row(found, "8c", "loudspeaker unplugged, replugged", "an alert; open again within 2 s, or in mid-answer")
     def speaker(tally: Tally, count: int) -> None:
@@ -150,6 +152,6 @@ def rows(live: Live) -> list[Row]:
             since = live.set("PLAY_GONE", 0)
             took = live.until(since, topic="alert", name="speaker", is_on=False)
             seconds_until(lambda: live.ask("status")["state"] not in ("speaking", "thinking"), 10)
-            tally.add(seen is not None and took is not None and took <= 2.0, took)
+            tally.add(seen is not None and in_time(took, 2.0), took)
 
     return found
