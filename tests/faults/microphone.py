@@ -52,7 +52,7 @@ def rows(live: Live) -> list[Row]:
             since = live.set("GONE", 1)
             took = live.until(since, topic="ear", ear="lost")
             share = 0.0
-            if number == 0:
+            if count > 1 and number == 0:
                 time.sleep(2.0)
                 share, started = live.cpu_s(), time.monotonic()
                 time.sleep(6.0)
