@@ -9,6 +9,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "firmware_py"
 WALL = {("time", "time"), ("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("date", "today")}
 FOR_PEOPLE = {
     "agenda/clock.py": "dates of timers and alarms; jumps are its subject",
+    "attention.py": "the time beside the last wake word",
     "respond/world.py": "what time is it",
     "replay/world.py": "the date of a recording",
     "dashboard/feed.py": "the time beside a notice",
