@@ -1,7 +1,8 @@
 # rtva: everyday commands. `make demo` and `make test` set everything up themselves.
-PY := .venv/bin/python
+PY_WANTED := $(if $(filter command line,$(origin PY)),$(PY))
+override PY := .venv/bin/python
 
-.PHONY: help setup native native-cuda generic demo test test-coqui check stress bench bench-recognition install uninstall conversations-audio agenda-kills faults busy-capture fuzz soak bitflips turn-faults system-test vm-test clean
+.PHONY: help setup native native-cuda generic demo test test-coqui check stress bench bench-recognition install uninstall conversations-audio agenda-kills faults busy-capture fuzz soak bitflips turn-faults system-test vm-test bundle bundle-test clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -75,6 +76,13 @@ busy-capture: setup ## an hour of capture (SECONDS=3600) with every core taken b
 
 system-test: setup ## boots systemd in a container and proves the service there (root, Debian, minutes)
 	@deploy/system-test/run.sh || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
+
+bundle: setup    ## one signed archive that installs and updates without a network: ARCH=amd64|arm64 PY=3.10|3.11|3.12|3.13
+	@[ "$(ARCH)" != arm64 ] || [ -d build/bundle/arm64-root ] || deploy/bundle/arm64.sh
+	@$(PY) deploy/bundle/make_bundle.py --arch $(or $(ARCH),amd64) $(if $(PY_WANTED),--py $(PY_WANTED))
+
+bundle-test: setup ## installs, updates, kills and removes a bundle in a container without a network (root, Debian, minutes)
+	@deploy/system-test/bundle.sh || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
 
 clean:           ## removes what was built, not the weights
 	rm -rf build .venv *.egg-info firmware_py/*.so

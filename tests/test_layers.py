@@ -45,6 +45,7 @@ MAY_SEE: dict[str, set[str]] = {
     "partials": {"events", "ports", "errors"},
     "controls": {"events"},
     "state": set(),
+    "release": {"errors"},
     "agenda": {"events"},
     "cores": set(),
     "dashboard": {"errors", "telemetry"},

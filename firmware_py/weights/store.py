@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -27,6 +28,11 @@ def home() -> Path:
     if not data.startswith("/"):  # the XDG specification: relative paths are invalid and ignored
         data = str(Path("~/.local/share").expanduser())
     return Path(data) / "rtva"
+
+
+def bundled() -> Path:
+    """The weights that came with this very release; empty for a checkout. Going back to a release takes them along."""
+    return Path(sys.prefix) / "share" / "rtva" / "models"
 
 
 def digest(path: Path) -> Pin:
@@ -78,7 +84,10 @@ class Store:
         self._memo_path = self.root / ".verified.json"
 
     def path(self, entry: Entry, name: str) -> Path:
-        return self.root / entry.kind / entry.name / name
+        """The owner's file, or where it would be; the release's own where there is only that."""
+        own = self.root / entry.kind / entry.name / name
+        came_along = bundled() / entry.kind / entry.name / name
+        return came_along if not own.exists() and came_along.exists() else own
 
     @contextlib.contextmanager
     def writing(self, say: Say) -> Iterator[Path]:
@@ -131,7 +140,7 @@ class Store:
         return True
 
     def _key(self, path: Path) -> str:
-        return path.relative_to(self.root).as_posix()
+        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
 
     def _memo(self) -> dict[str, list[object]]:
         try:

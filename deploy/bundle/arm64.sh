@@ -1,0 +1,26 @@
+#!/bin/sh
+# An arm64 Debian to build against and to run under emulation: deploy/bundle/arm64.sh [FOLDER] (root, minutes the first time)
+set -eu
+cd "$(dirname "$0")/../.."
+folder=${1:-build/bundle/arm64-root}
+tar=build/bundle/arm64.tar
+[ "$(id -u)" = 0 ] || { echo "arm64.sh: root is needed" >&2; exit 77; }
+for program in mmdebstrap qemu-aarch64-static arch-test; do
+    command -v $program >/dev/null || { echo "arm64.sh: no $program (apt install mmdebstrap qemu-user-static arch-test)" >&2; exit 77; }
+done
+binfmt=/proc/sys/fs/binfmt_misc
+[ -e $binfmt/register ] || mount -t binfmt_misc none $binfmt
+# F: the kernel opens the interpreter now, so that it is found from inside any root file system.
+[ -e $binfmt/qemu-aarch64 ] || printf '%s' ':qemu-aarch64:M::\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00:\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff:/usr/bin/qemu-aarch64-static:F' > $binfmt/register
+if [ ! -s $tar ]; then
+    mkdir -p build/bundle
+    sources=/etc/apt/sources.list.d/debian.sources
+    [ -e $sources ] || sources=
+    # shellcheck disable=SC2086
+    mmdebstrap --quiet --arch=arm64 --format=tar --variant=minbase \
+        --include=systemd,systemd-sysv,dbus,udev,python3,libasound2,libgomp1 bookworm $tar.new $sources
+    mv $tar.new $tar
+fi
+rm -rf "$folder"
+mkdir -p "$folder"
+tar -xpf $tar -C "$folder"

@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""Makes a bundle: ``make bundle ARCH=amd64|arm64 PY=3.11`` -> ``build/bundle/rtva-RELEASE-ARCH-pyVERSION.tar``.
+
+The same commit gives the same bytes with the same key: times come from the commit (or SOURCE_DATE_EPOCH), names are
+sorted, nothing compiled carries a path. The key is RTVA_SIGNING_KEY, else one that is made once in build/signing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import wheels as wheelhouse
+from sbom import sbom
+from wheels import ROOT, CannotBuild, Target
+
+from firmware_py import __version__, models
+from firmware_py.release import manifest
+
+BUILD = ROOT / "build" / "bundle"
+ARM64_ROOT = BUILD / "arm64-root"
+UNITS = ("rtva.service", "rtva-profile.service", "rtva-profile.timer", "rtva-settle.service", "rtva.sysusers",
+         "rtva.tmpfiles", "60-rtva.rules", "settle.sh")  # fmt: skip
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--arch", choices=tuple(wheelhouse.MACHINES), default="amd64")
+    parser.add_argument("--py", default=".".join(map(str, sys.version_info[:2])))
+    parser.add_argument("--note", default="", help="a line in the bundle, which makes it another release")
+    args = parser.parse_args()
+    try:
+        print(make(Target(args.arch, args.py, BUILD / f"{args.arch}-{args.py}"), args.note))
+    except CannotBuild as error:
+        print(f"bundle: {error}", file=sys.stderr)
+        return 69
+    return 0
+
+
+def make(target: Target, note: str) -> Path:
+    epoch = int(os.environ.get("SOURCE_DATE_EPOCH") or wheelhouse.run("git", "log", "-1", "--format=%ct"))
+    os.environ["SOURCE_DATE_EPOCH"] = str(epoch)
+    house = wheelhouse.house(target, ARM64_ROOT)
+    tree = target.work / "tree"
+    shutil.copytree(house, tree / "wheels")
+    shutil.copy(ROOT / "deploy" / "bundle" / "install.sh", tree)
+    share(tree / "share", note)
+    weights = list(put_weights(tree / "share" / "rtva" / "models"))
+    (tree / "share" / "rtva" / "sbom.json").write_text(sbom(__version__, house.glob("*.whl"), weights, epoch))
+    key = signing_key()
+    wheelhouse.run("openssl", "pkey", "-in", key, "-pubout", "-out", tree / "key.pem")
+    return pack(tree, target, key, epoch)
+
+
+def share(folder: Path, note: str) -> None:
+    """Units, drop-ins, documents, licence, and the configuration as the service has it."""
+    shutil.copytree(ROOT / "docs", folder / "doc" / "rtva")
+    shutil.copy(ROOT / "LICENSE", folder / "doc" / "rtva")
+    shutil.copytree(ROOT / "systemd" / "drop-in", folder / "systemd")
+    for name in UNITS:
+        shutil.copy(ROOT / "systemd" / name, folder / "systemd" / name)
+    (folder / "rtva").mkdir()
+    config = (ROOT / "config" / "config.yaml").read_text()
+    lines = [line for line in config.splitlines(True) if not line.startswith('  # mode: "in_process"')]
+    at = lines.index("workers:\n") + 1
+    lines.insert(at, "  mode: process\n")  # in the service each engine has a process of its own
+    (folder / "rtva" / "config.yaml").write_text("".join(lines))
+    if note:
+        (folder / "rtva" / "note.txt").write_text(f"{note}\n")
+
+
+def put_weights(folder: Path) -> Iterator[tuple[str, str, Path]]:
+    """The weights of the default configuration, verified; yields (name, licence, file)."""
+    voice, stt, vad = (
+        models.resolve_voice("en_US-joe-medium"),
+        models.resolve_stt("tiny.en", "int8"),
+        models.resolve_vad(),
+    )
+    books, root = models.library(), models.home() / "models"
+    for path in (stt.path, vad, voice.onnx, voice.config):
+        copy = folder / path.relative_to(root)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+        name = path.parent.name
+        yield name, books.entry(name).licence, copy
+
+
+def signing_key() -> Path:
+    named = os.environ.get("RTVA_SIGNING_KEY")
+    if named:
+        if not Path(named).is_file():
+            raise CannotBuild(f"RTVA_SIGNING_KEY names {named}, and no such file is there")
+        return Path(named)
+    key = ROOT / "build" / "signing" / "key.pem"
+    if not key.exists():
+        key.parent.mkdir(parents=True, exist_ok=True)
+        old = os.umask(0o077)
+        wheelhouse.run("openssl", "genpkey", "-algorithm", "ed25519", "-out", key)
+        os.umask(old)
+        print(f"bundle: signed with a key made for this checkout, {key.relative_to(ROOT)}", file=sys.stderr)
+    return key
+
+
+def pack(tree: Path, target: Target, key: Path, epoch: int) -> Path:
+    """Signs the tree and writes it as one tar, manifest and signature first."""
+    names = sorted(p.relative_to(tree).as_posix() for p in tree.rglob("*") if p.is_file())
+    files = {}
+    for name in names:
+        data = (tree / name).read_bytes()
+        files[name] = manifest.File(len(data), hashlib.sha256(data).hexdigest())
+    made = manifest.make(__version__, target.arch, target.python, files)
+    manifest.parse(made.text().encode())
+    (tree / "manifest").write_text(made.text())
+    subprocess.run(
+        (
+            "openssl",
+            "pkeyutl",
+            "-sign",
+            "-rawin",
+            "-inkey",
+            key,
+            "-in",
+            tree / "manifest",
+            "-out",
+            tree / "manifest.sig",
+        ),
+        check=True,
+    )
+    top = f"rtva-{made.release}-{target.arch}-py{target.python}"
+    out = BUILD / f"{top}.tar"
+    with tarfile.open(out, "w", format=tarfile.GNU_FORMAT) as tar:
+        for name in ["manifest", "manifest.sig", *names]:
+            info = tarfile.TarInfo(f"{top}/{name}")
+            info.size, info.mtime = (tree / name).stat().st_size, epoch
+            info.mode = 0o755 if name.endswith(".sh") else 0o644
+            with (tree / name).open("rb") as file:
+                tar.addfile(info, file)
+    return out
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,18 @@
+#!/bin/sh
+# Boots real systemd without any network and proves the bundle there: make bundle-test (root, Debian, minutes)
+#
+# Three bundles of this checkout for Debian's own Python: one, another, and one whose voice says nothing. Beside them a
+# changed one. Everything is below build/system-test.
+set -eu
+cd "$(dirname "$0")/../.."
+SCRIPT=inside_bundle.py
+. deploy/system-test/container.sh
+requirements
+mkdir -p "$WORK"
+
+base_system
+first=$(.venv/bin/python deploy/bundle/make_bundle.py --py "$base")
+say "made $first ($(du -m "$first" | cut -f1) MiB)"
+.venv/bin/python deploy/system-test/variants.py "$base" "$ROOT/bundles"
+boot bundle --private-network
+say "all of it holds"

@@ -1,0 +1,106 @@
+"""A release out of an unpacked bundle: a virtual environment, offline and by hash, weights, units, documents."""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from firmware_py.errors import BadInput, Unavailable
+from firmware_py.release.bundle import Bundle
+from firmware_py.release.manifest import ARCHITECTURES, Manifest
+from firmware_py.release.releases import Releases
+
+INCOMING = ".bundle"
+ROOM_FACTOR = 3
+"""Free space that is asked for, times the bundle: it, what is installed from it, and some air (installed: 2.6)."""
+
+
+def interpreter(manifest: Manifest) -> str:
+    """The Python that the bundle was made for. Raises Unavailable when the bundle is not for this machine."""
+    arch = ARCHITECTURES.get(platform.machine(), platform.machine())
+    if manifest.arch != arch:
+        raise Unavailable(f"the bundle is for {manifest.arch}, this machine is {arch}")
+    for place in (f"/usr/bin/python{manifest.python}", shutil.which(f"python{manifest.python}")):
+        if place and Path(place).exists():
+            return place
+    raise Unavailable(f"the bundle is for Python {manifest.python}, and no python{manifest.python} is here")
+
+
+def build(bundle: Bundle, releases: Releases) -> str:
+    """Makes the release whole under its own name, or leaves it without its mark; returns the name.
+
+    Raises BadInput, Unavailable.
+    """
+    name, python = bundle.manifest.release, interpreter(bundle.manifest)
+    if releases.is_complete(name):
+        return name
+    release = releases.path(name)
+    shutil.rmtree(release, ignore_errors=True)
+    need = ROOM_FACTOR * sum(file.size for file in bundle.manifest.files.values())
+    free = shutil.disk_usage(releases.folder).free
+    if free < need:
+        raise Unavailable(f"{releases.folder}: {free >> 20} MiB free, {need >> 20} MiB are needed")
+    release.mkdir()
+    try:
+        bundle.unpack(release / INCOMING)
+        _environment(python, release)
+        _move_in(release)
+        _speak(release)
+        _share(release, releases)
+    except BaseException:
+        shutil.rmtree(release, ignore_errors=True)
+        raise
+    releases.complete(name)
+    return name
+
+
+def _environment(python: str, release: Path) -> None:
+    wheels = release / INCOMING / "wheels"
+    pip = next(wheels.glob("pip-*.whl"), None)
+    if pip is None:
+        raise BadInput("the bundle has no wheel of pip")
+    _run("making the environment", python, "-m", "venv", "--without-pip", str(release))
+    _run(
+        "installing the wheels", str(release / "bin" / "python"), str(pip / "pip"), "install", "--quiet", "--no-index",
+        "--no-cache-dir", "--disable-pip-version-check", "--no-warn-script-location", "--require-hashes",
+        "--find-links", str(wheels), "--requirement", str(wheels / "requirements.txt"),
+    )  # fmt: skip
+
+
+def _run(doing: str, *command: str, **extra: str) -> None:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PIP_", "PYTHON", "RTVA_"))}
+    environment |= {"PIP_CONFIG_FILE": os.devnull} | extra
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if done.returncode:
+        told = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+        raise Unavailable(f"{doing} failed: {told[-1].strip() if told else f'exit {done.returncode}'}")
+
+
+def _move_in(release: Path) -> None:
+    """``share`` becomes the release's own, the rest of the bundle goes."""
+    incoming = release / INCOMING
+    shutil.copytree(incoming / "share", release / "share", dirs_exist_ok=True, copy_function=shutil.move)
+    shutil.rmtree(incoming)
+
+
+def _speak(release: Path) -> None:
+    """One sentence by the release's own means: its voice is cut and kept, and a broken one is not even tried out."""
+    with tempfile.TemporaryDirectory() as home:
+        config = release / "share" / "rtva" / "config.yaml"
+        command = (str(release / "bin" / "rtva"), "say", "Hello.", "--config", str(config))
+        _run("a trial sentence", *command, RTVA_HOME=home)
+
+
+def _share(release: Path, releases: Releases) -> None:
+    """A weight that the release in force has too lies on the disk once."""
+    before = releases.path(releases.current) if releases.current else None
+    for new in (release / "share" / "rtva" / "models").rglob("*"):
+        old = before / new.relative_to(release) if before else None
+        if old and new.is_file() and old.is_file() and filecmp.cmp(old, new, shallow=False):
+            new.unlink()
+            os.link(old, new)

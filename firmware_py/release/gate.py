@@ -1,0 +1,76 @@
+"""The health gate: a release counts as good when its service is READY and has spoken, within a minute.
+
+READY itself stands behind a self-test (the voice says a sentence and recognition has to hear it) and a microphone that
+delivers, or is muted.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+from firmware_py.release.releases import Releases
+from firmware_py.release.system import System
+
+GATE_S = 60.0
+SENTENCE = "The update is done."
+POLL_S = 0.2
+
+
+def restart(system: System) -> None:
+    system.systemctl("reset-failed", "rtva.service")
+    system.systemctl("restart", "--no-block", "rtva.service")
+
+
+def judge(system: System, releases: Releases, seconds: float = GATE_S) -> str:
+    """Waits for the release in force; returns "" when it is good, else what is wrong."""
+    if not system.is_live:
+        return ""
+    until = time.monotonic() + seconds
+    release = releases.path(releases.current)
+    while not _is_ready(system, release):
+        if time.monotonic() > until:
+            told = system.show("StatusText") or f"exit {system.show('ExecMainStatus')}"
+            return f"not READY within {seconds:.0f} s ({system.show('ActiveState')}: {told})"
+        time.sleep(POLL_S)
+    return speak(release / "bin" / "rtva", until)
+
+
+def _is_ready(system: System, release: Path) -> bool:
+    """READY, and it is the process of this release, not of one that is about to end."""
+    if system.show("ActiveState") != "active":
+        return False
+    try:
+        command = Path(f"/proc/{system.show('MainPID')}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return str(release).encode() in command[0]
+
+
+def speak(rtva: Path, until: float) -> str:
+    """Has the service say a sentence and waits until it is being spoken; returns "" or what is wrong."""
+    events = subprocess.Popen((rtva, "events"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    timer = threading.Timer(max(0.1, until - time.monotonic()), events.kill)
+    timer.start()
+    try:
+        said = subprocess.run(
+            (rtva, "say", "--aloud", SENTENCE),
+            capture_output=True,
+            text=True,
+            timeout=max(0.1, until - time.monotonic()),
+        )
+        if said.returncode:
+            return f"it does not speak: {said.stderr.strip()}"
+        for line in events.stdout or ():
+            if json.loads(line).get("state") == "speaking":
+                return ""
+        return "it said nothing aloud"
+    except (subprocess.TimeoutExpired, ValueError) as error:
+        return f"it does not speak: {type(error).__name__}"
+    finally:
+        timer.cancel()
+        events.kill()
+        events.wait()

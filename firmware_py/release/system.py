@@ -1,0 +1,91 @@
+"""What a release is to the system: links to its units, systemd, the user, the configuration."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from firmware_py.release import disk
+from firmware_py.release.releases import Releases
+
+LINKS = {
+    "opt/rtva/bin": "current/bin",
+    "opt/rtva/share": "current/share",
+    "usr/local/bin/rtva": "/opt/rtva/bin/rtva",
+    "usr/lib/systemd/system/rtva.service": "/opt/rtva/share/systemd/rtva.service",
+    "usr/lib/systemd/system/rtva-profile.service": "/opt/rtva/share/systemd/rtva-profile.service",
+    "usr/lib/systemd/system/rtva-profile.timer": "/opt/rtva/share/systemd/rtva-profile.timer",
+    "usr/lib/sysusers.d/rtva.conf": "/opt/rtva/share/systemd/rtva.sysusers",
+    "usr/lib/tmpfiles.d/rtva.conf": "/opt/rtva/share/systemd/rtva.tmpfiles",
+    "usr/lib/udev/rules.d/60-rtva.rules": "/opt/rtva/share/systemd/60-rtva.rules",
+}
+"""They go through ``current``: switching it switches the units as well."""
+COPIES = {"opt/rtva/settle": "settle.sh", "usr/lib/systemd/system/rtva-settle.service": "rtva-settle.service"}
+"""These must work whatever ``current`` is, so they are files of their own, renewed once a release is accepted."""
+WANTS = "etc/systemd/system/rtva.service.wants/rtva-settle.service"
+KEY = Path("etc/rtva/update-key.pem")
+
+
+@dataclass(frozen=True)
+class System:
+    """The machine below ``root``; ``is_live`` when systemd runs on it and is to be told."""
+
+    root: Path = Path("/")
+    is_live: bool = Path("/run/systemd/system").is_dir()
+
+    def systemctl(self, *arguments: str) -> str:
+        """Its output, stripped; "" where systemd does not run."""
+        if not self.is_live:
+            return ""
+        done = subprocess.run(("systemctl", *arguments), capture_output=True, text=True)
+        return done.stdout.strip()
+
+    def show(self, name: str) -> str:
+        return self.systemctl("show", "rtva.service", "-P", name)
+
+    def place(self, releases: Releases) -> None:
+        """Links, copies and the configuration of the release in force; what is the owner's stays as it is."""
+        for name, target in LINKS.items():
+            path = self.root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.is_symlink() or str(path.readlink()) != target:
+                disk.link(path, target)
+        share = releases.path(releases.current) / "share"
+        for name, source in COPIES.items():
+            disk.write(self.root / name, (share / "systemd" / source).read_text("utf-8"), 0o755)
+        (self.root / WANTS).parent.mkdir(parents=True, exist_ok=True)
+        disk.link(self.root / WANTS, f"/{next(name for name in COPIES if name.endswith('.service'))}")
+        (self.root / "etc/rtva/intents").mkdir(parents=True, exist_ok=True)
+        config = self.root / "etc/rtva/config.yaml"
+        if not config.exists():
+            disk.write(config, (share / "rtva" / "config.yaml").read_text("utf-8"))
+        self.tell()
+
+    def tell(self) -> None:
+        """The user, the folders, the devices' rights and the units, as the release in force has them."""
+        if not self.is_live:
+            return
+        for command in (
+            ("systemd-sysusers", "rtva.conf"),
+            ("systemd-tmpfiles", "--create", "rtva.conf"),
+            ("udevadm", "control", "--reload"),
+            ("udevadm", "trigger", "--subsystem-match=gpio", "--subsystem-match=tty"),
+        ):
+            if shutil.which(command[0]):
+                subprocess.run(command, capture_output=True)
+        self.systemctl("daemon-reload")
+
+    def take_away(self, releases: Releases, is_purge: bool) -> list[str]:
+        """Removes all but configuration and state, with ``is_purge`` these too; returns what was kept."""
+        self.systemctl("disable", "--now", "rtva.service", "rtva-profile.timer")
+        for name in [WANTS, *LINKS, *COPIES]:
+            (self.root / name).unlink(missing_ok=True)
+        shutil.rmtree(releases.root, ignore_errors=True)
+        owned = [self.root / "etc/rtva", self.root / "var/lib/rtva", self.root / "etc/systemd/system/rtva.service.d"]
+        if is_purge:
+            for path in owned:
+                shutil.rmtree(path, ignore_errors=True)
+        self.systemctl("daemon-reload")
+        return [str(path) for path in owned if path.exists()]
