@@ -1,4 +1,4 @@
-"""The configuration: found, read, validated, and the presets of the guide.
+"""The configuration: found, read, validated, and the presets of the guide and for boards.
 
 What is in force comes in three layers: the defaults of the schema, over them a preset, over that the keys
 that a file writes. A key that stands in a file therefore wins over ``--preset``; leave out of a file what a
@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from typing_extensions import Self
 
+from firmware_py.boards import BOARDS
 from firmware_py.errors import ConfigError, UsageError
-from firmware_py.presets import PRESETS
+from firmware_py.presets import PRESETS as GUIDE_PRESETS
 from firmware_py.settings import problems
 from firmware_py.settings.document import Document, parse, read
 from firmware_py.settings.knobs import Knob, knobs
@@ -25,6 +26,9 @@ from firmware_py.settings.schema import MODEL_NAMES, Settings
 __all__ = ["MODEL_NAMES", "PRESETS", "Config", "Effective", "Knob", "check", "describe", "effective", "find", "load"]
 
 C = TypeVar("C", bound=Settings)
+
+PRESETS: dict[str, Mapping[str, Any]] = {**GUIDE_PRESETS, **{name: board.values for name, board in BOARDS.items()}}
+"""The guide's, then those for boards."""
 
 PLACES = (Path("config/config.yaml"), Path("/etc/rtva/config.yaml"))
 """Where a configuration is looked for, in this order, when none is named."""

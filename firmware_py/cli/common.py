@@ -17,7 +17,7 @@ from firmware_py.errors import BadInput, ConfigError, NotFound, RtvaError
 def add_config(parser: argparse.ArgumentParser) -> None:
     """``--config F`` and ``--preset P``."""
     parser.add_argument("--config", type=Path, metavar="F", help="configuration file")
-    parser.add_argument("--preset", metavar="P", help=f"one of the guide's: {', '.join(configuration.PRESETS)}")
+    parser.add_argument("--preset", metavar="P", help=f"one of: {', '.join(configuration.PRESETS)}")
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

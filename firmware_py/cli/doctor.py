@@ -29,6 +29,7 @@ def register(subparsers: Any) -> None:
     )
     one.add_argument("--checklist", action="store_true", help="the guide's performance checklist, looked at")
     one.add_argument("--measure", action="store_true", help="play and record: level, clipping, offset, drift, delay")
+    one.add_argument("--board", action="store_true", help="which board this is, its preset, and why")
     control.add_socket(parser)
     common.add_json(parser)
     parser.set_defaults(run=run)
@@ -54,6 +55,10 @@ def look(args: argparse.Namespace, case: Case) -> Iterable[Finding]:
         from firmware_py.doctor import checklist
 
         return checklist.run(case)
+    if args.board:
+        from firmware_py.doctor import board
+
+        return board.look(case)
     if args.trouble:
         from firmware_py.doctor import trouble
 
