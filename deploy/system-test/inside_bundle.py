@@ -83,8 +83,8 @@ def e_bad_release(machine: Machine) -> None:
     must(current() == before and main_pid() == pid, "a mute release disturbed the service")
     refused(f"back at {before}", RTVA, "update", str(BUNDLES / "deaf.tar"))
     must(current() == before, "the deaf release is in force")
-    within(30, "the service is ready again", is_ready)
-    must(time.monotonic() - started < 150, "it took too long")
+    within(90, "the service is ready again", is_ready)
+    must(time.monotonic() - started < 240, "it took too long")
 
 
 def f_back(machine: Machine) -> None:

@@ -32,10 +32,10 @@ def main() -> None:
         return Path(shutil.move(make_bundle.pack(tree, target, key, EPOCH), folder / f"{name}.tar"))
 
     own = make_bundle.signing_key()
-    first = pack("first", own)
+    pack("first", own)
     note = tree / "share" / "rtva" / "note.txt"
     note.write_text("another release\n")
-    pack("second", own)
+    second = pack("second", own)
     other = target.work / "other.pem"
     subprocess.run(("openssl", "genpkey", "-algorithm", "ed25519", "-out", other), check=True)
     pack("stranger", other)
@@ -46,7 +46,7 @@ def main() -> None:
         pack(name, own)
         weights.write_bytes(kept)
     note.unlink()
-    damage(first, folder)
+    damage(second, folder)
 
 
 def damage(bundle: Path, folder: Path) -> None:

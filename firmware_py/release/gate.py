@@ -18,11 +18,14 @@ from firmware_py.release.system import System
 GATE_S = 60.0
 SENTENCE = "The update is done."
 POLL_S = 0.2
+AGAIN_S = 5.0
 
 
 def restart(system: System) -> None:
+    """An orderly stop first: it makes the service forget the early deaths of the release before, and their waits."""
+    system.systemctl("stop", "rtva.service")
     system.systemctl("reset-failed", "rtva.service")
-    system.systemctl("restart", "--no-block", "rtva.service")
+    system.systemctl("start", "--no-block", "rtva.service")
 
 
 def judge(system: System, releases: Releases, seconds: float = GATE_S) -> str:
@@ -51,26 +54,38 @@ def _is_ready(system: System, release: Path) -> bool:
 
 
 def speak(rtva: Path, until: float) -> str:
-    """Has the service say a sentence and waits until it is being spoken; returns "" or what is wrong."""
+    """Has the service say a sentence, again while none is seen being spoken; returns "" or what is wrong."""
     events = subprocess.Popen((rtva, "events"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    timer = threading.Timer(max(0.1, until - time.monotonic()), events.kill)
-    timer.start()
+    spoken = threading.Event()
+    listener = threading.Thread(target=_listen, args=(events, spoken), daemon=True)
+    listener.start()
+    why = ""
     try:
-        said = subprocess.run(
-            (rtva, "say", "--aloud", SENTENCE),
-            capture_output=True,
-            text=True,
-            timeout=max(0.1, until - time.monotonic()),
-        )
-        if said.returncode:
-            return f"it does not speak: {said.stderr.strip()}"
-        for line in events.stdout or ():
-            if json.loads(line).get("state") == "speaking":
+        while True:  # the events of a first sentence can be over before they are listened to
+            why = _say(rtva, max(1.0, until - time.monotonic()))
+            if not why and spoken.wait(AGAIN_S):
                 return ""
-        return "it said nothing aloud"
-    except (subprocess.TimeoutExpired, ValueError) as error:
-        return f"it does not speak: {type(error).__name__}"
+            if time.monotonic() > until:
+                return why or "it said nothing aloud"
+            time.sleep(POLL_S)
     finally:
-        timer.cancel()
         events.kill()
         events.wait()
+        listener.join(1)
+
+
+def _say(rtva: Path, seconds: float) -> str:
+    try:
+        said = subprocess.run((rtva, "say", "--aloud", SENTENCE), capture_output=True, text=True, timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return "it does not speak: no answer in time"
+    return f"it does not speak: {said.stderr.strip()}" if said.returncode else ""
+
+
+def _listen(events: subprocess.Popen[str], spoken: threading.Event) -> None:
+    for line in events.stdout or ():
+        try:
+            if json.loads(line).get("state") == "speaking":
+                spoken.set()
+        except ValueError:
+            continue
