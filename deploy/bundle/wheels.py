@@ -161,7 +161,7 @@ def download(target: Target, python: Path, wheels: Path) -> None:
     run(
         python, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:", *chosen,
         "--implementation", "cp", "--python-version", target.python, "--abi", target.tag, "--abi", "abi3", "--abi",
-        "none", "--find-links", wheels, "--constraint", "constraints.txt", "--dest", wheels, f"{own}[gpio]", PIP,
+        "none", "--find-links", wheels, "--constraint", "constraints.txt", "--dest", wheels, f"{own}[gpio,wake]", PIP,
     )  # fmt: skip
 
 
