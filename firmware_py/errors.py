@@ -8,6 +8,7 @@
     |   +-- BadWeights           65  a weight file whose size or sha256 is wrong
     +-- NotFound (FileNotFoundError)  66  no such input file
     +-- Unavailable              69  weights, an engine or an ALSA device are not there
+    |   +-- StrangeAnswer        69  the service answered, but not as this version knows it
     |   +-- DeviceLost           69  a device that was open has gone
 |   +-- DeviceBusy           69  a device that another program holds
     |   +-- WorkerFailed         69  an engine's process failed twice in a row, or keeps failing
@@ -19,6 +20,9 @@ prints it and exits with ``exit_code`` (BSD ``sysexits.h``).
 """
 
 from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
 
 EX_USAGE = 64
 EX_DATAERR = 65
@@ -65,6 +69,26 @@ class Unavailable(RtvaError):
     """Weights, an engine or a device that this machine does not have."""
 
     exit_code = EX_UNAVAILABLE
+
+
+class StrangeAnswer(Unavailable):
+    """What came from the service's socket is no answer, or lacks what belongs to it; ``why`` is one clause."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"the service answered in a way this rtva does not know ({why}); are both of the same version?"
+        )
+
+
+@contextlib.contextmanager
+def understood() -> Iterator[None]:
+    """Around whatever reads fields of an answer. Raises StrangeAnswer when they are not there, or of another type."""
+    try:
+        yield
+    except RtvaError:
+        raise
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise StrangeAnswer(f"{type(error).__name__}: {str(error)[:80]}") from error
 
 
 class DeviceLost(Unavailable):

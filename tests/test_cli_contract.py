@@ -49,6 +49,15 @@ def test_a_wrong_call_is_one_line_and_a_code(
     assert says in one_line(captured.err)
 
 
+@pytest.mark.parametrize("command", [["record", "--from", "x.wav"], ["record", "--microphone"], ["ask", "x.wav"]])
+def test_a_file_where_a_folder_is_meant_is_said(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "kept").touch()
+    assert main([*command, "--out", str(tmp_path / "kept")]) == 64
+    assert "kept: that is a file; give a folder" in one_line(capsys.readouterr().err)
+
+
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["--help"])

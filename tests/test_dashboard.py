@@ -16,6 +16,7 @@ from browser_lab import Browser
 from status_lab import eventually
 from watch_lab import Watched
 
+from firmware_py.__main__ import main
 from firmware_py.cli import control
 from firmware_py.dashboard import feed as feed_module
 from firmware_py.dashboard import server as server_module
@@ -46,9 +47,9 @@ def serve(watched: Watched) -> Iterator[Serve]:
             conversation.ask("events")
             yield from conversation.lines()
 
-    def start(token: str = "") -> Server:
+    def start(token: str = "", bound: str = "127.0.0.1") -> Server:
         feed = Feed(lambda command, argument: control.ask(command, argument, watched.path), follow)
-        server = Server("127.0.0.1", 0, feed, token)
+        server = Server(bound, 0, feed, token)
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         started.append(server)
         return server
@@ -60,7 +61,7 @@ def serve(watched: Watched) -> Iterator[Serve]:
 
 def request(server: Server, data: bytes, timeout_s: float = 10.0) -> bytes:
     """What comes back until the server hangs up."""
-    with socket.create_connection(("127.0.0.1", server.server_port), timeout_s) as connection:
+    with socket.create_connection(server.server_address[:2], timeout_s) as connection:
         connection.sendall(data)
         found = b""
         while part := connection.recv(1 << 16):
@@ -198,6 +199,35 @@ def test_without_a_token_only_this_machines_own_name_is_served(serve: Serve) -> 
         ("127.0.0.1.evil.example:80", b"403"),
     ):
         assert get(server, "/", host=host).split(b" ")[1] == code, host
+
+
+def test_the_address_it_is_bound_to_is_its_own_name(serve: Serve) -> None:
+    server = serve(bound="127.0.0.2")
+    assert server.url == f"http://127.0.0.2:{server.server_port}/"
+    assert get(server, "/", host=f"127.0.0.2:{server.server_port}").split(b" ")[1] == b"200"
+    assert get(server, "/", host="127.0.0.3").split(b" ")[1] == b"403"
+    assert get(serve(), "/", host="127.0.0.2").split(b" ")[1] == b"403"
+
+
+def test_listening_everywhere_names_addresses_that_a_phone_can_open(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not [a for a in server_module.own_addresses() if is_loopback(a) or a == "0.0.0.0"]
+    server = serve("s3cret", "0.0.0.0")
+    monkeypatch.setattr(server_module, "own_addresses", lambda: ["192.0.2.1", "198.51.100.7"])
+    assert [url.split("/")[2].split(":")[0] for url in server.urls] == ["192.0.2.1", "198.51.100.7"]
+    assert all(url.endswith(f":{server.server_port}/?token=s3cret") for url in server.urls)
+    monkeypatch.setattr(server_module, "own_addresses", list)
+    assert server.urls == [f"http://{socket.gethostname()}:{server.server_port}/?token=s3cret"]
+
+
+@pytest.mark.parametrize("host", ["a" * 70, "a..b", "192.0.2.300"])
+def test_a_host_that_is_none_is_said_before_a_service_is_looked_for(
+    host: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["dashboard", "--host", host, "--socket", "/nonexistent/x.sock"]) == 69
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and f"dashboard on {host}:" in said and "no socket" not in said
 
 
 def test_many_who_look_are_bounded_and_leave_nothing_behind(serve: Serve) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from status_lab import eventually
@@ -15,6 +16,7 @@ from watch_lab import Watched
 
 from firmware_py.__main__ import main
 from firmware_py.cli import top
+from firmware_py.cli.entry import make_parser
 from firmware_py.events import State
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -105,6 +107,26 @@ def test_a_picture_is_cut_to_the_screen(watched: Watched, monkeypatch: pytest.Mo
     picture = top.frame(watched.controls.status(), watched.controls.trace(1), screen)
     assert len(picture) <= 29
     assert all(len(line) <= 60 for line in picture if "|" in line)
+
+
+@pytest.mark.parametrize(
+    ("option", "is_smart", "wanted_s"), [([], False, 5.0), ([], True, 1.0), (["--interval", "1"], False, 1.0)]
+)
+def test_an_interval_that_was_asked_for_is_kept(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, option: list[str], is_smart: bool, wanted_s: float
+) -> None:
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(top, "time", SimpleNamespace(sleep=sleep))
+    monkeypatch.setattr(top.Screen, "__init__", lambda self: vars(self).update(is_smart=is_smart, has_colour=False))
+    args = make_parser().parse_args(["top", *option, "--socket", str(watched.path)])
+    with pytest.raises(KeyboardInterrupt):
+        args.run(args)
+    assert slept == [wanted_s]
 
 
 def test_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from firmware_py.cli import common
 from firmware_py.controls import NoLoudspeaker
-from firmware_py.errors import ConfigError, Unavailable
+from firmware_py.errors import ConfigError, Unavailable, UsageError
 from firmware_py.events import TurnTrace
 
 
@@ -54,6 +54,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def make_folder(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"--out {folder}: that is a file; give a folder, which need not exist yet")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -11,7 +11,7 @@ from typing import Any
 
 from firmware_py.cli import common, control
 from firmware_py.config import Config
-from firmware_py.errors import Unavailable
+from firmware_py.errors import Unavailable, understood
 
 
 def register(subparsers: Any) -> None:
@@ -25,10 +25,11 @@ def register(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     config = common.load_config(args)
     store = open_store(config)
-    service = ask_service(args)
+    with understood():
+        service = kept_in_memory(ask_service(args))
     fields: dict[str, Any] = {"folder": str(store.folder)}
     if args.wanted == "clear":
-        fields["removed"] = store.clear() + (service or {}).get("removed", 0)
+        fields["removed"] = store.clear() + (service or {"removed": 0})["removed"]
     kept = store.stats()
     fields |= {
         "disk_entries": kept.disk_entries,
@@ -61,6 +62,14 @@ def ask_service(args: argparse.Namespace) -> dict[str, Any] | None:
     except Unavailable:
         return None
     return control.ask("cache", args.wanted, path)
+
+
+def kept_in_memory(answer: dict[str, Any] | None) -> dict[str, Any] | None:
+    """``caches``, counts by name, and how much was ``removed``. Raises LookupError, TypeError, AttributeError."""
+    if answer is None:
+        return None
+    caches = {name: dict(counts.items()) for name, counts in answer["caches"].items()}
+    return {"caches": caches, "removed": int(answer.get("removed", 0))}
 
 
 def show(fields: dict[str, Any]) -> None:

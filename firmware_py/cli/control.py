@@ -7,16 +7,22 @@ import contextlib
 import json
 import os
 import socket
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from firmware_py.cli import common
-from firmware_py.errors import RtvaError, Unavailable, UsageError
+from firmware_py.errors import RtvaError, StrangeAnswer, Unavailable, UsageError, understood
 from firmware_py.status.commands import CAPTURE_DEFAULT_MIN, CAPTURE_MINUTES
 
 SERVICE_SOCKET = Path("/run/rtva/control.sock")
 REPLY_S = 30.0
+QUESTION_S = 3.0
+"""A question is answered at once by a service that lives; a command may take a while (reload)."""
+QUESTIONS = frozenset({"status", "trace", "version", "events"})
+FIELDS = {"volume": "percent", "capture": "is_on", "record": "is_on"}
+"""Command -> what its answer must have."""
 
 COMMANDS = {
     "mute": "close the microphone",
@@ -73,12 +79,18 @@ def add_socket(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     answer = ask(args.command, args.argument, find(args))
+    with understood():
+        if args.command in FIELDS:
+            answer[FIELDS[args.command]]
+        lines = [
+            f"{key.replace('_', ' ')}: {', '.join(value) or 'nothing' if isinstance(value, list) else value}"
+            for key, value in answer.items()
+            if key != "ok"
+        ]
     if args.json:
         common.emit(answer)
-        return 0
-    for key, value in answer.items():
-        if key != "ok":
-            print(f"{key.replace('_', ' ')}: {', '.join(value) or 'nothing' if isinstance(value, list) else value}")
+    elif lines:
+        print("\n".join(lines))
     return 0
 
 
@@ -118,22 +130,32 @@ class Conversation:
         self._lines = connection.makefile("rb")
 
     def ask(self, command: str, argument: str = "") -> dict[str, Any]:
-        """One command and its answer. Raises Refused with what the service said."""
-        self._connection.settimeout(REPLY_S)
+        """One command and its answer. Raises Refused with what the service said, StrangeAnswer, TimeoutError."""
+        is_question = command in QUESTIONS or argument in ("status", "stats")
+        self._connection.settimeout(QUESTION_S if is_question else REPLY_S)
         request = {"command": command, "argument": argument}
         self._connection.sendall(json.dumps(request).encode() + b"\n")
         answer = next(self.lines(), None)
         if answer is None:
             raise Unavailable("the service hung up; too many clients, or it is stopping")
-        if not answer.get("ok"):
-            raise Refused(str(answer.get("error")), int(answer.get("exit_code", 70)))
+        if answer.get("ok") is not True:
+            error, code = answer.get("error"), answer.get("exit_code")
+            if not (isinstance(error, str) and isinstance(code, int) and 0 < code < 256):
+                raise StrangeAnswer("neither done nor refused")
+            raise Refused(error, code)
         self._connection.settimeout(None)
         return answer
 
     def lines(self) -> Iterator[dict[str, Any]]:
-        """Objects until the service hangs up."""
+        """Objects until the service hangs up. Raises StrangeAnswer."""
         for line in self._lines:
-            yield json.loads(line)
+            try:
+                told = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise StrangeAnswer("no JSON") from error
+            if not isinstance(told, dict):
+                raise StrangeAnswer("no JSON object")
+            yield told
 
 
 @contextlib.contextmanager
@@ -141,11 +163,13 @@ def talk(path: Path) -> Iterator[Conversation]:
     """A conversation with the service at ``path``. Raises Unavailable."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         try:
+            # connect() of a Unix socket obeys this, not settimeout(), while the listener's queue is full
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(QUESTION_S), 0))
             connection.connect(str(path))
             yield Conversation(connection)
         except PermissionError as error:
             raise Unavailable(f"{path}: not allowed; join the group that owns it (usermod -aG rtva NAME)") from error
-        except (ConnectionError, TimeoutError, FileNotFoundError) as error:
+        except (ConnectionError, TimeoutError, BlockingIOError, FileNotFoundError) as error:
             raise Unavailable(f"{path}: the service does not answer ({error})") from error
 
 

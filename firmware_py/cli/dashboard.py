@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from firmware_py.cli import common, control
-from firmware_py.errors import UsageError
+from firmware_py.errors import UsageError, understood
 
 PORT = 8765
 TEXT = """Serves one web page about the running service until it is interrupted. Only this machine can open it, unless
@@ -28,12 +28,14 @@ def register(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from firmware_py.dashboard.feed import Feed
-    from firmware_py.dashboard.server import Server, is_loopback
+    from firmware_py.dashboard.server import Server, is_loopback, resolve
 
     if not 0 <= args.port <= 65535:
         raise UsageError(f"--port {args.port}: 0 to 65535; see 'rtva dashboard --help'")
+    resolve(args.host, args.port)
     path = control.find(args)
-    control.ask("version", "", path)
+    with understood():
+        control.ask("version", "", path)["version"]
 
     def follow() -> Iterator[dict[str, Any]]:
         with control.talk(path) as conversation:
@@ -44,9 +46,9 @@ def run(args: argparse.Namespace) -> int:
     token = "" if is_loopback(args.host) and not args.token else secrets.token_urlsafe(18)
     server = Server(args.host, args.port, feed, token)
     if args.json:
-        common.emit({"url": server.url})
+        common.emit({"url": server.url, "urls": server.urls})
     else:
-        print(f"open {server.url}   (Ctrl-C ends it)", flush=True)
+        print(f"open {'  or  '.join(server.urls)}   (Ctrl-C ends it)", flush=True)
     try:
         server.serve_forever()
     finally:

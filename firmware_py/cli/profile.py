@@ -61,7 +61,8 @@ def run(args: argparse.Namespace) -> int:
     show(args, found)
     if args.trend:
         mode, turns = next(iter(found.items()))
-        profile_trend.keep(summary(turns, mode))
+        conditions = {"pace": args.pace, "inputs": profile_trend.inputs_of(args.files), "preset": args.preset}
+        profile_trend.keep(summary(turns, mode), conditions)
     if args.plot:
         bench_plot.waterfall(args.plot, [(f"{mode} turn", middle(turns)) for mode, turns in found.items()])
     return 0

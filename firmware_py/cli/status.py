@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from firmware_py.cli import common, control
+from firmware_py.errors import understood
 
 LOOK_S = 0.25
 BAR_CELLS = 30
@@ -28,12 +29,14 @@ def run(args: argparse.Namespace) -> int:
     with control.talk(control.find(args)) as conversation:
         while True:
             status = conversation.ask("status")
+            with understood():
+                text = "\n".join(view(status))
             if args.json:
                 common.emit(status)
             elif args.follow and sys.stdout.isatty():
-                print("\x1b[H\x1b[J" + "\n".join(view(status)), flush=True)
+                print("\x1b[H\x1b[J" + text, flush=True)
             else:
-                print("\n".join(view(status)), flush=True)
+                print(text, flush=True)
             if not args.follow:
                 return 0
             time.sleep(LOOK_S if sys.stdout.isatty() or args.json else 1.0)

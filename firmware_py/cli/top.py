@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware_py.cli import control, status
-from firmware_py.errors import Unavailable, UsageError
+from firmware_py.errors import Unavailable, UsageError, understood
 from firmware_py.telemetry.goals import GOALS_MS, grade
 from firmware_py.telemetry.waterfall import drawn, waterfall
 
@@ -21,13 +21,15 @@ STAGES = {"audio": "audio", "vad": "vad", "stt": "stt", "nlu": "nlu", "reply": "
 """A row of the table -> the guide's goal that it is held against, "" without one."""
 COLOURS = {"target": 32, "acceptable": 33, "needs improvement": 31, "head": 1, "bad": 31}
 NARROWEST = 40
+QUICKLY_S = 1.0
 SLOWLY_S = 5.0
+INTERVAL_TEXT = f"seconds between two frames ({QUICKLY_S:g}; in a pipe {SLOWLY_S:g})"
 
 
 def register(subparsers: Any) -> None:
     parser = subparsers.add_parser("top", help="the running service at a glance, live", description=__doc__)
     parser.add_argument("--once", action="store_true", help="print one frame and end")
-    parser.add_argument("--interval", type=float, default=1.0, metavar="S", help="seconds between two frames (1)")
+    parser.add_argument("--interval", type=float, metavar="S", help=INTERVAL_TEXT)
     control.add_socket(parser)
     parser.set_defaults(run=run)
 
@@ -55,21 +57,28 @@ class Screen:
 
 
 def run(args: argparse.Namespace) -> int:
-    if not 0.1 <= args.interval <= 3600:
+    if args.interval is not None and not 0.1 <= args.interval <= 3600:
         raise UsageError("--interval: 0.1 to 3600 seconds; see 'rtva top --help'")
     screen, path = Screen(), control.find(args)
     if args.once:
         screen.is_smart = False
-        screen.show(frame(*look(path), screen))
+        screen.show(picture(path, screen))
         return 0
+    interval_s = args.interval or (QUICKLY_S if screen.is_smart else SLOWLY_S)
     if screen.is_smart:
         print("\x1b[2J", end="")
     while True:
         try:
-            screen.show(frame(*look(path), screen))
+            screen.show(picture(path, screen))
         except Unavailable as error:
             screen.show([f"rtva: {error}", "waiting for the service ..."])
-        time.sleep(args.interval if screen.is_smart else max(args.interval, SLOWLY_S))
+        time.sleep(interval_s)
+
+
+def picture(path: Path, screen: Screen) -> list[str]:
+    """A frame of what the service tells now. Raises Unavailable."""
+    with understood():
+        return frame(*look(path), screen)
 
 
 def look(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:

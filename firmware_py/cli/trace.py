@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from firmware_py.cli import common, control
-from firmware_py.errors import UsageError
+from firmware_py.errors import UsageError, understood
 from firmware_py.status.commands import TRACES
 from firmware_py.telemetry.waterfall import drawn, waterfall
 
@@ -29,12 +29,15 @@ def register(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.count != "last" and not (args.count.isdigit() and int(args.count[:4]) in TRACES):
         raise UsageError(f"trace {args.count}: 'last', or {TRACES[0]} to {TRACES[-1]}; see 'rtva trace --help'")
-    turns = control.ask("trace", args.count, control.find(args))["traces"]
-    for turn in turns:
+    answer = control.ask("trace", args.count, control.find(args))
+    with understood():
+        turns = answer["traces"]
+        views = ["\n".join(view(turn)) for turn in turns]
+    for turn, text in zip(turns, views, strict=True):
         if args.json:
             common.emit(turn)
         else:
-            print("\n".join(view(turn)))
+            print(text)
     if not turns and not args.json:
         print("nobody has spoken yet")
     return 0

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from firmware_py.errors import RtvaError
+from firmware_py.errors import RtvaError, understood
 from firmware_py.telemetry.goals import GOALS_MS
 from firmware_py.telemetry.waterfall import waterfall
 
@@ -92,17 +92,21 @@ class Feed:
     def _look(self) -> None:
         while self._is_wanted():
             try:
-                status = self._ask("status", "")
-                self._tell("status", {key: value for key, value in status.items() if key not in ("turns", "ok")})
-                seen = (status["counts"].get("turns"), status["counts"].get("errors"), status["since_s"] < LOOK_S)
-                if seen != self._turns_seen:
-                    self._turns_seen = seen
-                    self._tell("turns", [with_bars(turn) for turn in self._ask("trace", str(TURNS))["traces"]])
+                with understood():
+                    self._look_once()
                 wait_s = LOOK_S
             except RtvaError as error:
                 self._tell("status", {"error": str(error)})
                 wait_s = AWAY_S
             time.sleep(wait_s)
+
+    def _look_once(self) -> None:
+        status = self._ask("status", "")
+        seen = (status["counts"].get("turns"), status["counts"].get("errors"), status["since_s"] < LOOK_S)
+        self._tell("status", {key: value for key, value in status.items() if key not in ("turns", "ok")})
+        if seen != self._turns_seen:
+            self._turns_seen = seen
+            self._tell("turns", [with_bars(turn) for turn in self._ask("trace", str(TURNS))["traces"]])
 
     def _is_wanted(self) -> bool:
         """Waits until somebody looks; False when it is over."""

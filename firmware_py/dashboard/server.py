@@ -5,6 +5,7 @@ Bounded: connections, streams, the time a request or a slow reader may take. Who
 
 from __future__ import annotations
 
+import fcntl
 import hmac
 import http.server
 import importlib.resources
@@ -13,6 +14,7 @@ import re
 import secrets
 import socket
 import socketserver
+import struct
 import threading
 import urllib.parse
 from typing import Any
@@ -24,6 +26,8 @@ MOST_CONNECTIONS = 16
 REQUEST_S = 10.0
 """A request must be whole within this time, and a reader must take what it is sent."""
 BEAT_S = 10.0
+SIOCGIFADDR = 0x8915
+"""netdevice(7)"""
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
@@ -60,7 +64,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """The token, where there is one; else the Host must be this machine's own (DNS rebinding)."""
         if not self.server.token:
             hosts = self.headers.get_all("Host", [])
-            return len(hosts) == 1 and re.sub(r":\d+$", "", hosts[0]) in LOCAL_NAMES
+            return len(hosts) == 1 and re.sub(r":\d+$", "", hosts[0]) in self.server.names
         given = urllib.parse.parse_qs(query).get("token", [""])[0]
         header = self.headers.get("Authorization", "")
         if header.startswith("Bearer "):
@@ -127,12 +131,13 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         self.is_closing = False
         self.page = importlib.resources.files("firmware_py.dashboard").joinpath("page.html").read_text("utf-8")
         self._free = threading.BoundedSemaphore(MOST_CONNECTIONS)
+        self.address_family, address = resolve(host, port)
         try:
-            family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-            self.address_family = family
-            super().__init__(address[:2], Handler)  # type: ignore[arg-type]
+            super().__init__(address, Handler)
         except OSError as error:
             raise Unavailable(f"dashboard on {host}:{port}: {error.strerror or error}") from error
+        self.names = LOCAL_NAMES | {_bracketed(address[0])}
+        """Hosts that a request may name where no token is asked for; the page is served on the first of them."""
 
     def server_bind(self) -> None:
         """Without the reverse look-up of the name that HTTPServer does."""
@@ -141,9 +146,16 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
     @property
     def url(self) -> str:
+        return self.urls[0]
+
+    @property
+    def urls(self) -> list[str]:
+        """Where it can be opened: one, or each address of the machine when it listens on all of them."""
         host = str(self.server_address[0])
-        shown = f"[{host}]" if ":" in host else host
-        return f"http://{shown}:{self.server_port}/" + (f"?token={self.token}" if self.token else "")
+        is_any = ipaddress.ip_address(host.partition("%")[0]).is_unspecified
+        hosts = (own_addresses() or [socket.gethostname()]) if is_any else [host]
+        query = f"?token={self.token}" if self.token else ""
+        return [f"http://{_bracketed(host)}:{self.server_port}/{query}" for host in hosts]
 
     def process_request(self, request: Any, client_address: Any) -> None:
         if not self._free.acquire(blocking=False):
@@ -171,6 +183,32 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         self.feed.close()
         self.shutdown()
         self.server_close()
+
+
+def resolve(host: str, port: int) -> tuple[int, tuple[str, int]]:
+    """Address family and address to listen on. Raises Unavailable."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except (OSError, ValueError) as error:  # ValueError: a label above 63 letters
+        raise Unavailable(f"dashboard on {host}:{port}: {getattr(error, 'strerror', None) or error}") from error
+    return family, (str(address[0]), int(address[1]))
+
+
+def own_addresses() -> list[str]:
+    """The IPv4 address of each network interface, loopback left out."""
+    found = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        for _, name in socket.if_nameindex():
+            try:
+                told = fcntl.ioctl(any_socket, SIOCGIFADDR, struct.pack("256s", name.encode()[:15]))
+            except OSError:
+                continue  # it has none
+            found.append(socket.inet_ntoa(told[20:24]))
+    return [address for address in found if not is_loopback(address)]
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def is_loopback(host: str) -> bool:

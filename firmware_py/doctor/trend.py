@@ -1,10 +1,14 @@
-"""The trend of the weekly profile: a bounded file with a JSON object a line, the newest last."""
+"""The trend of the weekly profile: a bounded file with a JSON object a line, the newest last.
+
+``total_ms`` is what the stages cost together.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,8 @@ FILE = "profile-trend.jsonl"
 MOST_LINES = 260
 """Five years of weeks."""
 LINE_BYTES = 4096
+LEAST_MS = 5.0
+"""A stage below this is noise."""
 
 
 def path() -> Path:
@@ -63,6 +69,20 @@ def append(entry: dict[str, Any], file: Path | None = None) -> list[dict[str, An
 
 def change(entries: list[dict[str, Any]]) -> float | None:
     """The newest total against the median of up to eight before it, as a ratio; None without any before."""
-    before = sorted(e["total_ms"] for e in entries[-9:-1])
+    return _against(entries, lambda entry: entry["total_ms"])
+
+
+def stage_changes(entries: list[dict[str, Any]]) -> dict[str, float]:
+    """The same of each stage that took at least :data:`LEAST_MS`."""
+    found = {}
+    for stage, ms in entries[-1]["stages_ms"].items():
+        ratio = _against(entries, lambda entry, stage=stage: entry["stages_ms"].get(stage, 0.0))  # type: ignore[misc]
+        if ratio is not None and ms >= LEAST_MS:
+            found[stage] = ratio
+    return found
+
+
+def _against(entries: list[dict[str, Any]], value: Callable[[dict[str, Any]], float]) -> float | None:
+    before = sorted(value(entry) for entry in entries[-9:-1])
     middle = before[len(before) // 2] if before else 0.0
-    return entries[-1]["total_ms"] / middle if middle else None
+    return value(entries[-1]) / middle if middle else None
