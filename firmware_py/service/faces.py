@@ -12,6 +12,7 @@ from firmware_py.errors import RtvaError, Unavailable
 from firmware_py.service.controls import ServiceControls
 from firmware_py.service.restarts import runtime_directory
 from firmware_py.status.gpio import GpioFace, GpioPins
+from firmware_py.status.gpio_chip import Chip
 from firmware_py.status.gpio_lines import GpiodLines
 from firmware_py.status.hub import Hub
 from firmware_py.status.serial_line import SerialLine, SerialSettings
@@ -71,12 +72,12 @@ class Faces:
 
 def _gpio(config: Config, controls: ServiceControls, hub: Hub) -> GpioFace:
     gpio = config.status.gpio
-    chip = gpio.chip
-    assert chip is not None
+    assert gpio.chip is not None
+    chip = Chip(gpio.chip)
     pins = GpioPins(gpio.led, (gpio.red, gpio.green, gpio.blue), gpio.mute_led, gpio.amplifier, gpio.talk, gpio.mute)
     wiring = pins.wiring(gpio.leds_active_low, gpio.inputs_active_low)
     try:
         import gpiod  # noqa: F401
     except ImportError as error:
         raise Unavailable(f"GPIO needs the gpiod library ({error}); pip install 'rtva[gpio]'") from error
-    return GpioFace(lambda: GpiodLines(chip, wiring), pins, controls, hub)
+    return GpioFace(lambda: GpiodLines(chip.find(), wiring), pins, controls, hub)
