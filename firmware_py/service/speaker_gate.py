@@ -50,9 +50,10 @@ class SpeakerGate:
     def begin(self, *, must: bool) -> None:
         """Opens it for the first time; raises what that failed with where there ``must`` be one."""
         with self._lock:
-            self._find(BEGIN_S)
-        if must and self._device is None:
-            raise self._opening.why or Unavailable(f"the speaker: {self._opening.is_blocked}")
+            device = self._opening.poll(BEGIN_S)
+            if device is None and must:  # what is raised is said once, by who catches it
+                raise self._opening.why or Unavailable(f"the speaker: {self._opening.is_blocked}")
+            self._found(device)
 
     def look(self) -> None:
         """Tries to bring a lost device back; returns at once."""
@@ -106,7 +107,9 @@ class SpeakerGate:
         return self._device
 
     def _find(self, wait_s: float) -> None:
-        device = self._opening.poll(wait_s)
+        self._found(self._opening.poll(wait_s))
+
+    def _found(self, device: Speaker | None) -> None:
         if device is not None:
             self._use(device)
             return
