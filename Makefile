@@ -35,7 +35,7 @@ stress:          ## the compiled core under ThreadSanitizer, AddressSanitizer an
 test-coqui: setup ## the Coqui engine's tests, in an environment of its own (5.5 GB)
 	@scripts/test_coqui.sh
 
-bench: setup     ## everything beside its peers, in build/bench-venv, to bench/results (40 minutes; QUICK=1: eight)
+bench: setup     ## everything beside its peers, in build/bench-venv, to bench/results (50 minutes; QUICK=1: four)
 	@bench/venv.sh && $(PY) bench/run_all.py $(if $(QUICK),--quick)
 
 bench-recognition: ## speech to intent beside open recognition: orders in noise and rooms, other speech (hours)

@@ -201,7 +201,7 @@ class Vad(Section):
     pause_ms: int = knob(100, "Silence after which an answer is drafted.", ge=10, le=5000)
     hangover_complete_ms: int = knob(200, "Silence that ends a turn whose draft is a complete request.", ge=10, le=5000)
     hangover_extendable_ms: int = knob(
-        280,
+        470,
         "Silence that ends a turn whose draft is a request that could go on; kept between the one before and the next.",
         ge=10,
         le=5000,
