@@ -35,7 +35,8 @@ def test_the_bounds_are_the_configured_ones(text: str, expected: tuple[int, str]
 
 
 def test_a_request_that_could_go_on_is_waited_for_no_less_than_a_whole_one_and_no_more_than_any_other() -> None:
-    assert asked("Turn the volume up.", from_text("vad: {hangover_complete_ms: 400, hangover_extendable_ms: 280}"))[0] == 400
+    both = from_text("vad: {hangover_complete_ms: 400, hangover_extendable_ms: 280}")
+    assert asked("Turn the volume up.", both)[0] == 400
     assert asked("Turn the volume up.", from_text("vad: {hangover_ms: 250}"))[0] == 250
 
 
