@@ -21,8 +21,9 @@ import pytest
 import yaml
 from alsa_lab import Card, injector
 
+from firmware_py.__main__ import main
+from firmware_py.cli import setup, setup_steps
 from firmware_py.cli import setup_sound as sound
-from firmware_py.cli import setup_steps
 from firmware_py.cli.setup_console import SerialConsole, Unattended, ask
 from firmware_py.cli.setup_steps import Wizard, current_zone, set_zone
 from firmware_py.config import Config
@@ -223,6 +224,11 @@ def test_unattended(lab: Lab) -> None:
         (["--serial", "/dev/no-such-tty"], 69, "cannot be opened"),
         (["--json"], 64, "--yes"),
         (["--step", "nose"], 64, "nose"),
+        (["--yes", "--channel", "²"], 64, "0 to 63, mix"),
+        (["--yes", "--step", "gain", "--speaker", "lab"], 64, "--speaker belongs to the step speaker"),
+        (["--yes", "--step", "microphone", "--time-zone", "UTC"], 64, "--time-zone belongs to the step time-zone"),
+        (["--yes", "--microphone", ""], 64, "--microphone: empty"),
+        (["--yes", "--config", "/nosuch/c.yaml", "--speaker", "lab"], 66, "/nosuch/c.yaml: no such file"),
     ],
 )
 def test_wrong_options_are_one_line_and_change_nothing(lab: Lab, options: list[str], code: int, said: str) -> None:
@@ -270,7 +276,10 @@ def test_time_zones(tmp_path: Path) -> None:
     (place / "Berlin").write_bytes(b"TZif")
     (tmp_path / "etc/timezone").write_text("Etc/UTC\n")
     wizard = Wizard(Unattended(), Config(), {"time_zone": "Europe/Berlin"}, root=tmp_path)
-    setup_steps.time_zone(wizard)
+    file = tmp_path / "c.yaml"
+    assert setup._go(wizard, ["time-zone"], file) == {"time_zone": "Europe/Berlin"} and not file.exists()
+    again = Wizard(Unattended(), Config(), {"time_zone": "Europe/Berlin"}, root=tmp_path)
+    assert setup._go(again, ["time-zone"], file) == {}, "the second time there is nothing to change"
     assert current_zone(tmp_path) == "Europe/Berlin" and (tmp_path / "etc/timezone").read_text() == "Europe/Berlin\n"
     for said, name in {
         "europe/berlin": "Europe/Berlin",
@@ -317,6 +326,76 @@ def test_gain_advice_goes_towards_speech_that_is_neither_faint_nor_clipped() -> 
     faint, good, loud = (sound.Level(-50, peak, peak > -1) for peak in (-45.0, -12.0, -0.5))
     assert sound.advice(faint, 40) > 40 and sound.advice(good, 40) == 40 and sound.advice(loud, 40) < 40
     assert sound.advice(faint, 95) == 100 and sound.advice(loud, 5) == 0
+
+
+@pytest.fixture
+def mixers(monkeypatch: pytest.MonkeyPatch) -> Mixers:
+    """A card with a capture gain at 40 percent, and somebody who speaks well."""
+    made, real = Mixers(), sound.CaptureGain
+    monkeypatch.setattr(sound, "CaptureGain", lambda device: real(device, made))
+    monkeypatch.setattr(sound, "levels", lambda config, device, channels: [sound.Level(-30, -12, False)])
+    monkeypatch.setattr(setup_steps, "_keep_mixer", lambda wizard: "")
+    return made
+
+
+class Typed:
+    """Somebody who types, and what was shown."""
+
+    def __init__(self, *lines: str) -> None:
+        self.lines, self.text = list(lines), ""
+
+    def say(self, text: str) -> None:
+        self.text += text + "\n"
+
+    def read(self, prompt: str) -> str:
+        self.say(prompt)
+        return self.lines.pop(0)
+
+    def close(self) -> None:
+        pass
+
+
+def board(root: Path) -> Path:
+    """Where a zone can be set, and nowhere else."""
+    for folder in ("etc", "usr/share/zoneinfo/Europe"):
+        (root / folder).mkdir(parents=True)
+    (root / "usr/share/zoneinfo/Europe/Berlin").write_bytes(b"TZif")
+    return root
+
+
+def test_gain_and_zone_wait_for_the_confirmation(tmp_path: Path, mixers: Mixers) -> None:
+    root, file = board(tmp_path / "root"), tmp_path / "c.yaml"
+    quitting = Typed("60", "", "berlin", "quit")
+    with pytest.raises(KeyboardInterrupt):
+        setup._go(Wizard(quitting, Config(), root=root), ["gain", "time-zone"], file)
+    assert "capture gain: 40 -> 60" in quitting.text and "time zone: UTC -> Europe/Berlin" in quitting.text
+    assert (mixers.percent, current_zone(root)) == (40, "UTC"), "quit leaves both as they were"
+    done = setup._go(Wizard(Typed("60", "", "berlin", ""), Config(), root=root), ["gain", "time-zone"], file)
+    assert done == {"gain": 60, "time_zone": "Europe/Berlin"} and not file.exists()
+    assert (mixers.percent, current_zone(root)) == (60, "Europe/Berlin")
+    skipping = Typed("80", "skip")
+    assert setup._go(Wizard(skipping, Config(), root=root), ["gain"], file) == {} and mixers.percent == 60
+
+
+def test_what_was_done_before_a_failure_is_said(tmp_path: Path, mixers: Mixers) -> None:
+    (tmp_path / "etc").mkdir()
+    given = {"gain": 70, "time_zone": "Europe/Berlin"}
+    with pytest.raises(Unavailable, match=r"install tzdata.*before that capture gain was set"):
+        setup._go(Wizard(Unattended(), Config(), given, root=tmp_path), ["gain", "time-zone"], tmp_path / "c.yaml")
+
+
+def test_a_named_file_that_is_missing_changes_no_zone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(setup_steps, "set_zone", lambda name, root: asked.append(name) or "")
+    options = ["--yes", "--config", str(tmp_path / "gone.yaml"), "--time-zone", "Asia/Tokyo"]
+    assert main(["setup", *options]) == 66 and asked == []
+
+
+@pytest.mark.parametrize("understand", [setup_steps._percent, lambda said: setup_steps._channel(said, 4)])
+def test_a_raised_two_is_no_number(understand: Any) -> None:
+    with pytest.raises(ValueError, match=r"^0 to"):
+        understand("²")
+    assert setup_steps._named("²", ["a"]) == "²"
 
 
 def test_answers_that_end_are_bad_input() -> None:

@@ -24,8 +24,8 @@ from firmware_py.cli.setup_console import (
     ask,
     yes_or_no,
 )
-from firmware_py.cli.setup_steps import STEPS, Wizard, check_zone
-from firmware_py.errors import RtvaError, Unavailable, UsageError
+from firmware_py.cli.setup_steps import STEPS, SystemChange, Wizard, check_zone
+from firmware_py.errors import NotFound, RtvaError, Unavailable, UsageError
 from firmware_py.settings import document
 from firmware_py.settings.edit import changed
 from firmware_py.settings.knobs import plain
@@ -33,6 +33,13 @@ from firmware_py.settings.knobs import plain
 TEXT = f"""Walks through microphone, channel and speaker, the capture gain, a hearing test and the time zone, and writes
 what was chosen into the configuration; its comments stay. At every question: Enter keeps what stands in
 brackets, {WORDS}. With --yes nobody is asked: what the options say is tried and written, the rest stays."""
+
+SYSTEM = {"gain": "capture gain", "time_zone": "time zone"}
+"""What is changed beside the configuration, by its option."""
+STEP_OF = {
+    "microphone": "microphone", "channel": "microphone", "speaker": "speaker", "gain": "gain", "hear": "hearing",
+    "time_zone": "time-zone",
+}  # fmt: skip
 
 
 def register(subparsers: Any) -> None:
@@ -55,6 +62,8 @@ def register(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     given = _given(args)
+    if args.config is not None and not args.config.exists():
+        raise NotFound(f"{args.config}: no such file")
     path = target(args.config)
     before = configuration.load(path) if path.exists() else configuration.Config.default()
     _refuse_held_devices(args)
@@ -66,33 +75,69 @@ def run(args: argparse.Namespace) -> int:
             console.say(f"\n{path}: left as it was")
             raise
         if args.json:
-            common.emit({"file": str(path), "changed": {key: plain(value) for key, value in changes.items()}})
+            common.emit({"file": str(path), "changed": changes})
         else:
-            restart = "written; 'sudo systemctl restart rtva' takes it over"
-            console.say(f"{path}: {restart if changes else 'nothing to change'}")
+            _report(console, path, changes)
     return 0
 
 
+def _report(console: Console, path: Path, changes: dict[str, Any]) -> None:
+    system = {name: value for name, value in changes.items() if name in SYSTEM}
+    for name, value in system.items():
+        console.say(f"{SYSTEM[name]}: set to {value}")
+    if len(changes) > len(system):
+        console.say(f"{path}: written; 'sudo systemctl restart rtva' takes it over")
+    else:
+        console.say(f"{path}: {'left as it was' if system else 'nothing to change'}")
+
+
 def _go(wizard: Wizard, names: list[str], path: Path) -> dict[str, Any]:
-    """The steps and the writing; what was written."""
+    """The steps, the question, the writing; what was changed. What was tried is taken back where that fails."""
     before = wizard.config
-    walk(wizard, names)
-    while changes := {key: value for key, value in wizard.values.items() if value != before.value(key)}:
-        step = _confirmed(wizard, names, path, changes)
-        if not step:
+    try:
+        walk(wizard, names)
+        while True:
+            changes = {key: value for key, value in wizard.values.items() if value != before.value(key)}
+            system = {name: change for name, change in wizard.system.items() if change.wanted != change.before}
+            step = _confirmed(wizard, names, path, changes) if changes or system else ""
+            if not step:
+                break
+            walk(wizard, [step])
+        if changes:
             write(path, changes)
-            break
-        walk(wizard, [step])
-    return changes
+    except BaseException:
+        wizard.undo()
+        raise
+    return {key: plain(value) for key, value in changes.items()} | _keep(wizard, system, path if changes else None)
+
+
+def _keep(wizard: Wizard, system: dict[str, SystemChange], written: Path | None) -> dict[str, Any]:
+    """Makes the changes beside the configuration; those that were made. Raises Unavailable where nobody is asked."""
+    kept: dict[str, Any] = {}
+    for name, change in system.items():
+        if problem := change.keep():
+            if wizard.is_unattended:
+                done = ([f"{written} was written"] if written else []) + [f"{SYSTEM[each]} was set" for each in kept]
+                raise Unavailable(f"setup: {problem}" + (f"; before that {' and '.join(done)}" if done else ""))
+            wizard.console.say(f"  {problem}")
+        else:
+            kept[name] = change.wanted
+    return kept
 
 
 def _given(args: argparse.Namespace) -> dict[str, Any]:
     hint = "see 'rtva setup --help'"
     channel: Any = args.channel
     if channel is not None and channel != "mix":
-        if not channel.isdigit() or int(channel) > 63:
+        if not channel.isdecimal() or int(channel) > 63:
             raise UsageError(f"--channel: {channel!r}; allowed: 0 to 63, mix; {hint}")
         channel = int(channel)
+    for name in ("microphone", "speaker"):
+        if getattr(args, name) == "":
+            raise UsageError(f"--{name}: empty; allowed: a device's name; {hint}")
+    for name, step in STEP_OF.items():
+        if getattr(args, name) not in (None, False) and step not in args.step:
+            raise UsageError(f"--{name.replace('_', '-')} belongs to the step {step}, which --step leaves out; {hint}")
     if args.gain is not None and not 0 <= args.gain <= 100:
         raise UsageError(f"--gain: {args.gain}; allowed: 0 to 100; {hint}")
     if args.yes and args.serial:
@@ -156,7 +201,10 @@ def _confirmed(wizard: Wizard, names: list[str], path: Path, changes: dict[str, 
     """Shows what will be written; the step that shall be gone through again, "" for none."""
     for key, value in changes.items():
         wizard.console.say(f"  {key}: {plain(value)}")
-    question = f"Write {path}? (yes, quit, or a step: {', '.join(names)})"
+    for name, change in wizard.system.items():
+        if change.wanted != change.before:
+            wizard.console.say(f"  {SYSTEM[name]}: {change.before} -> {change.wanted}")
+    question = f"{f'Write {path}' if changes else 'Set it'}? (yes, quit, or a step: {', '.join(names)})"
     while True:
         try:
             return ask(wizard.console, question, "yes", lambda said: _step_or_yes(said, names))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware_py.cli import setup_sound as sound
-from firmware_py.cli.setup_console import Again, Console, Unattended, ask, yes_or_no
+from firmware_py.cli.setup_console import Again, Console, Skip, Unattended, ask, yes_or_no
 from firmware_py.config import Config
 from firmware_py.errors import RtvaError, Unavailable, UsageError
 
@@ -21,8 +21,21 @@ MIX = "mix"
 
 
 @dataclass
+class SystemChange:
+    """Of the system's own, beside the configuration: ``keep`` makes it last ("" or why not), ``undo`` takes a trial
+    of it back.
+    """
+
+    before: Any
+    wanted: Any
+    keep: Callable[[], str]
+    undo: Callable[[], None] = lambda: None
+
+
+@dataclass
 class Wizard:
-    """What the steps share. ``given`` is what the command line said; ``values`` goes into the configuration.
+    """What the steps share. ``given`` is what the command line said; ``values`` goes into the configuration, and
+    ``system`` (by the option's name) beside it, both when everything was confirmed.
 
     ``root`` is where the system's own files lie.
     """
@@ -31,6 +44,7 @@ class Wizard:
     config: Config
     given: dict[str, Any] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
+    system: dict[str, SystemChange] = field(default_factory=dict)
     root: Path = Path("/")
 
     @property
@@ -46,6 +60,18 @@ class Wizard:
         """What the command line says, else what is in force."""
         given = self.given.get(name)
         return self.config.value(key) if given is None else given
+
+    def note_system(self, name: str, change: SystemChange) -> None:
+        """Notes what shall be changed beside the configuration; a step gone through again keeps what stood first."""
+        if name in self.system:
+            change.before = self.system[name].before
+        self.system[name] = change
+
+    def undo(self, name: str = "") -> None:
+        """Takes back what was tried: all, or one."""
+        for each in [name] if name else list(self.system):
+            if each in self.system:
+                self.system.pop(each).undo()
 
     def is_left_alone(self, *names: str) -> bool:
         """Nobody answers and nothing was given."""
@@ -102,17 +128,23 @@ def gain(wizard: Wizard) -> None:
             raise
         wizard.console.say(f"  nothing to set: {error}")
         return
+    first = wizard.system["gain"].before if "gain" in wizard.system else control.percent
     while True:
         before, given = control.percent, wizard.given.pop("gain", None)
         wizard.console.say(f"  {control.control} of {control.card} stands at {before} %; say something ...")
         [level] = _tried(wizard, lambda: sound.levels(wizard.config, device, [channel]))
         proposed = sound.advice(level, before) if given is None else given
         wizard.console.say(f"  {level}: {_judged(level)}")
-        wanted = ask(wizard.console, "Percent", str(proposed), _percent)
+        try:
+            wanted = ask(wizard.console, "Percent", str(proposed), _percent)
+        except Skip:
+            wizard.undo("gain")
+            raise
+        change = SystemChange(first, wanted, lambda: _keep_mixer(wizard), lambda: control.set(first))
+        wizard.note_system("gain", change)
         control.set(wanted)
         if wanted == before or wizard.is_unattended:
-            break
-    _keep_mixer(wizard)
+            return
 
 
 def hearing(wizard: Wizard) -> None:
@@ -142,15 +174,10 @@ def time_zone(wizard: Wizard) -> None:
     if wizard.is_left_alone("time_zone"):
         return
     now = current_zone(wizard.root)
-    wanted = ask(wizard.console, "Time zone, such as Europe/Berlin", wizard.given.get("time_zone") or now, _zone)
-    if wanted == now:
-        return
-    problem = set_zone(wanted, wizard.root)
-    if problem and wizard.is_unattended:
-        raise Unavailable(f"setup: the time zone could not be set: {problem}")
-    wizard.console.say(
-        f"  not set ({problem}); as root: timedatectl set-timezone {wanted}" if problem else f"  {wanted}"
-    )
+    noted = wizard.system.get("time_zone")
+    shown = str(noted.wanted if noted else wizard.given.get("time_zone") or now)
+    wanted = ask(wizard.console, "Time zone, such as Europe/Berlin", shown, _zone)
+    wizard.note_system("time_zone", SystemChange(now, wanted, lambda: _keep_zone(wizard, wanted)))
 
 
 Step = Callable[[Wizard], None]
@@ -172,7 +199,7 @@ def _device(wizard: Wizard, direction: sound.Direction, name: str, key: str) -> 
 
 
 def _named(said: str, there: list[str]) -> str:
-    if not said.isdigit():
+    if not said.isdecimal():
         return said
     if int(said) >= len(there):
         raise ValueError(f"there is no {said}; 0 to {len(there) - 1}, or a name" if there else "a name")
@@ -194,13 +221,13 @@ def _tried(wizard: Wizard, work: Callable[[], Any]) -> Any:
 def _channel(said: str, count: int) -> int | None:
     if said.lower() == MIX:
         return None
-    if said.isdigit() and (int(said) < count or (count == 1 and int(said) < sound.CHANNELS_MOST)):
+    if said.isdecimal() and (int(said) < count or (count == 1 and int(said) < sound.CHANNELS_MOST)):
         return int(said)
     raise ValueError(f"0 to {count - 1}, or {MIX}")
 
 
 def _percent(said: str) -> int:
-    if said.isdigit() and int(said) <= 100:
+    if said.isdecimal() and int(said) <= 100:
         return int(said)
     raise ValueError("0 to 100")
 
@@ -211,12 +238,18 @@ def _judged(level: sound.Level) -> str:
     return "too quiet" if level.peak_db < sound.QUIET_DB else "good"
 
 
-def _keep_mixer(wizard: Wizard) -> None:
+def _keep_zone(wizard: Wizard, name: str) -> str:
+    problem = set_zone(name, wizard.root)
+    return f"the time zone could not be set: {problem}; as root: timedatectl set-timezone {name}" if problem else ""
+
+
+def _keep_mixer(wizard: Wizard) -> str:
     """``alsactl store``: without it the gain is lost at the next boot."""
     alsactl = shutil.which("alsactl")
     done = alsactl and subprocess.run([alsactl, "store"], capture_output=True, timeout=20, check=False).returncode == 0
     if not done:
         wizard.console.say("  to keep it over a reboot, as root: alsactl store")
+    return ""
 
 
 def current_zone(root: Path = Path("/")) -> str:
