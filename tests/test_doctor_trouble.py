@@ -18,8 +18,11 @@ from firmware_py.config import Effective, describe
 from firmware_py.doctor import Case, Finding, checklist, trend, trouble
 from firmware_py.doctor.processes import busiest
 from firmware_py.doctor.trouble import TOPICS
+from firmware_py.stt.device import has_cuda_build
 
 SPREAD = {"mean": 1.0, "p50": 1.0, "p95": 1.0, "p99": 1.0}
+WIRED = "audio: {input: {device: 'plughw:CARD=Array,DEV=0'}, output: {device: 'hw:1,0'}}"
+CARD = " 0 [Array          ]: USB-Audio - ReSpeaker\n"
 QUIET: dict[str, Any] = {
     "latency_ms": {"stt": {**SPREAD, "p95": 40.0}, "answer": SPREAD},
     "counts": {"lost_samples": 0, "overrun_samples": 0, "microphone_opened": 1},
@@ -76,8 +79,10 @@ def test_an_answer_names_the_knob(
 
 
 def test_a_board_that_is_well_has_nothing_to_turn(tmp_path: Path) -> None:
+    (tmp_path / "proc/asound").mkdir(parents=True)
+    (tmp_path / "proc/asound/cards").write_text(CARD)
     for topic in TOPICS:
-        found = list(trouble.answers(case(tmp_path), topic))
+        found = list(trouble.answers(case(tmp_path, WIRED), topic))
         assert [f.status for f in found] == ["ok"] * 5, found
     silent = Case(Effective(config.from_text("")), root=tmp_path)
     assert {f.status for topic in TOPICS for f in trouble.answers(silent, topic)} == {"ok", "skip"}
@@ -103,6 +108,69 @@ def test_a_full_memory_a_busy_machine_and_a_gpu_are_seen(tmp_path: Path) -> None
     assert answer(sick, "drop-outs", "background").status == "warn"
     for topic in ("latency", "cpu"):
         assert "stt.optimization.device" in answer(sick, topic, "GPU").advice
+
+
+@pytest.mark.parametrize(
+    ("found", "device", "status", "said"),
+    [
+        ({"devices": [], "is_built": False, "missing": "this build has no CUDA"}, "auto", "warn", "make native-cuda"),
+        ({"devices": [], "is_built": False, "missing": "this build has no CUDA"}, "cpu", "warn", "device to auto"),
+        ({"devices": [], "is_built": True, "missing": "no driver"}, "auto", "warn", "nvidia-smi"),
+        ({"devices": ["H100"], "is_built": True, "missing": ""}, "cpu", "warn", "device to auto"),
+        ({"devices": ["H100"], "is_built": True, "missing": ""}, "auto", "ok", "CUDA on H100"),
+    ],
+)
+def test_a_gpu_counts_when_the_build_can_use_it(
+    found: dict[str, Any], device: str, status: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trouble, "cuda", lambda: found)
+    board = case(tmp_path, f"stt: {{optimization: {{device: {device}}}}}")
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "dev/nvidia0").touch()
+    line = next(f for f in checklist.run(board) if f.name.startswith("GPU acceleration"))
+    for seen in (answer(board, "latency", "GPU"), answer(board, "cpu", "GPU"), line):
+        assert seen.status == status and said in seen.message + seen.advice, seen
+
+
+def test_this_build_is_asked_about_cuda(tmp_path: Path) -> None:
+    found = trouble.cuda()
+    assert found["is_built"] == has_cuda_build() and bool(found["missing"]) != bool(found["devices"])
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "dev/nvidia0").touch()
+    assert answer(case(tmp_path), "latency", "GPU").status == ("ok" if found["devices"] else "warn")
+
+
+@pytest.mark.parametrize("kind", ["float16", "float32"])
+def test_memory_beside_int8_is_what_was_measured(kind: str, tmp_path: Path) -> None:
+    said = answer(case(tmp_path, f"stt: {{optimization: {{compute_type: {kind}}}}}"), "memory", "quantization").message
+    assert "1.15 to 1.20 times" in said and "float16" in said
+    table = (Path(__file__).parent.parent / "bench/results/matrix.md").read_text()
+    shares = [float(s) for s in re.findall(r"^\| [\w.]+ \| int8 \| \d+% \| [^|]+ \| ([\d.]+) \|", table, re.M)]
+    assert (round(1 / max(shares), 2), round(1 / min(shares), 2)) == (1.15, 1.20)
+
+
+@pytest.mark.parametrize(
+    ("cards", "text", "said"),
+    [("", WIRED, "no sound card"), ("--- no soundcards ---\n", WIRED, "no sound card"), (CARD, "", "default"),
+     (CARD, "audio: {input: {device: pulse}, output: {device: 'hw:0'}}", "pulse")],
+)  # fmt: skip
+def test_wired_is_said_only_where_it_shows(cards: str, text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "proc/asound").mkdir(parents=True)
+    (tmp_path / "proc/asound/cards").write_text(cards)
+    found = answer(case(tmp_path, text), "drop-outs", "wired")
+    assert found.status == "skip" and said in found.message
+
+
+@pytest.mark.parametrize("option", [["--checklist"], ["--trouble", "all"], ["--measure"]])
+def test_a_configuration_that_cannot_be_read_is_not_judged(
+    option: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "c.yaml"
+    broken.write_text("stt: {modle: x}")
+    for file, code in ((broken, 78), (tmp_path / "gone.yaml", 66)):
+        assert main(["doctor", "--config", str(file), *option]) == code
+        out, err = capsys.readouterr()
+        assert out == "" and err.count("\n") == 1 and str(file) in err
 
 
 def test_who_is_busy_is_seen_and_rtva_itself_is_not_blamed(tmp_path: Path) -> None:

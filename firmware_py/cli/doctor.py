@@ -72,7 +72,10 @@ def look(args: argparse.Namespace, case: Case) -> Iterable[Finding]:
 
 
 def make_case(args: argparse.Namespace) -> Case:
-    """The configuration in force, or why there is none; and the running service, asked once, when it is needed."""
+    """The configuration in force, or why there is none; and the running service, asked once, when it is needed.
+
+    Only the plain list has a line for a configuration that cannot be read; what else is asked for raises its error.
+    """
 
     @functools.cache
     def service() -> dict[str, Any]:
@@ -84,6 +87,8 @@ def make_case(args: argparse.Namespace) -> Case:
     try:
         return Case(configuration.effective(args.config, args.preset), read_service=service)
     except RtvaError as error:
+        if args.checklist or args.trouble or args.measure:
+            raise
         return Case(config_error=str(error))
 
 

@@ -7,12 +7,15 @@ order. An answer returns ok when that knob is where it should be, warn with the 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from firmware_py import cores
 from firmware_py.doctor import Case, Finding, ok, skip, warn
+from firmware_py.doctor.probe import probe
 from firmware_py.doctor.processes import busiest
 from firmware_py.telemetry.goals import GOALS_MS, grade
 
@@ -23,6 +26,10 @@ QUANTIZED = ("int8", "int4")
 CACHE_MUCH, HISTORY_MUCH = 10_000, 20
 LOAD_HIGH = 1.5
 """Runnable processes a core."""
+ASK_CUDA = (
+    "import json; from firmware_py.stt import device as d; found = d.cuda_devices(); print(json.dumps("
+    "{'devices': found, 'is_built': d.has_cuda_build(), 'missing': '' if found else d.missing()}))"
+)
 NO_SERVICE = "no service is running here to look at"
 
 
@@ -75,12 +82,25 @@ def _smaller(case: Case) -> Finding:
 
 def gpu(case: Case) -> Finding:
     """High latency 3, high CPU 1: use GPU acceleration."""
-    there = find_gpu(case)
+    there, chosen = find_gpu(case), case.config.stt.optimization.device
     if not there:
         return ok("there is no GPU that whisper.cpp can use")
-    if case.config.stt.optimization.device == "cpu":
-        return warn(f"{there}, and stt.optimization.device is cpu", "set stt.optimization.device to auto")
-    return ok(f"{there}; stt.optimization.device is {case.config.stt.optimization.device}")
+    found = cuda()
+    knob = "" if chosen != "cpu" else "set stt.optimization.device to auto"
+    if not found["devices"]:
+        build = "" if found["is_built"] else "run 'make native-cuda'"
+        return warn(f"{there}, and {found['missing']}", "; ".join(filter(None, (build, knob))) or "see 'nvidia-smi'")
+    if knob:
+        return warn(f"{there}, and stt.optimization.device is cpu", knob)
+    return ok(f"{there}; stt.optimization.device is {chosen}: CUDA on {', '.join(found['devices'])}")
+
+
+def cuda() -> dict[str, Any]:
+    """What the build of whisper.cpp says of CUDA, in a process of its own: ``devices``, ``is_built``, ``missing``.
+    Raises ProbeError.
+    """
+    found: dict[str, Any] = probe(ASK_CUDA)
+    return found
 
 
 def find_gpu(case: Case) -> str:
@@ -173,10 +193,15 @@ def driver(case: Case) -> Finding:
 def wired(case: Case) -> Finding:
     """Drop-outs 5: a wired connection, not Bluetooth."""
     audio = case.config.audio
-    named = [d for d in (audio.input.device, audio.output.device) if "blue" in d.lower()]
+    devices = tuple(dict.fromkeys((audio.input.device, audio.output.device)))
+    named = [d for d in devices if "blue" in d.lower()]
     cards = case.read("/proc/asound/cards").lower()
     if named:
         return warn(f"{', '.join(named)} is Bluetooth: its radio loses blocks", "set audio.*.device to a wired one")
+    if not cards or "no soundcards" in cards:
+        return skip("no sound card")
+    if unknown := [d for d in devices if not re.search(r"hw:|card=", d.lower())]:
+        return skip(f"{', '.join(unknown)}: the name does not show what it leads to ('aplay -L' has names that do)")
     return ok("wired" + (": USB" if "usb" in cards else ""))
 
 
@@ -198,7 +223,9 @@ def quantized(case: Case) -> Finding:
     """High memory 2: enable quantization."""
     kind = case.config.stt.optimization.compute_type
     if kind not in QUANTIZED:
-        return warn(f"{kind} takes two to four times the memory of int8", "set stt.optimization.compute_type to int8")
+        served = "float32 is served by float16, which" if kind == "float32" else kind
+        return warn(f"{served} takes 1.15 to 1.20 times the memory of int8",
+                    "set stt.optimization.compute_type to int8")  # fmt: skip
     return ok(kind)
 
 
