@@ -129,9 +129,7 @@ def resolve_stt(model: str, compute_type: str = "int8") -> SttWeights:
     if "/" in model:
         return SttWeights(adding.checked_ggml(Path(model)), model)
     books = library()
-    entry = books.entry(model.removeprefix("custom:"))
-    if entry.kind != "stt":
-        raise Unavailable(f"{model}: a {entry.kind} entry, not a speech-to-text model")
+    entry = books.model(model)
     name = file_of(compute_type)
     if books.store.path(entry, name).exists():
         note = "whisper.cpp has no float32: using float16" if compute_type == "float32" else None

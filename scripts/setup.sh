@@ -63,7 +63,8 @@ PY
     printf '%s\n' "$deps" > .venv/.deps
     rm -f .venv/.core
 fi
-core=$(stamp setup.py pyproject.toml models/manifest.toml ext/*.pyx ext/*.pxd ext/*.h)
+# 'rtva doctor' computes the same hash (doctor/checks_build.py): the order of the names must not hang on the locale.
+core=$(export LC_ALL=C; stamp setup.py pyproject.toml models/manifest.toml ext/*.pyx ext/*.pxd ext/*.h)
 if [ "$(cat .venv/.core 2>/dev/null || true)" != "$core" ]; then
     say "building the compiled core"
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .

@@ -169,3 +169,23 @@ def test_an_unknown_key_is_named_wherever_it_stands(key: str, name: str) -> None
 
 def test_an_unknown_section_names_the_sections_there_are() -> None:
     assert "allowed: audio" in problems.unknown_key("foo.bar")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("stt: {model: /nosuch/model.bin}", "stt.model: /nosuch/model.bin: no such file"),
+        ("stt: {model: 'custom:nosuch'}", "stt.model: no model named 'custom:nosuch'; there are: "),
+        ("tts: {voice: /nosuch/voice.onnx}", "tts.voice: /nosuch/voice.onnx: no such file"),
+    ],
+)
+def test_a_file_of_ones_own_that_is_not_there_is_a_warning(
+    text: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(text)
+    assert main(["config", "check", str(file)]) == 0
+    out, err = capsys.readouterr()
+    assert out == f"{file}: good\n" and err.startswith(f"rtva: {file}: warning: {said}") and err.count("\n") == 1
+    assert "tiny.en" in err or "custom" not in text
+    assert "en_US" not in err and "silero" not in err, "models alone, no voices"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,7 @@ import pytest
 from firmware_py import config
 from firmware_py.config import Effective
 from firmware_py.doctor import Case, Finding, checks
-from firmware_py.doctor.checks_build import GGML_FLAGS, SYSTEM_INFO, enabled
+from firmware_py.doctor.checks_build import GGML_FLAGS, SYSTEM_INFO, enabled, is_stale
 from firmware_py.doctor.probe import ProbeError, probe
 from firmware_py.stt.device import has_cuda_build
 
@@ -145,6 +148,30 @@ def test_a_voice_that_espeak_has_not_is_a_warning_without_a_traceback() -> None:
 def test_the_libraries_and_the_core_of_this_build_are_there() -> None:
     for name in ("python", "compiled core", "libraries"):
         assert run(name, Case()).status == "ok"
+
+
+def test_a_core_of_older_sources_is_stale(tmp_path: Path) -> None:
+    root = Path(__file__).parent.parent
+    stamp = tmp_path / ".core"
+    for folder in ("ext", "models", "firmware_py"):
+        (tmp_path / folder).mkdir()
+    for file in [*root.glob("ext/*.*"), root / "setup.py", root / "pyproject.toml", root / "models/manifest.toml"]:
+        shutil.copy(file, tmp_path / file.relative_to(root))
+    assert not is_stale(tmp_path / "nowhere", stamp), "an installed package has no sources"
+    core = tmp_path / "firmware_py/_ring.cpython-311-x86_64-linux-gnu.so"
+    core.touch()
+    os.utime(tmp_path / "ext/_ring.pyx", (1, 1))
+    ahead = core.stat().st_mtime + 60
+    assert not is_stale(tmp_path, stamp)
+    os.utime(tmp_path / "ext/_ring.pyx", (ahead, ahead))
+    assert is_stale(tmp_path, stamp)
+    line = next(s for s in (root / "scripts/setup.sh").read_text().splitlines() if s.startswith("core="))
+    script = f"stamp() {{ cat \"$@\" | sha256sum | cut -d' ' -f1; }}\n{line}\nprintf '%s\\n' \"$core\""
+    stamp.write_text(subprocess.run(["sh", "-c", script], cwd=tmp_path, capture_output=True, text=True).stdout)
+    assert not is_stale(tmp_path, stamp), "times do not count where there is a hash"
+    with (tmp_path / "ext/rtva_ring.h").open("a") as header:
+        header.write("/* newer */\n")
+    assert is_stale(tmp_path, stamp)
 
 
 def test_a_build_is_compared_with_the_processor(tmp_path: Path) -> None:

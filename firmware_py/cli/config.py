@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from firmware_py import config as configuration
+from firmware_py import models
 from firmware_py.cli import common
 from firmware_py.config import Config
-from firmware_py.errors import UsageError
+from firmware_py.errors import RtvaError, UsageError
 from firmware_py.settings import problems
 from firmware_py.settings.knobs import Knob, plain
 from firmware_py.settings.render import scalar, value_lines
@@ -37,18 +38,37 @@ def register(subparsers: Any) -> None:
 
 def check(args: argparse.Namespace) -> int:
     """Says whether a configuration file is right, and the templates of your own commands that it names if they are
-    there; nothing else that it names need be installed."""
+    there; nothing else that it names need be installed. Files of your own that are not there are warned of."""
     file = args.file or configuration.find()
+    missing: list[str] = []
     if file is not None:
-        configuration.check(file)
-        check_templates(configuration.load(file))
+        config = configuration.check(file)
+        check_templates(config)
+        missing = missing_files(config)
+        common.note(f"{file}: warning: {line}" for line in missing)
     if args.json:
-        common.emit({"file": None if file is None else str(file), "ok": True})
+        common.emit({"file": None if file is None else str(file), "ok": True, "warnings": missing})
     elif file is None:
         print("no configuration file: the defaults are in force")
     else:
         print(f"{file}: good")
     return 0
+
+
+def missing_files(config: Config) -> list[str]:
+    """``key: file`` and why, for a model or voice of the user's own that is not on this machine."""
+    model, voice = config.stt.model, config.tts.voice
+    lines = [
+        f"{key}: {value}: no such file"
+        for key, value in (("stt.model", model), ("tts.voice", voice))
+        if "/" in value and "://" not in value and not Path(value).exists()
+    ]
+    if model.startswith("custom:"):
+        try:
+            models.library().model(model)
+        except RtvaError as error:
+            lines.append(f"stt.model: {error}")
+    return lines
 
 
 def check_templates(config: Config) -> None:

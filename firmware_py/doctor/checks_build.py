@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
 import json
@@ -63,7 +64,24 @@ def compiled_core(case: Case) -> Finding:
             broken.append(f"{name} ({error})")
     if broken:
         return fail(f"not importable: {'; '.join(broken)}", "run 'make setup'")
+    if is_stale(Path(firmware_py.__path__[0]).parent, Path(sys.prefix) / ".core"):
+        return warn("built from other sources than those that lie here", "run 'make setup'")
     return ok(", ".join(sorted(there)))
+
+
+def is_stale(checkout: Path, stamp: Path) -> bool:
+    """Whether the core in a checkout is not that of its sources: ``stamp`` has the hash that ``scripts/setup.sh`` saw;
+    without it the times of the files decide. False where there are no sources.
+    """
+    sources = [each for kind in ("pyx", "pxd", "h") for each in sorted((checkout / "ext").glob(f"*.{kind}"))]
+    if not sources or not (checkout / "setup.py").is_file():
+        return False
+    built = [each.stat().st_mtime for each in (checkout / "firmware_py").glob("_*.so")]
+    if not stamp.is_file():
+        return bool(built) and max(each.stat().st_mtime for each in sources) > min(built)
+    first = [checkout / name for name in ("setup.py", "pyproject.toml", "models/manifest.toml")]
+    whole = b"".join(each.read_bytes() for each in [*first, *sources])
+    return hashlib.sha256(whole).hexdigest() != stamp.read_text().strip()
 
 
 @check("libraries")

@@ -92,6 +92,17 @@ class Library:
             raise Unavailable(f"no weights named {name!r}; there are: {', '.join(self.names())}")
         return found
 
+    def model(self, name: str) -> Entry:
+        """A speech-to-text entry by name or ``custom:NAME``. Raises Unavailable naming the models that exist."""
+        plain = name.removeprefix("custom:")
+        if (self.shipped.get(plain) or self.local.get(plain)) is None:
+            there = [each for each in self.names() if self.entry(each).kind == "stt"]
+            raise Unavailable(f"no model named {name!r}; there are: {', '.join(there)}")
+        entry = self.entry(plain)
+        if entry.kind != "stt":
+            raise Unavailable(f"{name}: a {entry.kind} entry, not a speech-to-text model")
+        return entry
+
     def names(self) -> list[str]:
         return [*self.shipped, *(name for name in self.local if name not in self.shipped)]
 
