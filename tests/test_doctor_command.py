@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from firmware_py import doctor
 from firmware_py.__main__ import main
+from firmware_py.config import describe
 from firmware_py.doctor import Case, Finding, check, checks, examine, ok
 
 Rtva = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -46,7 +48,11 @@ def test_a_bad_configuration_is_a_finding(tmp_path: Path, capsys: pytest.Capture
     assert main(["doctor", "--config", str(tmp_path / "gone.yaml"), "--json"]) == 69
 
 
-def test_a_key_that_nothing_reads_yet_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_key_that_nothing_reads_yet_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned = {key: replace(knob, is_planned=key == "wake.enabled") for key, knob in describe().items()}
+    monkeypatch.setattr("firmware_py.doctor.checks_config.describe", lambda: planned)
     file = tmp_path / "c.yaml"
     file.write_text("wake: {enabled: true}")
     main(["doctor", "--config", str(file), "--json"])

@@ -161,7 +161,7 @@ def test_wired_is_said_only_where_it_shows(cards: str, text: str, said: str, tmp
     assert found.status == "skip" and said in found.message
 
 
-@pytest.mark.parametrize("option", [["--checklist"], ["--trouble", "all"], ["--measure"]])
+@pytest.mark.parametrize("option", [["--checklist"], ["--trouble", "all"], ["--measure"], ["--board"]])
 def test_a_configuration_that_cannot_be_read_is_not_judged(
     option: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

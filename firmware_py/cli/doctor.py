@@ -87,7 +87,7 @@ def make_case(args: argparse.Namespace) -> Case:
     try:
         return Case(configuration.effective(args.config, args.preset), read_service=service)
     except RtvaError as error:
-        if args.checklist or args.trouble or args.measure:
+        if args.checklist or args.trouble or args.measure or args.board:
             raise
         return Case(config_error=str(error))
 
