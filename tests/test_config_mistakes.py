@@ -175,7 +175,7 @@ def test_an_unknown_section_names_the_sections_there_are() -> None:
     ("text", "said"),
     [
         ("stt: {model: /nosuch/model.bin}", "stt.model: /nosuch/model.bin: no such file"),
-        ("stt: {model: 'custom:nosuch'}", "stt.model: no model named 'custom:nosuch'; there are: "),
+        ("stt: {model: 'custom:nosuch'}", "stt.model: no weights named 'nosuch'; there are: "),
         ("tts: {voice: /nosuch/voice.onnx}", "tts.voice: /nosuch/voice.onnx: no such file"),
     ],
 )

@@ -97,7 +97,7 @@ class Library:
         plain = name.removeprefix("custom:")
         if (self.shipped.get(plain) or self.local.get(plain)) is None:
             there = [each for each in self.names() if self.entry(each).kind == "stt"]
-            raise Unavailable(f"no model named {name!r}; there are: {', '.join(there)}")
+            raise Unavailable(f"no weights named {plain!r}; there are: {', '.join(there)}")
         entry = self.entry(plain)
         if entry.kind != "stt":
             raise Unavailable(f"{name}: a {entry.kind} entry, not a speech-to-text model")
