@@ -2,7 +2,7 @@
 PY_WANTED := $(if $(filter command line,$(origin PY)),$(PY))
 override PY := .venv/bin/python
 
-.PHONY: help setup native native-cuda generic demo test test-coqui check stress bench bench-recognition install uninstall conversations-audio agenda-kills faults busy-capture fuzz soak bitflips turn-faults system-test vm-test bundle bundle-test clean
+.PHONY: help setup native native-cuda generic demo test test-coqui check stress bench bench-recognition install uninstall conversations-audio agenda-kills faults busy-capture fuzz soak bitflips turn-faults system-test vm-test bundle bundle-test deb deb-test clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -83,6 +83,13 @@ bundle: setup    ## one signed archive that installs and updates without a netwo
 
 bundle-test: setup ## installs, updates, kills and removes a bundle in a container without a network (root, Debian, minutes)
 	@deploy/system-test/bundle.sh || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
+
+deb: setup       ## the Debian package, weights included: ARCH=amd64|arm64 PY=3.11 (bookworm)|3.13 (trixie)
+	@[ "$(ARCH)" != arm64 ] || [ -d build/bundle/arm64-root ] || deploy/bundle/arm64.sh
+	@$(PY) deploy/deb/make_deb.py --arch $(or $(ARCH),amd64) $(if $(PY_WANTED),--py $(PY_WANTED))
+
+deb-test: setup  ## installs, upgrades, removes and purges the package in a container without a network (root, Debian, minutes)
+	@deploy/system-test/deb.sh || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
 
 clean:           ## removes what was built, not the weights
 	rm -rf build .venv *.egg-info firmware_py/*.so

@@ -123,6 +123,10 @@ def cross(target: Target, sysroot: Path | None) -> dict[str, str]:
     work = target.work / "cross"
     (work / "include").mkdir(parents=True)
     (work / "include" / "alsa").symlink_to("/usr/include/alsa")
+    config = Path(f"/usr/include/{host}/python{target.python}")
+    if config.exists():  # Debian's pyconfig.h looks for one of the architecture; the two are both 64 bit, little endian
+        (work / "include" / triple).mkdir()
+        (work / "include" / triple / config.name).symlink_to(config)
     (work / "libasound.so").symlink_to((sysroot / LIBASOUND).resolve())
     python = environment(target)
     ask = "import sysconfig; n = sysconfig._get_sysconfigdata_name(); print(n, __import__(n).__file__)"

@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+"""The checks of the Debian package, as root inside a container without a network."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from inside import result_log, run
+from lab import CONFIG, Machine, is_ready, main_pid, must, sh, show, within
+
+RTVA = "/usr/bin/rtva"
+
+
+def a_install(machine: Machine) -> None:
+    sh("dpkg", "--install", "/debs/1.deb", timeout=300)
+    must(sh("systemctl", "is-enabled", "rtva").strip() == "enabled", "not enabled")
+    must("mode: process" in CONFIG.read_text(), "no configuration")
+    machine.configure()
+    sh("systemctl", "restart", "rtva")
+    must(is_ready(), f"no running service: {show('StatusText')}")
+
+
+def answered(machine: Machine) -> None:
+    machine.serial.unplug()
+    machine.serial.plug()
+    machine.serial.expect("rtva protocol=1")
+    machine.answered()
+
+
+def b_upgrade(machine: Machine) -> None:
+    before, pid = CONFIG.read_text(), main_pid()
+    sh(RTVA, "volume", "40")
+    sh("dpkg", "--install", "/debs/2.deb", timeout=300)
+    within(60, "the service runs again", lambda: is_ready() and main_pid() != pid)
+    must(CONFIG.read_text() == before, "the configuration was changed")
+    must(sh(RTVA, "volume").strip() == "percent: 40", "the state was forgotten")
+
+
+def c_update_is_told(machine: Machine) -> None:
+    done = subprocess.run((RTVA, "update", "/debs/2.deb"), capture_output=True, text=True)
+    must(done.returncode == 69 and "bundle" in done.stderr, f"it said {done.stderr!r}")
+
+
+def d_remove(machine: Machine) -> None:
+    sh("dpkg", "--remove", "rtva")
+    must(not Path("/usr/lib/rtva").exists() and not Path("/usr/lib/systemd/system/rtva.service").exists(), "left")
+    must(CONFIG.exists() and Path("/var/lib/rtva/state.db").exists(), "configuration or state is gone")
+    must(not main_pid(), "it still runs")
+
+
+def e_purge(machine: Machine) -> None:
+    sh("dpkg", "--purge", "rtva")
+    must(not CONFIG.parent.exists() and not Path("/var/lib/rtva").exists(), "purge left something")
+
+
+def checks() -> Iterator[tuple[str, Callable[[Machine], None]]]:
+    yield "dpkg --install ends in a running service", a_install
+    yield "a spoken question is answered", answered
+    yield "an upgrade keeps configuration and state", b_upgrade
+    yield "a spoken question is answered after it", answered
+    yield "rtva update says that this is no bundle's installation", c_update_is_told
+    yield "remove keeps what is the owner's", d_remove
+    yield "purge takes that too", e_purge
+
+
+def main() -> None:
+    with result_log() as say:
+        try:
+            failed = run(Machine(), checks(), say)
+        except BaseException as error:
+            say(f"FAIL the test itself: {type(error).__name__}: {error}")
+            failed = 1
+        say(f"done {failed} failed")
+        with Path("/system-test/journal.log").open("w") as file:
+            subprocess.run(["journalctl", "-o", "short-monotonic", "--no-pager"], stdout=file)
+
+
+if __name__ == "__main__":
+    main()
