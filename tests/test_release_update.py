@@ -98,6 +98,15 @@ def test_a_release_that_cannot_speak_is_never_switched_to(board: updating.Board,
     assert board.releases.current == first and board.releases.names() == [first]
 
 
+def test_a_step_that_never_ends_is_ended(
+    board: updating.Board, bundles: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("firmware_py.release.building.STEP_S", 0.001)
+    with pytest.raises(Unavailable, match="took longer than"):
+        install(board, bundles, "1.0")
+    assert board.releases.names() == [] and not board.releases.current
+
+
 def test_a_first_one_that_is_not_ready_stays(
     board: updating.Board, bundles: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,8 @@ from firmware_py.release.manifest import ARCHITECTURES, Manifest
 from firmware_py.release.releases import Releases
 
 INCOMING = ".bundle"
+STEP_S = 900
+"""What any one step may take; the service in force runs on meanwhile."""
 ROOM_FACTOR = 3
 """Free space that is asked for, times the bundle: it, what is installed from it, and some air (installed: 2.6)."""
 
@@ -75,7 +77,10 @@ def _environment(python: str, release: Path) -> None:
 def _run(doing: str, *command: str, **extra: str) -> None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("PIP_", "PYTHON", "RTVA_"))}
     environment |= {"PIP_CONFIG_FILE": os.devnull} | extra
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=STEP_S)
+    except subprocess.TimeoutExpired:
+        raise Unavailable(f"{doing} took longer than {STEP_S} s") from None
     if done.returncode:
         told = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         raise Unavailable(f"{doing} failed: {told[-1].strip() if told else f'exit {done.returncode}'}")
