@@ -22,6 +22,7 @@ from firmware_py.__main__ import main
 from firmware_py.app import Appliance, Observers
 from firmware_py.errors import BadInput, Unavailable
 from firmware_py.events import Kind, TurnEvent, TurnTrace
+from firmware_py.failed_turns import FailedTurns
 from firmware_py.service.debug_capture import PURGE_EVERY_S, QUEUE_TURNS, DebugCapture
 from firmware_py.service.debug_folder import KEEP_S, Bounds, DebugFolder
 from firmware_py.service.watch import _because
@@ -272,7 +273,7 @@ def test_the_turn_thread_tells_of_finished_utterances_alone(is_failing: bool) ->
         return None
 
     walk: Any = object.__new__(Appliance)
-    walk.errors = 0
+    walk.failed = FailedTurns(lambda text: None)
     walk.taker = types.SimpleNamespace(handle=handle)
     walk.capture = types.SimpleNamespace(time_ns=lambda position: 0)
     walk.observers = Observers(on_utterance=lambda *arguments: told.append(arguments))
