@@ -10,7 +10,7 @@
     +-- Unavailable              69  weights, an engine or an ALSA device are not there
     |   +-- StrangeAnswer        69  the service answered, but not as this version knows it
     |   +-- DeviceLost           69  a device that was open has gone
-|   +-- DeviceBusy           69  a device that another program holds
+    |   +-- DeviceBusy           69  a device that another program holds
     |   +-- WorkerFailed         69  an engine's process failed twice in a row, or keeps failing
     +-- ConfigError (ValueError) 78  the configuration or the user's own intent files
     +-- Cancelled                70  a draft was abandoned; never reaches a user
@@ -22,7 +22,10 @@ prints it and exits with ``exit_code`` (BSD ``sysexits.h``).
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 EX_USAGE = 64
 EX_DATAERR = 65
@@ -74,10 +77,9 @@ class Unavailable(RtvaError):
 class StrangeAnswer(Unavailable):
     """What came from the service's socket is no answer, or lacks what belongs to it; ``why`` is one clause."""
 
-    def __init__(self, why: str) -> None:
-        super().__init__(
-            f"the service answered in a way this rtva does not know ({why}); are both of the same version?"
-        )
+    @classmethod
+    def because(cls, why: str) -> StrangeAnswer:
+        return cls(f"the service answered in a way this rtva does not know ({why}); are both of the same version?")
 
 
 @contextlib.contextmanager
@@ -88,7 +90,7 @@ def understood() -> Iterator[None]:
     except RtvaError:
         raise
     except (LookupError, TypeError, AttributeError, ValueError) as error:
-        raise StrangeAnswer(f"{type(error).__name__}: {str(error)[:80]}") from error
+        raise StrangeAnswer.because(f"{type(error).__name__}: {str(error)[:80]}") from error
 
 
 class DeviceLost(Unavailable):

@@ -41,6 +41,7 @@ def package(folder: Path, architecture: str) -> Path:
         pytest.skip("no dpkg-deb here; Debian and Ubuntu have it")
     tree = folder / architecture
     (tree / "DEBIAN").mkdir(parents=True)
+    (tree / "DEBIAN").chmod(0o755)  # whatever the umask is; dpkg-deb refuses less
     fields = {
         "Package": "rtva",
         "Version": "0.1.0",

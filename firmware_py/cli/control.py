@@ -141,7 +141,7 @@ class Conversation:
         if answer.get("ok") is not True:
             error, code = answer.get("error"), answer.get("exit_code")
             if not (isinstance(error, str) and isinstance(code, int) and 0 < code < 256):
-                raise StrangeAnswer("neither done nor refused")
+                raise StrangeAnswer.because("neither done nor refused")
             raise Refused(error, code)
         self._connection.settimeout(None)
         return answer
@@ -152,9 +152,9 @@ class Conversation:
             try:
                 told = json.loads(line)
             except (ValueError, RecursionError) as error:
-                raise StrangeAnswer("no JSON") from error
+                raise StrangeAnswer.because("no JSON") from error
             if not isinstance(told, dict):
-                raise StrangeAnswer("no JSON object")
+                raise StrangeAnswer.because("no JSON object")
             yield told
 
 
