@@ -71,6 +71,7 @@ def test_a_microphone_is_recorded_without_the_service(folder: Path, capsys: pyte
     question(folder)
     spoken = folder / "speaker.raw"
     eventually(lambda: spoken.exists() and spoken.stat().st_size > 20_000, "an answer", 120)
+    time.sleep(4)  # the answer is short: a turn counts when it has been said to its end
     process.send_signal(signal.SIGINT)
     out, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
