@@ -58,6 +58,13 @@ def test_a_live_conversation_is_replayed_to_the_sample(
     assert again["turns"][0]["reply"] == told.turns[0].reply
 
 
+def is_at_rest(file: Path, seconds: float = 2.0) -> bool:
+    """Whether nothing was written for so long."""
+    size = file.stat().st_size
+    time.sleep(seconds)
+    return file.stat().st_size == size
+
+
 def test_a_microphone_is_recorded_without_the_service(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = [sys.executable, "-m", "firmware_py", "record", "--microphone", "--minutes", "2", "--json"]
     process = subprocess.Popen(
@@ -71,7 +78,7 @@ def test_a_microphone_is_recorded_without_the_service(folder: Path, capsys: pyte
     question(folder)
     spoken = folder / "speaker.raw"
     eventually(lambda: spoken.exists() and spoken.stat().st_size > 20_000, "an answer", 120)
-    time.sleep(4)  # the answer is short: a turn counts when it has been said to its end
+    eventually(lambda: is_at_rest(spoken), "the end of the answer", 120)  # a turn counts once it has been said
     process.send_signal(signal.SIGINT)
     out, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
