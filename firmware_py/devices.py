@@ -13,12 +13,11 @@ class MicrophoneSource:
     time, by its name. Unavailable names the devices that exist."""
 
     def __init__(self, pipeline: VoicePipeline) -> None:
-        self._config = config = pipeline.config
-        self._device = config.audio.input.device
+        self._audio = pipeline.config.audio
+        self._device = self._audio.input.device
 
     def __call__(self) -> Microphone:
-        config = self._config
-        audio = config.audio
+        audio = self._audio
         microphone: Microphone = backends.load("microphone", audio.backend)(
             self._device,
             rate_hz=audio.input.sample_rate,
@@ -33,13 +32,12 @@ class SpeakerSource:
     """The same for the playback device."""
 
     def __init__(self, pipeline: VoicePipeline) -> None:
-        self._config = config = pipeline.config
+        self._audio = pipeline.config.audio
         self.rate_hz = pipeline.speech.rate_hz
-        self._device = config.audio.output.device
+        self._device = self._audio.output.device
 
     def __call__(self) -> Speaker:
-        config = self._config
-        audio = config.audio
+        audio = self._audio
         speaker: Speaker = backends.load("speaker", audio.backend)(
             self._device,
             rate_hz=self.rate_hz,

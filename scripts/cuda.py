@@ -18,7 +18,7 @@ from pathlib import Path
 
 HOMES = (os.environ.get("CUDA_HOME", ""), "/usr/local/cuda", "/opt/cuda", "/usr/lib/cuda")
 # Where the index's packages for CUDA 13, and for 12, put their libraries, beside our own in site-packages.
-BESIDE = ("nvidia/cu13/lib", "nvidia/cublas/lib", "nvidia/cuda_runtime/lib")
+FOLDERS = ("nvidia/cu13/lib", "nvidia/cublas/lib", "nvidia/cuda_runtime/lib")
 
 
 class Lacking(Exception):
@@ -61,7 +61,7 @@ def flags(arch: str, home: Path) -> dict[str, str]:
         "GGML_CUDA_NCCL": "OFF",
         "CMAKE_CUDA_ARCHITECTURES": arch,
         "CMAKE_CUDA_COMPILER": str(home / "bin" / "nvcc"),
-        "CMAKE_INSTALL_RPATH": ";".join(["$ORIGIN", *(f"$ORIGIN/{folder}" for folder in BESIDE), str(home / "lib64")]),
+        "CMAKE_INSTALL_RPATH": ";".join(["$ORIGIN", *(f"$ORIGIN/{folder}" for folder in FOLDERS), str(home / "lib64")]),
     }
 
 

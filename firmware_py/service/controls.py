@@ -165,9 +165,10 @@ class ServiceControls:
     def _interruption(self) -> dict[str, Any]:
         """What ends an answer beside `stop`, and how often it did."""
         appliance = self._appliance
-        by_word = appliance is not None and appliance.attention is not None
-        by_word = by_word and appliance.pipeline.config.wake.interrupts  # type: ignore[union-attr]
-        return {"by": "wake_word" if by_word else "nothing", "count": appliance.interruptions if appliance else 0}
+        if appliance is None:
+            return {"by": "nothing", "count": 0}
+        by_word = appliance.attention is not None and appliance.pipeline.config.wake.interrupts
+        return {"by": "wake_word" if by_word else "nothing", "count": appliance.interruptions}
 
     def _ready(self) -> Appliance:
         if self._appliance is None:

@@ -27,8 +27,9 @@ BOUNDS = Bounds(turns=20, size_bytes=256 << 20)
 LOOK_S = 0.25
 RETRY_S = 0.2
 GRACE_S = 20.0
-OFF_WAIT_S = 1.5
 """How long an utterance that is open at the end, and its answer, are waited for."""
+OFF_WAIT_S = 1.5
+"""How long whoever ends it waits for the end; a command of the socket is answered within seconds."""
 
 _log = logging.getLogger("rtva.record")
 

@@ -37,8 +37,7 @@ class Cpu:
 def memory_used(root: Path = Path("/")) -> float:
     """Share of the memory that is not available, 0..1; 0 where nobody says."""
     try:
-        lines = (root / "proc/meminfo").read_text("ascii").splitlines()
-        sizes = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
+        sizes = _meminfo_kb(root)
         return 1.0 - sizes["MemAvailable"] / sizes["MemTotal"]
     except (OSError, ValueError, KeyError, IndexError, ZeroDivisionError):
         return 0.0
@@ -47,12 +46,14 @@ def memory_used(root: Path = Path("/")) -> float:
 def memory_available_mb(root: Path = Path("/")) -> float | None:
     """What programs can still have, in megabytes, None where nobody says."""
     try:
-        for line in (root / "proc/meminfo").read_text("ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) / 1000
-    except (OSError, ValueError, IndexError):
-        pass
-    return None
+        return _meminfo_kb(root)["MemAvailable"] / 1000
+    except (OSError, ValueError, KeyError, IndexError):
+        return None
+
+
+def _meminfo_kb(root: Path) -> dict[str, int]:
+    lines = (root / "proc/meminfo").read_text("ascii").splitlines()
+    return {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
 
 
 def memory_pressure_percent(root: Path = Path("/")) -> float | None:
