@@ -19,6 +19,8 @@ from pathlib import Path
 
 from lab import CONFIG, HERE, RTVA, TEST_RUN, Failed, Machine, is_ready, main_pid, must, sh, show, status, within
 
+Checks = Iterator[tuple[str, Callable[[Machine], None]]]
+
 
 def a_start_is_ready(machine: Machine) -> None:
     sh("systemctl", "start", "rtva")
@@ -266,7 +268,7 @@ def kept_over_the_upgrade(machine: Machine) -> None:
     must(status()["totals"].get("turns", 0) > 3, "the statistics are gone")
 
 
-def first() -> Iterator[tuple[str, Callable[[Machine], None]]]:
+def first() -> Checks:
     yield "start is READY", a_start_is_ready
     yield "a spoken question is answered, and the serial line tells it", a_turn_is_answered
     yield "commands by serial line and socket", b_commands
@@ -292,7 +294,7 @@ def first() -> Iterator[tuple[str, Callable[[Machine], None]]]:
     yield "a bad configuration is refused once", z_refuses_a_bad_configuration
 
 
-def second() -> Iterator[tuple[str, Callable[[Machine], None]]]:
+def second() -> Checks:
     yield "configuration and state outlive an upgrade", kept_over_the_upgrade
     yield "a spoken question is answered after it", a_turn_is_answered
     yield "stop", z_stops
@@ -305,24 +307,35 @@ def result_log() -> Iterator[Callable[[str], None]]:
 
 
 def main() -> None:
+    prove(prepared, first() if sys.argv[1] == "first" else second(), "-u", "rtva")
+
+
+def prepared() -> Machine:
+    """What an installation without systemd has left to do, and at the first boot the configuration."""
+    sh("systemd-sysusers")
+    sh("systemd-tmpfiles", "--create", "rtva.conf")
+    sh("chown", "-R", "rtva:rtva", "/var/lib/rtva")
+    machine = Machine()
+    if sys.argv[1] == "first":
+        machine.configure()
+    return machine
+
+
+def prove(make: Callable[[], Machine], checks: Checks, *of_journal: str) -> None:
+    """Runs the checks on what ``make`` makes; result.log ends in ``done N failed``, whatever happens, and journal.log
+    has the journal (``of_journal``: journalctl's options)."""
     with result_log() as say:
         try:
-            sh("systemd-sysusers")
-            sh("systemd-tmpfiles", "--create", "rtva.conf")
-            sh("chown", "-R", "rtva:rtva", "/var/lib/rtva")
-            machine = Machine()
-            if sys.argv[1] == "first":
-                machine.configure()
-            failed = run(machine, first() if sys.argv[1] == "first" else second(), say)
+            failed = run(make(), checks, say)
         except BaseException as error:
             say(f"FAIL the test itself: {type(error).__name__}: {error}")
             failed = 1
         say(f"done {failed} failed")
         with (HERE / "journal.log").open("w") as file:
-            subprocess.run(["journalctl", "-u", "rtva", "-o", "short-monotonic", "--no-pager"], stdout=file)
+            subprocess.run(["journalctl", *of_journal, "-o", "short-monotonic", "--no-pager"], stdout=file)
 
 
-def run(machine: Machine, checks: Iterator[tuple[str, Callable[[Machine], None]]], say: Callable[[str], None]) -> int:
+def run(machine: Machine, checks: Checks, say: Callable[[str], None]) -> int:
     failed = 0
     for name, check in checks:
         started = time.monotonic()

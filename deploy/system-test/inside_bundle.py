@@ -8,10 +8,9 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from inside import result_log, run
+from inside import Checks, prove
 from lab import CONFIG, RTVA, Machine, is_ready, main_pid, must, sh, status, within
 
 BUNDLES = Path("/bundles")
@@ -40,13 +39,6 @@ def a_install(machine: Machine) -> None:
     said = sh(str(FOLDER / "install.sh"))
     must(is_ready(), f"no running service: {said}")
     must(sh("systemctl", "is-enabled", "rtva").strip() == "enabled", "not enabled")
-
-
-def answered(machine: Machine) -> None:
-    machine.serial.unplug()
-    machine.serial.plug()
-    machine.serial.expect("rtva protocol=1")
-    machine.answered()
 
 
 def b_second_run(machine: Machine) -> None:
@@ -132,31 +124,19 @@ def h_uninstall(machine: Machine) -> None:
     must(not Path(f"/proc/{main_pid() or 'x'}").exists(), "it still runs")
 
 
-def checks() -> Iterator[tuple[str, Callable[[Machine], None]]]:
+def checks() -> Checks:
     yield "install.sh without a network ends in a running service", a_install
-    yield "a spoken question is answered", answered
+    yield "a spoken question is answered", Machine.answered_anew
     yield "install.sh a second time", b_second_run
     yield "bundles that are refused", c_bad_bundles
     yield "rtva update", d_update
     yield "a release that cannot speak or hear is left for the one before", e_bad_release
-    yield "a spoken question is answered after it", answered
+    yield "a spoken question is answered after it", Machine.answered_anew
     yield "rtva update --back", f_back
     yield f"{KILLS} kills of the update", g_kills
-    yield "a spoken question is answered after them", answered
+    yield "a spoken question is answered after them", Machine.answered_anew
     yield "--uninstall", h_uninstall
 
 
-def main() -> None:
-    with result_log() as say:
-        try:
-            failed = run(Machine(), checks(), say)
-        except BaseException as error:
-            say(f"FAIL the test itself: {type(error).__name__}: {error}")
-            failed = 1
-        say(f"done {failed} failed")
-        with Path("/system-test/journal.log").open("w") as file:
-            subprocess.run(["journalctl", "-o", "short-monotonic", "--no-pager"], stdout=file)
-
-
 if __name__ == "__main__":
-    main()
+    prove(Machine, checks())

@@ -4,10 +4,9 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from inside import result_log, run
+from inside import Checks, prove
 from lab import CONFIG, Machine, is_ready, main_pid, must, sh, show, within
 
 RTVA = "/usr/bin/rtva"
@@ -20,13 +19,6 @@ def a_install(machine: Machine) -> None:
     machine.configure()
     sh("systemctl", "restart", "rtva")
     must(is_ready(), f"no running service: {show('StatusText')}")
-
-
-def answered(machine: Machine) -> None:
-    machine.serial.unplug()
-    machine.serial.plug()
-    machine.serial.expect("rtva protocol=1")
-    machine.answered()
 
 
 def b_upgrade(machine: Machine) -> None:
@@ -55,27 +47,15 @@ def e_purge(machine: Machine) -> None:
     must(not CONFIG.parent.exists() and not Path("/var/lib/rtva").exists(), "purge left something")
 
 
-def checks() -> Iterator[tuple[str, Callable[[Machine], None]]]:
+def checks() -> Checks:
     yield "dpkg --install ends in a running service", a_install
-    yield "a spoken question is answered", answered
+    yield "a spoken question is answered", Machine.answered_anew
     yield "an upgrade keeps configuration and state", b_upgrade
-    yield "a spoken question is answered after it", answered
+    yield "a spoken question is answered after it", Machine.answered_anew
     yield "rtva update says that this is no bundle's installation", c_update_is_told
     yield "remove keeps what is the owner's", d_remove
     yield "purge takes that too", e_purge
 
 
-def main() -> None:
-    with result_log() as say:
-        try:
-            failed = run(Machine(), checks(), say)
-        except BaseException as error:
-            say(f"FAIL the test itself: {type(error).__name__}: {error}")
-            failed = 1
-        say(f"done {failed} failed")
-        with Path("/system-test/journal.log").open("w") as file:
-            subprocess.run(["journalctl", "-o", "short-monotonic", "--no-pager"], stdout=file)
-
-
 if __name__ == "__main__":
-    main()
+    prove(Machine, checks())

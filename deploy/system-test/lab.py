@@ -143,6 +143,13 @@ class Machine:
         with self.orders.open("a") as orders:
             print(HERE / "question.raw", file=orders)
 
+    def answered_anew(self) -> None:
+        """:meth:`answered`, by a service that was started since the last: it greets a line that is plugged in."""
+        self.serial.unplug()
+        self.serial.plug()
+        self.serial.expect("rtva protocol=1")
+        self.answered()
+
     def answered(self, seconds: float = 40) -> None:
         """A question is asked, and its answer spoken."""
         self.serial.pump()
