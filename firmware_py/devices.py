@@ -34,7 +34,7 @@ class SpeakerSource:
     def __init__(self, pipeline: VoicePipeline) -> None:
         self._audio = pipeline.config.audio
         self.rate_hz = pipeline.speech.rate_hz
-        self._device = self._audio.output.device
+        self._device = pipeline.config.audio.output.device
 
     def __call__(self) -> Speaker:
         audio = self._audio

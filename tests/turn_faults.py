@@ -133,6 +133,11 @@ class Rig:
                 os.kill(engine[which], number)
                 self.ledger.strikes[f"{engine['kind']} {number.name}"] += 1
 
+    def settle(self, until: float) -> None:
+        """The last utterance is told before its apology is spoken, and the apology's voice may have to be started."""
+        while not self.walk.is_quiet() and time.monotonic() < until and not self.walk.failure:
+            time.sleep(0.05)
+
     def wait(self, most_waiting: int) -> None:
         until = time.monotonic() + STUCK_S
         while self.walk.queue.waiting() > most_waiting and time.monotonic() < until:
@@ -176,7 +181,7 @@ def run(utterances: int, seed: int, pause_s: float = 2.0) -> dict[str, Any]:
             time.sleep(0.05)
         is_over.set()
         striker.join()
-        time.sleep(0.1)
+        rig.settle(until)
         failure, apologies, errors = rig.walk.failure, rig.walk.failed.apologies, rig.walk.errors
         counts = [{k: w[k] for k in ("kind", "started", "crashed", "killed", "retries")} for w in pool.snapshot()]
         rig.walk.stop()
