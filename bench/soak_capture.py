@@ -1,8 +1,9 @@
 """Ten minutes of paced capture while every core is busy: what is lost, and how late the capture thread ever was.
 
-    .venv/bin/python bench/soak_capture.py [--seconds 600] [--json FILE]
+    .venv/bin/python bench/soak_capture.py [--seconds 600] [--burners N] [--nice 0] [--json FILE]
 
-Two captures run beside each other under the same load (one busy loop a core, at normal priority): one whose thread
+Two captures run beside each other under the same load (one busy loop a core, at normal priority unless ``--nice`` says
+otherwise; how much of the cores was idle is measured and printed): one whose thread
 asks for SCHED_RR and whose ring is locked, as the appliance does it, and a plain one, as it is where that is refused.
 Each is the real thing from the ring's writer to the endpointer (Silero), with a turn every twenty seconds through
 recognition in a worker. The sound card is a clock: 1,024 samples a period, eight periods of buffer as our ALSA
@@ -147,17 +148,26 @@ def one(label: str, seconds: float) -> dict[str, Any]:
     }
 
 
+def cpu_ticks() -> tuple[int, int]:
+    """(idle, all) of every core since boot, in ticks: proc(5), /proc/stat. Waiting for a disk counts as idle."""
+    ticks = [int(n) for n in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    return ticks[3] + ticks[4], sum(ticks)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--burners", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--nice", type=int, default=0, help="of the burners: 19 where others load the machine already")
     parser.add_argument("--json", type=Path, default=ROOT / "build" / "bench" / "soak_capture.json")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
         print(json.dumps(one(options.one, options.seconds)))
         return 0
-    burners = [subprocess.Popen([sys.executable, "-c", BURN]) for _ in range(options.burners)]
+    burn = ["nice", "-n", str(options.nice), sys.executable, "-c", BURN]
+    burners = [subprocess.Popen(burn) for _ in range(options.burners)]
+    before = cpu_ticks()
     try:
         command = [sys.executable, __file__, "--seconds", str(options.seconds), "--one"]
         runs = [subprocess.Popen([*command, label], stdout=subprocess.PIPE) for label in ("real time", "plain")]
@@ -166,6 +176,8 @@ def main() -> int:
         for burner in burners:
             burner.kill()
             burner.wait()
+    after = cpu_ticks()
+    print(f"cores idle for {100 * (after[0] - before[0]) / max(1, after[1] - before[1]):.2f} % of the time")
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(found))
     for result in found:
