@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from firmware_py._ring import Ring
-from firmware_py.attention import Attention
+from firmware_py.attention import TALK, Attention
 from firmware_py.audio.capture import Capture
 from firmware_py.audio.play import Player
 from firmware_py.audio.recording import RecordingMicrophone
@@ -25,6 +25,7 @@ from firmware_py.config import Config
 from firmware_py.conversation import begin_conversation as begin_conversation
 from firmware_py.devices import open_microphone as open_microphone
 from firmware_py.devices import open_speaker as open_speaker
+from firmware_py.earcons import Earcons
 from firmware_py.ears import make_attention
 from firmware_py.errors import RtvaError, Unavailable
 from firmware_py.events import (
@@ -87,6 +88,7 @@ class Appliance:
         self.queue = TurnQueue()
         self.queue.on_shed = self._on_shed
         self.player = Player(speaker, on_error=self._on_play_error)
+        self.earcons = Earcons(pipeline.config, speaker.rate_hz, self.player.chime)
         self.attention = self._make_attention()
         self.controls = begin_conversation(pipeline, self.player, act=True)
         self.taker = TurnTaker(
@@ -113,7 +115,7 @@ class Appliance:
         self.turns = 0
         self.turn_ticks = 0
         self.busy_since_ns: int | None = None
-        self.failed = FailedTurns(self.taker.say)
+        self.failed = FailedTurns(self.taker.say, lambda: self.earcons.play("error"))
         self._jobs: deque[Callable[[], None]] = deque()
         self._says: deque[str] = deque()
         self._microphone, self._speaker = microphone, speaker
@@ -188,13 +190,14 @@ class Appliance:
         """Somebody is about to speak: what is being said ends, and no wake word is needed for the next utterance."""
         self.hush()
         if self.attention is not None:
-            self.attention.call("talk")
+            self.attention.call(TALK)
 
     def _make_attention(self) -> Attention | None:
         attention = make_attention(self.pipeline.config)
         if attention is not None:
             attention.is_speaking = lambda: self.player.is_playing
             attention.on_wake = self._on_wake
+            attention.on_waiting = lambda: self.earcons.play("wake")
         return attention
 
     def _on_wake(self, heard: WakeHeard) -> None:
@@ -240,6 +243,8 @@ class Appliance:
     def _take(self, event: TurnEvent) -> None:
         self.taker.t0_ns = self.capture.time_ns(event.at) - event.at * 1_000_000_000 // RATE_HZ
         self.observers.on_take(event)
+        if event.wake and event.kind in ENDS and not self.taker.is_drafted(event):
+            self.earcons.play("done")
         try:
             trace = self.taker.handle(event)
         except Exception as error:
@@ -327,6 +332,7 @@ def converse(pipeline: VoicePipeline, file: Path) -> list[Answer]:
         rate_hz, pace="real", buffer_size=config.audio.output.buffer_size, on_samples=played.append
     )
     with running(pipeline, microphone, speaker, Observers(on_turn=on_turn)) as appliance:
+        appliance.earcons.off()  # what is kept is the answers alone
         wait_until_answered(appliance, microphone)
     return answers
 

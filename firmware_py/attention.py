@@ -20,6 +20,8 @@ SETTLED = RATE_HZ // 4
 TAIL = RATE_HZ // 4
 """The utterance is begun rather too early: this much of it may be the wake word's end, which alone is no speech."""
 SHUT = -1
+TALK = "talk"
+"""Who calls for a person that is about to speak: a button, a command."""
 
 
 class Look(enum.Enum):
@@ -60,7 +62,8 @@ class Attention:
     """Looks at every frame before the detector does.
 
     ``is_speaking`` says whether the assistant is heard now, ``on_wake`` is told of each word and near miss,
-    ``on_waiting`` that a word was followed by silence. All three are called in the listen thread and return at once.
+    ``on_waiting`` that a word, or who called with "talk", was followed by silence. All three are called in the listen
+    thread and return at once.
     """
 
     settings: AttentionSettings = field(default_factory=AttentionSettings)
@@ -160,6 +163,7 @@ class Attention:
             self._until = position + window_ms * RATE_HZ // 1000
         else:
             self._open(position, position, by, window_ms)
+            self._awaits_silence = by == TALK
             return True
         return False
 

@@ -19,13 +19,14 @@ _log = logging.getLogger("rtva")
 
 
 class FailedTurns:
-    """Counts; the turn thread's alone. ``apologise(text)`` may raise anything: that is logged, not raised."""
+    """Counts; the turn thread's alone. ``apologise(text)`` may raise anything: that is logged, not raised, and
+    ``on_voiceless`` may say without words that nothing can be said."""
 
-    def __init__(self, apologise: Callable[[str], None]) -> None:
+    def __init__(self, apologise: Callable[[str], None], on_voiceless: Callable[[], None] = lambda: None) -> None:
         self.count = 0
         self.apologies = 0
         self.unexpected_in_a_row = 0
-        self._apologise = apologise
+        self._apologise, self._on_voiceless = apologise, on_voiceless
 
     def went_well(self) -> None:
         self.unexpected_in_a_row = 0
@@ -51,3 +52,4 @@ class FailedTurns:
             self.apologies += 1
         except Exception as error:
             _log.error("the apology could not be spoken: %s", error)
+            self._on_voiceless()

@@ -99,6 +99,10 @@ class TurnTaker:
         finally:
             self.on_state(State.IDLE)
 
+    def is_drafted(self, event: TurnEvent) -> bool:
+        """Whether the answer to a turn that is over has been made already; in the thread that takes turns."""
+        return self._draft is not None and self._draft.speech_end == event.speech_end
+
     def finish(self, event: TurnEvent) -> TurnTrace:
         """Commits the draft of the last pause, or does the work now; blocks until the answer is played."""
         draft, self._draft = self._draft, None

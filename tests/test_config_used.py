@@ -12,6 +12,7 @@ READERS = [
     PACKAGE / "pipeline.py",
     PACKAGE / "app.py",
     PACKAGE / "ears.py",
+    PACKAGE / "earcons.py",
     PACKAGE / "fast_walk.py",
     PACKAGE / "devices.py",
     *(PACKAGE / "cli").glob("*.py"),

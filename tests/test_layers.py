@@ -36,6 +36,7 @@ MAY_SEE: dict[str, set[str]] = {
     "settings": {"errors"},
     "config": {"errors", "presets", "boards", "settings"},
     "observers": {"errors", "events"},
+    "earcons": {"audio", "config", "events"},
     "attention": {"events", "ports"},
     "listen": {"events", "ports", "errors", "attention"},
     "draft": {"events", "ports", "errors"},

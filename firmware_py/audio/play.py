@@ -15,6 +15,7 @@ from typing import Protocol
 
 import numpy as np
 
+from firmware_py.audio.beside import Beside
 from firmware_py.audio.clock import SECOND_NS
 from firmware_py.audio.playback import Playback
 from firmware_py.events import Pcm16
@@ -50,8 +51,8 @@ class Player:
     """Plays one answer at a time.
 
     ``volume`` 0..1 and ``is_muted`` take effect within a period, ramped. ``on_played(pcm, rate_hz)`` gets what was
-    handed to the device, gain applied, in the play thread. ``on_error(error)`` is told of a speaker or a voice
-    that failed. ``dropped`` counts playbacks that never began.
+    handed to the device, gain and what sounds beside included, in the play thread. ``on_error(error)`` is told of a
+    speaker or a voice that failed. ``dropped`` counts playbacks that never began.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Player:
         self._on_error = on_error
         self._gain = 1.0
         self._awake_until_ns: int | None = None
+        self._beside = Beside()
         self._waiting: deque[Playback] = deque()
         self._current: Playback | None = None
         self._change = threading.Condition()
@@ -105,6 +107,13 @@ class Player:
             self._change.notify_all()
         return playback
 
+    def chime(self, sound: Pcm16) -> None:
+        """Plays a short sound at the speaker's rate at once, over an answer or alone; no answer waits for it."""
+        with self._change:
+            if not self._is_closing:
+                self._beside.chime(sound)
+                self._change.notify_all()
+
     def wake(self, hold_s: float = AWAKE_S) -> None:
         """An answer is coming: wakes the device now and holds it awake with silence, so that the answer need not.
 
@@ -125,6 +134,7 @@ class Player:
         with self._change:
             self._is_closing = True
             self._drop_all()
+            self._beside.clear()
             self._change.notify_all()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(5.0)
@@ -150,11 +160,19 @@ class Player:
             playback = self._next(self._keep_awake())
             if playback is not None:
                 self._play(playback)
+            elif self._beside.has_sound:
+                self._play_beside()
 
     def _next(self, timeout_s: float | None) -> Playback | None:
         with self._change:
             self._change.wait_for(
-                lambda: self._waiting or self._is_closing or (timeout_s is None and self._awake_until_ns), timeout_s
+                lambda: (
+                    self._waiting
+                    or self._is_closing
+                    or self._beside.has_sound
+                    or (timeout_s is None and self._awake_until_ns)
+                ),
+                timeout_s,
             )
             if self._is_closing or not self._waiting:
                 return None
@@ -193,15 +211,36 @@ class Player:
         if playback.error is not None:
             self._report(playback.error)
 
+    def _play_beside(self) -> None:
+        """What sounds beside an answer, without one; returns as soon as one comes, which then has the rest in it."""
+        period_s = self._period / self._speaker.rate_hz
+        try:
+            while self._beside.has_sound and not self._is_wanted():
+                self._write(self._beside.mix(np.zeros(self._period, np.int16)))
+            while self._speaker.delay_s() > period_s and not self._is_wanted():
+                time.sleep(period_s / 2)
+            if not self._is_wanted() and self._awake_until_ns is None:
+                self._speaker.drain()
+        except Exception as error:
+            self._beside.clear()
+            self._report(error)
+
+    def _is_wanted(self) -> bool:
+        return bool(self._waiting or self._is_closing)
+
+    def _write(self, piece: Pcm16) -> None:
+        """Hands a piece to the device, gain applied."""
+        piece = self._with_gain(piece)
+        self._speaker.write(piece)
+        if self._on_played is not None:
+            self._on_played(piece, self._speaker.rate_hz)
+
     def _perform(self, playback: Playback) -> None:
         while (piece := playback.take(self._period)) is not None:
-            piece = self._with_gain(piece)
-            self._speaker.write(piece)
+            self._write(self._beside.mix(piece))
             if playback.first_ns is None:
                 playback.began(time.monotonic_ns(), self._speaker.delay_s())
             playback.played += piece.size
-            if self._on_played is not None:
-                self._on_played(piece, self._speaker.rate_hz)
         # The last buffer is waited for here, not in drain: that could not be stopped.
         period_s = self._period / self._speaker.rate_hz
         while self._speaker.delay_s() > period_s and not playback.is_stopped_within(period_s / 2):

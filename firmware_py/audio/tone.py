@@ -1,4 +1,5 @@
-"""Tones, made here: a ring of two notes before what is due, three falling ones when nothing can be said."""
+"""Tones, all made here: a ring of two notes before what is due, three falling ones when nothing can be said, and
+earcons, short sounds that say what happened."""
 
 from __future__ import annotations
 
@@ -38,6 +39,32 @@ def trouble(rate_hz: int) -> Iterator[Pcm16]:
             yield _note(note_hz, rate_hz)
             yield gap
         yield rest
+
+
+EARCONS: dict[str, tuple[tuple[float, ...], float, float]] = {
+    "wake": ((659.26, 987.77), 0.06, 0.6),
+    "done": ((783.99,), 0.07, 0.5),
+    "mute": ((587.33, 440.00), 0.07, 0.6),
+    "unmute": ((440.00, 587.33), 0.07, 0.6),
+}
+"""Short sounds that say what happened: notes in Hz (up for what opens, down for what closes), from one note to the next
+in seconds, and how loud against a ring. None is longer than a quarter of a second."""
+EARCON_NAMES = (*EARCONS, "error")
+
+
+def earcon(name: str, rate_hz: int, gain: float = 1.0) -> Pcm16:
+    """One of :data:`EARCON_NAMES` at ``rate_hz``, a piece of its own; "error" is the three falling notes once.
+
+    ``gain`` 0..1. Raises KeyError for another name.
+    """
+    notes, step_s, level = (TROUBLE_HZ, NOTE_S + GAP_S, 1.0) if name == "error" else EARCONS[name]
+    step = int(step_s * rate_hz)
+    sound = np.zeros((len(notes) - 1) * step + int(NOTE_S * rate_hz), np.float32)
+    for number, note_hz in enumerate(notes):
+        note = _note(note_hz, rate_hz)
+        sound[number * step : number * step + note.size] += note
+    pcm: Pcm16 = np.rint(sound * level * min(max(gain, 0.0), 1.0)).astype(np.int16)
+    return pcm
 
 
 def _note(note_hz: float, rate_hz: int) -> Pcm16:

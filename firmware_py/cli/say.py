@@ -1,4 +1,4 @@
-"""``rtva say TEXT [--out F] [--cache]``: text to speech.
+"""``rtva say TEXT [--out F] [--cache]``: text to speech; ``rtva say --earcon NAME``: one of the short sounds.
 
 Without ``--out`` nothing is written; with ``--play`` it is heard, with ``--aloud`` the running service says it.
 Output is WAV whatever its name.
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 STDOUT = "/dev/stdout"
 STDOUT_NAMES = (STDOUT, "/dev/fd/1", "/proc/self/fd/1")
+EARCONS = ("wake", "done", "mute", "unmute", "error")
+EARCON_RATE_HZ = 22_050
 
 
 class Timed:
@@ -49,7 +51,8 @@ class Timed:
 
 def register(subparsers: Any) -> None:
     parser = subparsers.add_parser("say", help="text to speech", description=__doc__)
-    parser.add_argument("text", metavar="TEXT", help="what to say")
+    parser.add_argument("text", metavar="TEXT", nargs="?", default="", help="what to say")
+    parser.add_argument("--earcon", choices=EARCONS, help="a short sound in place of TEXT, as loud as `sounds.volume`")
     parser.add_argument("--out", metavar="F", help="write a WAV file, a FIFO, or - for stdout")
     parser.add_argument("--play", action="store_true", help="play it on the default device")
     parser.add_argument("--aloud", action="store_true", help="have the running service say it")
@@ -62,15 +65,12 @@ def register(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    if not args.text.strip():
-        raise UsageError("say: TEXT is empty (see 'rtva say --help')")
-    if args.out == "-":
-        args.out = STDOUT
-    if args.json and args.out in STDOUT_NAMES:
-        raise UsageError("say: --json and --out both to stdout (give --out a file)")
+    _check(args)
     if args.aloud:
         control.ask("say", args.text, control.find(args))
         return 0
+    if args.earcon:
+        return _earcon(args)
     from firmware_py.pipeline import VoicePipeline
 
     config = common.load_config(args)
@@ -84,6 +84,37 @@ def run(args: argparse.Namespace) -> int:
         speech = Timed(tts, args.text)
         deliver(speech, pipeline, args)
         report(speech, pipeline, args)
+    return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    if args.earcon and (args.text or args.aloud):
+        raise UsageError("say: --earcon stands alone, without TEXT and --aloud (see 'rtva say --help')")
+    if not args.earcon and not args.text.strip():
+        raise UsageError("say: TEXT is empty (see 'rtva say --help')")
+    if args.out == "-":
+        args.out = STDOUT
+    if args.json and args.out in STDOUT_NAMES:
+        raise UsageError("say: --json and --out both to stdout (give --out a file)")
+
+
+def _earcon(args: argparse.Namespace) -> int:
+    """Writes or plays one; needs no voice."""
+    from firmware_py.audio.tone import earcon
+    from firmware_py.audio.wav import write_wav
+
+    config = common.load_config(args)
+    sound = earcon(args.earcon, EARCON_RATE_HZ, config.sounds.volume / 100)
+    if args.play:
+        for _ in _playing(iter([sound]), EARCON_RATE_HZ, config.audio.backend):
+            pass
+    if args.out:
+        write_wav(args.out, EARCON_RATE_HZ, [sound])
+    audio_s = round(sound.size / EARCON_RATE_HZ, 3)
+    if args.json:
+        common.emit({"earcon": args.earcon, "out": str(Path(args.out)) if args.out else None, "audio_s": audio_s})
+    elif args.out not in STDOUT_NAMES:
+        print(f"{args.earcon}: {audio_s:.2f} s{f' in {args.out}' if args.out else ''}")
     return 0
 
 

@@ -98,14 +98,20 @@ class ServiceControls:
 
     def mute(self, muted_by: str = "user") -> None:
         with self._lock:
+            was_shut = self._gate.is_shut
             self._gate.shut(muted_by, WHY[muted_by])
+        if not was_shut:
+            self._sound("mute", muted_by)
         if muted_by == "user":
             self.board.hub.publish("muted", is_muted=True)
 
     def unmute(self, muted_by: str = "user") -> None:
         """Raises Unavailable when the microphone stays closed for another reason than ``muted_by``'s."""
         with self._lock:
+            was_shut = self._gate.is_shut
             self._gate.open(muted_by)
+        if was_shut and not self._gate.is_shut:
+            self._sound("unmute", muted_by)
         if muted_by == "button" and self._appliance is not None:
             self._appliance.talk()
         if muted_by == "user":
@@ -169,6 +175,11 @@ class ServiceControls:
             return {"by": "nothing", "count": 0}
         by_word = appliance.attention is not None and appliance.pipeline.config.wake.interrupts
         return {"by": "wake_word" if by_word else "nothing", "count": appliance.interruptions}
+
+    def _sound(self, earcon: str, muted_by: str) -> None:
+        """Not for the button, which is let go of after every sentence."""
+        if self._appliance is not None and muted_by != "button":
+            self._appliance.earcons.play(earcon)
 
     def _ready(self) -> Appliance:
         if self._appliance is None:

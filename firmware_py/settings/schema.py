@@ -262,6 +262,16 @@ class Wake(Section):
     )
 
 
+class Sounds(Section):
+    """Short sounds that say what happened; `rtva say --earcon NAME --play` plays one."""
+
+    wake: bool = knob(True, "A sound once a wake word or the talk button was followed by silence: it listens.")
+    done: bool = knob(False, "A sound when a sentence behind a wake word is over and its answer has yet to be made.")
+    error: bool = knob(True, "Falling notes when a turn failed and not even that can be said.")
+    mute: bool = knob(True, "A sound when a command or the switch closes the microphone, and when it opens again.")
+    volume: int = knob(60, "Their loudness in percent of the ringing of a timer.", ge=0, le=100)
+
+
 class Processing(Section):
     mode: Literal["sync", "async"] = knob(
         "async", "async drafts an answer during a pause; sync waits for the end of the turn.",
@@ -340,6 +350,7 @@ class Settings(Section):
 
     audio: Audio = Audio()
     wake: Wake = Wake()
+    sounds: Sounds = Sounds()
     vad: Vad = Vad()
     stt: Stt = Stt()
     nlp: Nlp = Nlp()
