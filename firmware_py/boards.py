@@ -5,7 +5,7 @@ Figures behind them are from other machines (``bench/results``); none of these b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,3 +84,12 @@ def recognise(model: str, machine: str) -> str:
         if any(mark in model for mark in board.marks):
             return name
     return "x86" if machine == "x86_64" else ""
+
+
+def leaves(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """A tree of values by dotted keys."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from leaves(value, f"{before}{key}.")
+        else:
+            yield f"{before}{key}", value

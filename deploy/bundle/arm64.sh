@@ -8,10 +8,7 @@ tar=build/bundle/arm64.tar
 for program in mmdebstrap qemu-aarch64-static arch-test; do
     command -v $program >/dev/null || { echo "arm64.sh: no $program (apt install mmdebstrap qemu-user-static arch-test)" >&2; exit 77; }
 done
-binfmt=/proc/sys/fs/binfmt_misc
-[ -e $binfmt/register ] || mount -t binfmt_misc none $binfmt
-# F: the kernel opens the interpreter now, so that it is found from inside any root file system.
-[ -e $binfmt/qemu-aarch64 ] || printf '%s' ':qemu-aarch64:M::\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00:\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff:/usr/bin/qemu-aarch64-static:F' > $binfmt/register
+deploy/bundle/binfmt.sh
 if [ ! -s $tar ]; then
     mkdir -p build/bundle
     sources=/etc/apt/sources.list.d/debian.sources

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -24,6 +25,8 @@ from wheels import ROOT, CannotBuild, Target
 
 from firmware_py import __version__, models
 from firmware_py.release import manifest
+from firmware_py.tts.parts import INDEX, parts_folder
+from firmware_py.tts.piper import Piper
 
 BUILD = ROOT / "build" / "bundle"
 ARM64_ROOT = BUILD / "arm64-root"
@@ -91,6 +94,24 @@ def put_weights(folder: Path) -> Iterator[tuple[str, str, Path]]:
         shutil.copyfile(path, copy)
         name = path.parent.name
         yield name, books.entry(name).licence, copy
+    name = voice.onnx.parent.name
+    for copy in put_parts(voice, folder / voice.onnx.parent.relative_to(root)):
+        yield name, books.entry(name).licence, copy
+
+
+def put_parts(voice: models.VoiceWeights, folder: Path) -> list[Path]:
+    """The voice cut into its parts: what a board would do for a minute and more. Its onnxruntime is the board's, by
+    the constraints; where it is another, the board cuts anew."""
+    Piper(voice.onnx, voice.config)
+    source, target = parts_folder(voice.onnx), folder / parts_folder(voice.onnx).name
+    if not (source / INDEX).exists():
+        raise CannotBuild(f"{source}: the parts of the voice cannot be kept there")
+    shutil.copytree(source, target)
+    found = json.loads((source / INDEX).read_text())
+    found["source"]["mtime_ns"] = 0  # what differs from one cut to the next; the sha256 tells whose parts they are
+    found.pop("largest_error")
+    (target / INDEX).write_text(json.dumps(found, indent=2) + "\n")
+    return sorted(target.iterdir())
 
 
 def signing_key() -> Path:

@@ -2,7 +2,7 @@
 """Makes the Debian package from a bundle's tree: ``make deb ARCH=amd64|arm64`` -> ``build/deb/rtva_VERSION_ARCH.deb``.
 
 The environment lies in /usr/lib/rtva. It is put together without running anything of the target, so that arm64 needs no
-arm64 here; what depends on the machine (bytecode, the voice's parts) is made when the package is configured.
+arm64 here; bytecode is made when the package is configured.
 """
 
 from __future__ import annotations

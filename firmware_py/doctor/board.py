@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from firmware_py.boards import BOARDS, recognise
+from firmware_py.boards import BOARDS, leaves, recognise
 from firmware_py.doctor import Case, Finding, ok, warn
 
 
@@ -32,11 +32,3 @@ def _compared(case: Case, key: str, value: Any, reason: str) -> Finding:
     if now == value:
         return ok(f"{value}{because}")
     return warn(f"{now} now; the board's preset has {value}{because}", f"set {key}: {value}")
-
-
-def leaves(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from leaves(value, f"{before}{key}.")
-        else:
-            yield f"{before}{key}", value

@@ -27,6 +27,7 @@ from firmware_py.tts.sessions import Floats, Net, session_options
 from firmware_py.tts.split_voice import Context, Latent, Parts
 
 FORMAT = 3
+INDEX = "parts.json"
 FILES = ("front.onnx", "flow.onnx", "coarse.onnx", "fine.onnx")
 TOLERANCE = 1e-4
 """Largest difference of a sample (-1..1) between the parts and the whole for the same latent."""
@@ -156,7 +157,7 @@ def _digest(data: bytes) -> str:
 def _stored(folder: Path, onnx: Path) -> Context | None:
     """The context of the parts in ``folder`` when they are of this voice, else None. Raises Damaged."""
     try:
-        info = json.loads((folder / "parts.json").read_text())
+        info = json.loads((folder / INDEX).read_text())
     except FileNotFoundError:
         return None
     except NotADirectoryError:
@@ -195,7 +196,7 @@ def _store(folder: Path, onnx: Path, pieces: tuple[bytes, ...], verified: Verifi
     try:
         for name, piece in zip(FILES, pieces, strict=True):
             (new / name).write_bytes(piece)
-        (new / "parts.json").write_text(json.dumps(_index(onnx, pieces, verified), indent=2) + "\n")
+        (new / INDEX).write_text(json.dumps(_index(onnx, pieces, verified), indent=2) + "\n")
         new.chmod(0o755)
         shutil.rmtree(folder, ignore_errors=True)
         new.rename(folder)

@@ -1,0 +1,174 @@
+"""Carries out what the boot partition says: the configuration, the board's name, its time zone, its Wi-Fi.
+
+Everything that is kept lies below ``Board.state``, on the one partition that is written; the root file system links
+there. Each file is whole or as it was, whenever the power goes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from firmware_py import config
+from firmware_py.boards import BOARDS, leaves, recognise
+from firmware_py.errors import ConfigError, RtvaError
+from firmware_py.first_boot.wishes import AUTO, CONFIG_KEYS, NUMBERS, Wishes
+from firmware_py.settings import document
+from firmware_py.settings.edit import changed
+
+OWN_CONFIG = "rtva.yaml"
+TAKEN = "own-config"
+WIFI = "wpa_supplicant.conf"
+
+
+@dataclass(frozen=True)
+class Board:
+    """Where things lie. ``default`` is the configuration to begin with, ``root`` is other than / in a test."""
+
+    boot: Path
+    state: Path
+    config: Path
+    default: Path
+    root: Path = Path("/")
+
+    def model(self) -> str:
+        """What the device tree calls this board, "" where there is none."""
+        try:
+            return (self.root / "proc/device-tree/model").read_text("utf-8", "replace").rstrip("\0")
+        except OSError:
+            return ""
+
+
+def carry_out(wishes: Wishes, board: Board, machine: str) -> list[str]:
+    """Does what can be done; returns what could not, a line each. Raises OSError when the state cannot be written."""
+    _configure(wishes, board, machine)
+    _name(wishes, board)
+    _zone(wishes, board)
+    _wifi(wishes, board)
+    return wishes.problems
+
+
+def _configure(wishes: Wishes, board: Board, machine: str) -> None:
+    own = _own(wishes, board)
+    text = own or _present(wishes, board)
+    for key, value in _config_values(wishes, board, machine):
+        try:
+            text = changed(document.parse(text, board.config), text, {key: value})
+        except ConfigError as error:
+            wishes.problems.append(f"{key}: {error}")
+    keep(board.config, text)
+    if own:
+        keep(board.state / TAKEN, _sha256(own))
+
+
+def _own(wishes: Wishes, board: Board) -> str:
+    """The configuration that lies on the boot partition, if it is one and not the one taken before."""
+    path, taken = board.boot / OWN_CONFIG, board.state / TAKEN
+    try:
+        text = path.read_text("utf-8-sig")
+        config.from_text(text, path)
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError, RtvaError) as error:
+        wishes.problems.append(f"{OWN_CONFIG} is not taken: {_short(error)}")
+        return ""
+    return "" if taken.exists() and taken.read_text() == _sha256(text) else text
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _present(wishes: Wishes, board: Board) -> str:
+    """The configuration as it is; the default where there is none, or one that could not be started with."""
+    try:
+        text = board.config.read_text("utf-8")
+        config.from_text(text, board.config)
+        return text
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, RtvaError) as error:
+        wishes.problems.append(f"the configuration is set back to the default: {_short(error)}")
+    return board.default.read_text("utf-8")
+
+
+def _config_values(wishes: Wishes, board: Board, machine: str) -> list[tuple[str, Any]]:
+    """What the file says over what the preset says; values that the configuration refuses are dropped."""
+    values: dict[str, Any] = {}
+    preset = wishes.values.get("preset", "")
+    if preset == AUTO:
+        preset = recognise(board.model(), machine)
+        if not preset:
+            wishes.drop("preset", f"no preset for this board ({board.model() or machine})")
+    if preset:
+        values |= dict(leaves(BOARDS[preset].values))
+    for name, key in CONFIG_KEYS.items():
+        if name in wishes.values:
+            value: Any = int(wishes.values[name]) if name in NUMBERS else wishes.values[name]
+            try:
+                config.Config.default().with_values({key: value})
+            except ConfigError as error:
+                wishes.drop(name, _short(error))
+            else:
+                values[key] = value
+    return list(values.items())
+
+
+def _name(wishes: Wishes, board: Board) -> None:
+    name = wishes.values.get("hostname")
+    if name:
+        keep(board.state / "hostname", f"{name}\n")
+
+
+def _zone(wishes: Wishes, board: Board) -> None:
+    zone = wishes.values.get("time_zone")
+    if not zone:
+        return
+    if not (board.root / "usr/share/zoneinfo" / zone).is_file():
+        wishes.drop("time_zone", "no such time zone, such as Europe/Berlin")
+        return
+    new = board.state / ".localtime.new"
+    new.unlink(missing_ok=True)
+    new.symlink_to(f"/usr/share/zoneinfo/{zone}")
+    new.rename(board.state / "localtime")
+
+
+def _wifi(wishes: Wishes, board: Board) -> None:
+    """The key is kept as WPA2 derives it from name and password, not the password itself."""
+    asked = [key for key in ("wifi_name", "wifi_password", "wifi_country") if key in wishes.values]
+    if not asked:
+        return
+    if len(asked) < 3:
+        wishes.drop(asked[0], "wifi_name, wifi_password and wifi_country belong together")
+        return
+    name, password, country = (wishes.values[key] for key in asked)
+    psk = hashlib.pbkdf2_hmac("sha1", password.encode(), name.encode(), 4096, 32).hex()
+    keep(
+        board.state / WIFI,
+        f"country={country}\nnetwork={{\n\tssid={name.encode().hex()}\n\tpsk={psk}\n}}\n",
+        0o600,
+    )
+
+
+def keep(path: Path, text: str, mode: int = 0o644) -> None:
+    """Whole or not at all, and on the disk when this returns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f".{path.name}.new")
+    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    new.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:160]

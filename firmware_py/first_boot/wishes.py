@@ -1,0 +1,139 @@
+"""``rtva-setup.txt``: one ``key: value`` a line, written by a person on any machine, judged line by line.
+
+A line that is wrong costs its key alone. Nothing in the file can keep a board from starting.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from firmware_py.boards import BOARDS
+
+FILE = "rtva-setup.txt"
+MAX_BYTES = 64 * 1024
+HOSTNAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+ZONE = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
+AUTO = "auto"
+CONFIG_KEYS = {
+    "microphone": "audio.input.device",
+    "channel": "audio.input.channel",
+    "speaker": "audio.output.device",
+    "volume": "audio.output.volume",
+}
+"""Keys that are one of the configuration's own, which judges their values."""
+NUMBERS = frozenset({"channel", "volume"})
+
+
+@dataclass
+class Wishes:
+    """What was asked for; a key that is missing or wrong is not there. ``problems`` are lines for a person."""
+
+    values: dict[str, str] = field(default_factory=dict)
+    lines: dict[str, int] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    def drop(self, key: str, why: str) -> None:
+        """The value of ``key`` is refused after all."""
+        self.problems.append(f"{FILE} line {self.lines[key]}: {key}: {why}")
+        del self.values[key]
+
+
+def read(path: Path) -> Wishes:
+    """The wishes in a file; none where there is none. Never raises."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        return Wishes()
+    except OSError as error:
+        return Wishes(problems=[f"{FILE}: cannot be read ({error.strerror})"])
+    if len(data) > MAX_BYTES:
+        return Wishes(problems=[f"{FILE}: longer than {MAX_BYTES // 1024} KiB, so it is no set-up file"])
+    return parse(data)
+
+
+def parse(data: bytes) -> Wishes:
+    """Never raises. Line ends of any system, with or without a byte order mark; ``#`` begins a comment line."""
+    found = Wishes()
+    text = data.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n")
+    for number, line in enumerate(text.split("\n"), 1):
+        line = line.strip()
+        if line and not line.startswith("#"):
+            problem = _take(found, number, line)
+            if problem:
+                found.problems.append(f"{FILE} line {number}: {problem}")
+    return found
+
+
+def _take(found: Wishes, number: int, line: str) -> str:
+    key, colon, value = line.partition(":")
+    key, value = key.strip().lower(), value.strip()
+    if not colon or not value:
+        return f"not 'key: value': {printable(line)}"
+    if key not in KEYS:
+        near = difflib.get_close_matches(key, KEYS, 1)
+        return f"unknown key {printable(key)}" + (f", perhaps {near[0]}" if near else "")
+    if key in found.values:
+        return f"{key} stands there twice; line {found.lines[key]} counts"
+    if not value.isprintable():
+        return f"{key}: not a line of text"
+    problem = KEYS[key](value)
+    if not problem:
+        found.values[key], found.lines[key] = value, number
+    return f"{key}: {problem}" if problem else ""
+
+
+def printable(text: str) -> str:
+    """For a serial line: short, ASCII, one line."""
+    return ascii(text[:40])
+
+
+def _hostname(value: str) -> str:
+    return "" if HOSTNAME.fullmatch(value) else "letters a to z, digits and hyphens, 63 at most"
+
+
+def _zone(value: str) -> str:
+    return "" if ZONE.fullmatch(value) else "a name such as Europe/Berlin"
+
+
+def _preset(value: str) -> str:
+    return "" if value in (AUTO, *BOARDS) else f"one of {', '.join((AUTO, *BOARDS))}"
+
+
+def _number(value: str) -> str:
+    return "" if value.isascii() and value.isdigit() and len(value) < 4 else "a whole number"
+
+
+def _wifi_name(value: str) -> str:
+    return "" if len(value.encode()) <= 32 else "32 bytes at most"
+
+
+def _wifi_password(value: str) -> str:
+    return "" if 8 <= len(value) <= 63 and value.isascii() else "8 to 63 characters of ASCII (WPA2)"
+
+
+def _country(value: str) -> str:
+    return "" if re.fullmatch("[A-Z]{2}", value) else "two capital letters, such as DE"
+
+
+def _any(value: str) -> str:
+    return ""
+
+
+KEYS: dict[str, Callable[[str], str]] = {
+    "hostname": _hostname,
+    "time_zone": _zone,
+    "preset": _preset,
+    "microphone": _any,
+    "channel": _number,
+    "speaker": _any,
+    "volume": _number,
+    "wifi_name": _wifi_name,
+    "wifi_password": _wifi_password,
+    "wifi_country": _country,
+}
+"""What may stand there, each with what is wrong about a value ("" is nothing)."""

@@ -1,0 +1,161 @@
+"""What the boot partition says is carried out line by line, and nothing in it keeps a board from starting."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firmware_py import config
+from firmware_py.__main__ import main
+from firmware_py.first_boot.apply import Board, carry_out
+from firmware_py.first_boot.wishes import KEYS, MAX_BYTES, Wishes, parse, read
+
+DEFAULT = (Path(__file__).resolve().parent.parent / "config" / "config.yaml").read_text()
+GOOD = """\
+# my board
+hostname: kitchen
+time_zone: Europe/Berlin
+preset: auto
+microphone: plughw:CARD=Array,DEV=0
+channel: 1
+speaker: plughw:CARD=Device,DEV=0
+volume: 70
+wifi_name: our house: upstairs
+wifi_password: correct horse
+wifi_country: DE
+"""
+
+
+@pytest.fixture
+def board(tmp_path: Path) -> Board:
+    for name in ("boot", "state", "root/usr/share/zoneinfo/Europe", "root/proc/device-tree"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "root/usr/share/zoneinfo/Europe/Berlin").touch()
+    (tmp_path / "root/proc/device-tree/model").write_text("Raspberry Pi 4 Model B Rev 1.5\0")
+    (tmp_path / "default.yaml").write_text(DEFAULT)
+    return Board(
+        tmp_path / "boot", tmp_path / "state", tmp_path / "config.yaml", tmp_path / "default.yaml", tmp_path / "root"
+    )
+
+
+def carried(board: Board, text: str) -> list[str]:
+    return carry_out(parse(text.encode()), board, "aarch64")
+
+
+def test_all_of_it(board: Board) -> None:
+    assert carried(board, GOOD) == []
+    made = config.load(board.config)
+    assert made.audio.input.device == "plughw:CARD=Array,DEV=0" and made.audio.input.channel == 1
+    assert made.audio.output.device == "plughw:CARD=Device,DEV=0" and made.audio.output.volume == 70
+    assert made.stt.optimization.num_workers == 3, "the preset of a Pi 4"
+    assert "# rtva's configuration" in board.config.read_text(), "its comments stay"
+    assert (board.state / "hostname").read_text() == "kitchen\n"
+    assert (board.state / "localtime").readlink() == Path("/usr/share/zoneinfo/Europe/Berlin")
+    wifi = board.state / "wpa_supplicant.conf"
+    assert wifi.stat().st_mode & 0o777 == 0o600 and "correct horse" not in wifi.read_text()
+    assert f"ssid={b'our house: upstairs'.hex()}" in wifi.read_text()
+
+
+def test_the_wifi_key_is_the_standards() -> None:
+    """IEEE 802.11i, annex H.4.1."""
+    key = hashlib.pbkdf2_hmac("sha1", b"password", b"IEEE", 4096, 32).hex()
+    assert key == "f42c6fc52df0ebef9ebb4b90b38a5f902e83fe1b135a70e23aed762e9710a12e"
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("hostnam: x", "perhaps hostname"),
+        ("hostname: -x-", "hyphens"),
+        ("hostname: my board", "hyphens"),
+        ("hostname", "not 'key: value'"),
+        ("volume: loud", "whole number"),
+        ("volume: 101", "volume"),
+        ("channel: 64", "channel"),
+        ("time_zone: Mars/Olympus", "no such time zone"),
+        ("time_zone: ../../etc/passwd", "Europe/Berlin"),
+        ("preset: pi6", "pi5"),
+        ("wifi_name: x", "belong together"),
+        ("wifi_password: short", "8 to 63"),
+        ("wifi_country: Germany", "two capital letters"),
+        ("microphone: a\x07b", "not a line of text"),
+    ],
+)
+def test_a_wrong_line_costs_its_key_alone(board: Board, line: str, says: str) -> None:
+    problems = carried(board, f"speaker: plughw:1\n{line}\n")
+    assert len(problems) == 1 and says in problems[0] and "line 2" in problems[0], problems
+    made = config.load(board.config)
+    assert made.audio.output.device == "plughw:1" and made.audio.output.volume == 100
+
+
+def test_a_board_without_a_preset_keeps_the_default(board: Board) -> None:
+    (board.root / "proc/device-tree/model").unlink()
+    assert "no preset for this board (aarch64)" in carried(board, "preset: auto")[0]
+    assert board.config.read_text() == DEFAULT
+
+
+def test_windows_and_macs_line_ends_and_a_key_twice() -> None:
+    wishes = parse(b"\xef\xbb\xbfhostname: a\r\nVolume : 5\rhostname: b\n")
+    assert wishes.values == {"hostname": "a", "volume": "5"} and "twice" in wishes.problems[0]
+
+
+@given(st.binary(max_size=400) | st.lists(st.tuples(st.sampled_from(sorted(KEYS)), st.text(max_size=40))).map(
+    lambda pairs: "\n".join(f"{key}: {value}" for key, value in pairs).encode()))  # fmt: skip
+def test_nothing_in_the_file_raises(data: bytes) -> None:
+    wishes = parse(data)
+    assert wishes.values.keys() <= KEYS.keys() and wishes.values.keys() == wishes.lines.keys()
+    for problem in wishes.problems:
+        assert problem.isprintable() and problem.isascii() and len(problem) < 200
+
+
+def test_a_file_that_is_none(tmp_path: Path) -> None:
+    assert read(tmp_path / "none") == Wishes()
+    (tmp_path / "big").write_bytes(b"#" * (MAX_BYTES + 1))
+    assert "64 KiB" in read(tmp_path / "big").problems[0]
+    assert "cannot be read" in read(tmp_path).problems[0]
+
+
+def test_a_second_start_keeps_what_was_changed_meanwhile(board: Board) -> None:
+    carried(board, "volume: 70")
+    board.config.write_text(board.config.read_text().replace("stt:\n", "stt:\n  guided: false\n"))
+    carried(board, "volume: 60")
+    made = config.load(board.config)
+    assert made.audio.output.volume == 60 and made.stt.guided is False
+
+
+def test_a_configuration_that_cannot_be_started_with_goes_back_to_the_default(board: Board) -> None:
+    board.config.write_text("stt: [")
+    assert "set back to the default" in carried(board, "volume: 60")[0]
+    assert config.load(board.config).audio.output.volume == 60
+
+
+def test_a_configuration_of_ones_own_is_taken_once(board: Board) -> None:
+    (board.boot / "rtva.yaml").write_text("stt: {guided: false}\n")
+    assert carried(board, "volume: 60") == []
+    assert config.load(board.config).stt.guided is False
+    board.config.write_text("stt: {guided: true}\n")
+    carried(board, "volume: 60")
+    assert config.load(board.config).stt.guided is True, "what was changed on the board since stays"
+    (board.boot / "rtva.yaml").write_text("stt: {guided: maybe}\n")
+    problems = carried(board, "")
+    assert "rtva.yaml is not taken" in problems[0] and "guided" in problems[0]
+    assert config.load(board.config).stt.guided is True
+
+
+def test_the_command(board: Board, capsys: pytest.CaptureFixture[str]) -> None:
+    common = ["first-boot", "--boot", str(board.boot), "--state", str(board.state), "--config", str(board.config)]
+    assert main(common) == 69 and capsys.readouterr().err.count("\n") == 1
+    common += ["--default", str(board.default)]
+    (board.boot / "rtva-setup.txt").write_text("hostname: kitchen\nvolumen: 3\nx\n")
+    assert main(common) == 0
+    out = capsys.readouterr().out
+    assert out.count("\n") == 1 and "perhaps volume" in out and "(and 1 more)" in out
+    assert main([*common, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["taken"] == ["hostname"]
+    assert main([*common[:3], "--state", "/proc/none", *common[5:]]) == 69
+    assert capsys.readouterr().err.count("\n") == 1
