@@ -68,7 +68,7 @@ def test_a_chip_that_is_not_there() -> None:
         GpiodLines(Path("/dev/gpiochip-none"), Wiring((5,)))
 
 
-PINS = GpioPins(led=1, rgb=(2, 3, 4), mute_led=5, amplifier=6, talk=7, mute=8)
+PINS = GpioPins(led=1, rgb=(2, 3, 4), mute_led=5, amplifier=6, talk=7, mute=8, ready=9)
 
 
 class Rig:
@@ -135,6 +135,14 @@ def test_the_mute_light_follows_the_samples_not_the_state(rig: Rig) -> None:
     assert rig.lines.outputs[5] is False, "frames still flow: whatever the state says, the light stays off"
     rig.hub.publish("flow", is_flowing=False)
     rig.shows(5)
+
+
+@pytest.mark.parametrize("state", list(State), ids=lambda s: s.value)
+def test_the_ready_line_is_up_while_it_works(rig: Rig, state: State) -> None:
+    rig.to(State.IDLE)
+    rig.shows(9)
+    rig.to(state)
+    rig.shows(9, state not in (State.STARTING, State.STOPPING, State.NO_MICROPHONE, State.ERROR))
 
 
 def test_the_amplifier_is_on_while_it_speaks_and_a_moment_longer(rig: Rig) -> None:

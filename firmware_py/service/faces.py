@@ -74,7 +74,8 @@ def _gpio(config: Config, controls: ServiceControls, hub: Hub) -> GpioFace:
     gpio = config.status.gpio
     assert gpio.chip is not None
     chip = Chip(gpio.chip)
-    pins = GpioPins(gpio.led, (gpio.red, gpio.green, gpio.blue), gpio.mute_led, gpio.amplifier, gpio.talk, gpio.mute)
+    rgb = (gpio.red, gpio.green, gpio.blue)
+    pins = GpioPins(gpio.led, rgb, gpio.mute_led, gpio.amplifier, gpio.talk, gpio.mute, gpio.ready)
     wiring = pins.wiring(gpio.leds_active_low, gpio.inputs_active_low)
     try:
         import gpiod  # noqa: F401

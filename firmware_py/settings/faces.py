@@ -33,6 +33,7 @@ class GpioFace(Section):
     green: int | None = line("Output: its green part.")
     blue: int | None = line("Output: its blue part.")
     mute_led: int | None = line("Output: on exactly while no sound reaches rtva.")
+    ready: int | None = line("Output: on while rtva works: started, microphone not lost, no error.")
     amplifier: int | None = line("Output: on while something is spoken.")
     talk: int | None = line("Input: a push-to-talk button; with one, rtva listens only while it is held.")
     mute: int | None = line("Input: a switch that closes the microphone while it is on.")

@@ -19,6 +19,7 @@ from firmware_py.status.patterns import pattern_for
 RETRY_S = 1.0
 AMPLIFIER_HOLD_S = 1.0
 """The amplifier stays on this long behind the last word: sentences follow each other."""
+NOT_READY = frozenset({State.STARTING, State.NO_MICROPHONE, State.ERROR, State.STOPPING})
 TOPICS = frozenset({"state", "flow", "alert"})
 
 _log = logging.getLogger("rtva.gpio")
@@ -34,10 +35,11 @@ class GpioPins:
     amplifier: int | None = None
     talk: int | None = None
     mute: int | None = None
+    ready: int | None = None
 
     def wiring(self, outputs_active_low: bool = False, inputs_active_low: bool = True) -> Wiring:
         """The lines to request."""
-        outputs = (self.led, *self.rgb, self.mute_led, self.amplifier)
+        outputs = (self.led, *self.rgb, self.mute_led, self.amplifier, self.ready)
         return Wiring(_wired(outputs), _wired((self.talk, self.mute)), outputs_active_low, inputs_active_low)
 
 
@@ -126,6 +128,7 @@ class GpioFace:
         for line, is_part in zip(self._pins.rgb, pattern.colour, strict=True):
             self._set(lines, line, is_lit and is_part)
         self._set(lines, self._pins.mute_led, not self._is_flowing)
+        self._set(lines, self._pins.ready, self._state not in NOT_READY)
         hold_s = self._spoke_at + AMPLIFIER_HOLD_S - now
         self._set(lines, self._pins.amplifier, self._state is State.SPEAKING or hold_s > 0)
         if self._pins.amplifier is not None and hold_s > 0:
