@@ -295,3 +295,39 @@ def test_a_repair_does_nothing_that_nobody_asked_for(home: HassilUnderstanding, 
 )
 def test_what_was_misheard_is_still_repaired(home: HassilUnderstanding, text: str, slots: dict[str, str]) -> None:
     assert home.understand(text).slots == slots
+
+
+@pytest.mark.parametrize(
+    ("text", "unsure"),
+    [
+        ("turn on the guest bedroom light", ("guest bedroom", "bedroom")),
+        ("turn on guest bedroom light", ("guest bedroom", "bedroom")),
+        ("turn the small kitchen lights off", ("small kitchen", "kitchen")),
+        ("turn on the uh bedroom light", None),
+        ("turn on the bed room light", None),
+        ("turn of the kitten light", None),
+    ],
+)
+def test_a_word_beside_a_value_that_nobody_declared_is_asked_about(
+    home: HassilUnderstanding, text: str, unsure: tuple[str, str] | None
+) -> None:
+    assert home.understand(text).unsure == unsure
+
+
+def test_a_device_that_is_plain_words_is_asked_about_as_well(tmp_path: Path) -> None:
+    file = tmp_path / "lamp.yaml"
+    file.write_text('language: en\nintents: {lamp: {data: [{sentences: ["turn on the bedroom light"]}]}}\n')
+    understanding = HassilUnderstanding([file], builtin=False)
+    assert understanding.understand("turn on the guest bedroom light").unsure == ("guest bedroom", "bedroom")
+    assert understanding.understand("turn on the bed room light").unsure is None
+
+
+def test_a_repaired_text_knows_the_sentence_it_was_taken_for(home: HassilUnderstanding) -> None:
+    assert home.understand("turn of the kitten light").sentence == "turn off the kitchen light"
+    assert home.understand("turn off the kitchen light").sentence == ""
+
+
+def test_no_order_of_people_is_asked_about(recordings: Path) -> None:
+    texts = json.loads((Path(__file__).parent / "data" / "orders_tiny_en.json").read_text())
+    understanding = HassilUnderstanding([recordings / "coffee" / "intents.yaml"], builtin=False)
+    assert [text for text in texts.values() if understanding.understand(text).unsure] == []

@@ -86,6 +86,12 @@ class Agenda:
         with self._lock:
             self._store([], [i for i in ids if i in self._entries])
 
+    def restore(self, entries: Iterable[Entry]) -> None:
+        """Takes back that entries were cancelled; what came due meanwhile is late."""
+        with self._lock:
+            free = max(0, MOST_ENTRIES - len(self._entries))
+            self._store([e for e in entries if e.id not in self._entries][:free])
+
     def pause(self, ids: Iterable[int]) -> None:
         with self._lock:
             self._store(

@@ -23,6 +23,7 @@ class Deeds:
             "count_down": lambda a: agenda.count_down(a["kind"], a["name"], a["seconds"]),
             "appoint": self._appoint,
             "forget": lambda a: agenda.cancel(a["ids"]),
+            "restore": lambda a: agenda.restore(a["entries"]),
             "pause": lambda a: agenda.pause(a["ids"]),
             "resume": lambda a: agenda.resume(a["ids"]),
             "extend": lambda a: agenda.extend(a["ids"], a["by_s"]),

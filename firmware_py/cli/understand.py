@@ -40,16 +40,18 @@ def run(args: argparse.Namespace) -> int:
 
 
 def show(understood: Understood, *, as_json: bool) -> None:
-    """One object a line, or one line for people."""
+    """One object a line, or one line for people. What is asked about first is not understood yet."""
+    is_sure = understood.unsure is None
     if as_json:
-        common.emit(
-            {
-                "text": understood.text,
-                "intent": understood.intent,
-                "slots": dict(understood.slots),
-                "score": round(understood.score, 4),
-            }
-        )
+        fields = {
+            "text": understood.text,
+            "intent": understood.intent if is_sure else None,
+            "slots": dict(understood.slots) if is_sure else {},
+            "score": round(understood.score, 4),
+        }
+        common.emit(fields if is_sure else {**fields, "unsure": understood.unsure})
         return
     slots = " ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in understood.slots.items())
-    print(f"{understood.text}: {understood.intent or 'not understood'} {slots} ({understood.score:.2f})", flush=True)
+    asks = "" if understood.unsure is None else "asks whether {1} is meant by {0}: ".format(*understood.unsure)
+    what = f"{asks}{understood.intent or 'not understood'} {slots}"
+    print(f"{understood.text}: {what} ({understood.score:.2f})", flush=True)

@@ -57,9 +57,9 @@ class ContextManager:
         return next((t for t in reversed(self.turns()) if intent is None or t.understood.intent == intent), None)
 
     def last_understood(self) -> Understood | None:
-        """What was understood last."""
-        turns = self.turns()
-        return turns[-1].understood if turns else None
+        """What was understood last; turns that were not are passed over."""
+        turns = reversed(self.turns())
+        return next((t.understood for t in turns if t.understood.intent is not None), None)
 
     def last_reply(self) -> str:
         """What was said last, "" when nothing was."""

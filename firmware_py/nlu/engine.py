@@ -86,7 +86,8 @@ class Engine:
         for tokens in (cores[0], cores[-1]) if len(cores) > 1 else cores:
             found = self._repair.find([t.word for t in tokens], max(floor, best[0]))
             if found is not None and found.score > best[0]:
-                best = (found.score, self._found(found.graph, found.fills, reading, tokens))
+                meant = self._found(found.graph, found.fills, reading, tokens)
+                best = (found.score, meant | {"sentence": " ".join(found.said), "unsure": found.unsure})
         return best
 
     def cores(self, reading: Reading) -> Iterable[Sequence[Token]]:

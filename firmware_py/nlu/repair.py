@@ -10,6 +10,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,7 +24,7 @@ from firmware_py.nlu.normalize import words as normal_words
 from firmware_py.nlu.opposites import ARTICLES, PLURALS, REFUSALS, contradict, other_number
 from firmware_py.nlu.phone_graph import End, Sounding, sound_out
 from firmware_py.nlu.phrases import Phrases
-from firmware_py.nlu.sounds import Alphabet
+from firmware_py.nlu.sounds import FUNCTION_WORDS, Alphabet
 from firmware_py.nlu.values import Values
 
 if TYPE_CHECKING:
@@ -42,21 +43,31 @@ _LEAST_SHARED, _LEAST_OF_BEST = 0.25, 0.4
 misheard sentences that a repair would accept, 3 share less."""
 MOST_MISHEARD, MOST_MISHEARD_SHORT, SHORT = 0.75, 0.5, 2.0
 """A slot's value whose sounds cost more than this (of its weight) was not heard at all; short ones weigh below 2."""
+PADDING = frozenset(("um", "uh", "er", "hmm", "please", "now", "just", "like", "you", "know", "ok", "thanks"))
+"""Words beside a slot's value that say nothing about it."""
+LEAST_INTRUDER = 3
+"""Phones of a word that may say which one; shorter ones ("my", "two" for "the") are mishearings."""
 MOST_WARMED = 1000
 """Templates spelled ahead, a third of a millisecond each."""
 FREE_WORD = 0.02
 """The price of a word in a wildcard: among equal readings the one with fewer free words wins."""
 
 _BETTER = 1e-6
-_EXTRA, _JUMP = 2, 3
+_MATCH, _EXTRA, _JUMP = 1, 2, 3
 
 
 class Repaired(NamedTuple):
-    """A template, how its slots were filled, and how well it sounds."""
+    """A template, how its slots were filled, and how well it sounds.
+
+    ``said`` are the words of its sentence. ``unsure``: the words beside a slot's value that the sentence has no place
+    for, with the value ("guest bedroom", "bedroom"): perhaps another thing was meant.
+    """
 
     graph: Graph
     fills: tuple[Fill, ...]
     score: float
+    said: tuple[str, ...] = ()
+    unsure: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -151,7 +162,10 @@ class Repair:
         size = max(reading.said, heard.total - reading.free)
         if size <= 0 or reading.is_wrong(sentence.words) or not fits_context(sounding.graph, reading.fills):
             return None
-        return Repaired(sounding.graph, tuple(reading.fills), max(0.0, 1 - cost / size))
+        score = max(0.0, 1 - cost / size)
+        return Repaired(
+            sounding.graph, tuple(reading.fills), score, tuple(reading.words), reading.unsure(sentence.words)
+        )
 
 
 def _jumps(sounding: Sounding, heard: Heard, sentence: Sentence) -> tuple[list[Jump], dict[Jump, Fill]]:
@@ -180,20 +194,31 @@ class _Reading:
         self.has_unheard_value = False
         self.values: list[tuple[set[str], set[str]]] = []  # of a list: the words that stood there, and its own
         self.literals: set[str] = set()
+        self.spans: list[tuple[int, int, str]] = []  # of a list's value: its first and last heard word, and itself
+        self.skipped: Counter[int] = Counter()  # a heard word: how many of its phones have no place, or a small word's
 
     def follow(self, steps: Sequence[Step], jumps: Sequence[Jump], words: Sequence[str]) -> None:
         weights, ends = self.sounding.weights, self.sounding.ends
         left: dict[int, tuple[float, float, int]] = {}  # a node: cost, weight and column when the way left it
+        placed: list[int] = []  # heard words, one a phone, that have a place in the word in progress
         for node, column, how, cost in steps:
             if how & 3 == _JUMP:
                 self._take(jumps[how >> 2], words)
-            elif how != _EXTRA:
+            elif how == _EXTRA:
+                self.skipped[self.heard.word_at(column - 1)] += 1
+            else:
                 self.said += weights[node]
+                placed += [self.heard.word_at(column - 1)] if how == _MATCH else []
                 if node in ends:
                     end = ends[node]
                     before_cost, before_said, before = left.get(end.start, (0.0, 0.0, 0))
-                    heard = words[self.heard.word_at(before) : self.heard.word_at(column - 1) + 1]
-                    self._end(end, cost - before_cost, self.said - before_said, heard)
+                    first, last = self.heard.word_at(before), self.heard.word_at(column - 1)
+                    if end.value is not None and not FUNCTION_WORDS.issuperset(end.word.split()):
+                        self.spans.append((first, last, end.word))
+                    elif end.word in FUNCTION_WORDS:
+                        self.skipped.update(placed)
+                    placed = []
+                    self._end(end, cost - before_cost, self.said - before_said, words[first : last + 1])
             left[node] = (cost, self.said, column)
 
     def _take(self, jump: Jump, words: Sequence[str]) -> None:
@@ -224,6 +249,26 @@ class _Reading:
         is_invented = self._has_borrowed_value() or self._has_torn_number(heard)
         is_invented |= self.has_unheard_value or self.has_other_number
         return is_invented or contradict(heard, self.words)
+
+    def unsure(self, heard: Sequence[str]) -> tuple[str, str] | None:
+        """A value that was said with a word beside it that says which one, and is nobody's: "the guest bedroom"."""
+        intruders = [at for at in range(len(heard)) if self._is_intruder(heard, at)]
+        for first, last, said in self.spans:
+            start, end = first, last
+            while start - 1 in intruders:
+                start -= 1
+            while end + 1 in intruders:
+                end += 1
+            if (start, end) != (first, last) or any(first <= at <= last for at in intruders):
+                return " ".join(heard[start : end + 1]), said
+        inner = (at for at in intruders if 0 < at < len(heard) - 1 and heard[at + 1] in self.literals)
+        return next(((" ".join(heard[at : at + 2]), heard[at + 1]) for at in inner), None)
+
+    def _is_intruder(self, heard: Sequence[str], at: int) -> bool:
+        word = heard[at]
+        size = self.heard.borders[at + 1] - self.heard.borders[at]
+        is_known = word in self.literals or word in FUNCTION_WORDS or word in PADDING
+        return size >= LEAST_INTRUDER and not is_known and self.skipped[at] > size / 2
 
     def _has_torn_number(self, heard: Sequence[str]) -> bool:
         """Whether two slots share one number: "twenty five" is no twentieth at five."""

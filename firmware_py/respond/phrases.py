@@ -9,6 +9,7 @@ from typing import Any
 UNKNOWN = "Sorry, I didn't understand that."
 DONE = "Okay."
 SURE = "Shall I do that: {}?"
+UNSURE = "I don't know the {}. Did you mean the {}?"
 FAILED = "Sorry, something went wrong with that."
 
 _SLOT = re.compile(r"\{\s*([^{}]*?)\s*\}")

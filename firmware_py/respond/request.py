@@ -25,6 +25,7 @@ class Request:
     ``last_reply`` is what was said last in this conversation ("" when nothing was). ``draft`` is True when the
     speaker may still go on: the answer may be thrown away. ``heard_score`` and ``margin`` say how sure recognition was
     (see :class:`~firmware_py.events.Understood`); ``is_thin``, that it is worth asking back ("did you say fifteen?").
+    ``undoes`` are done before the answer's own actions, if it has any: the sentence corrects the one before.
     """
 
     intent: str
@@ -35,6 +36,7 @@ class Request:
     draft: bool = False
     heard_score: float | None = None
     margin: float | None = None
+    undoes: tuple[Action, ...] = ()
 
     @property
     def is_thin(self) -> bool:

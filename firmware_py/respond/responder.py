@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Protocol
 
 from firmware_py.events import Action, Reply, Understood
 from firmware_py.respond import announce, phrases
 from firmware_py.respond.cache import ResponseCache
-from firmware_py.respond.dialogue import Dialogue
+from firmware_py.respond.dialogue import PHRASES, Dialogue, Done, Settled
+from firmware_py.respond.prepared import Command, Prepared, key, prepared, together
 from firmware_py.respond.request import Answer, Handler, Request
 from firmware_py.respond.skills import discover
+from firmware_py.respond.undo import Before, first_back, inverse
 from firmware_py.respond.world import Actuator, DryActuator, LocalWorld, World
 
 _log = logging.getLogger("rtva.respond")
@@ -45,18 +47,8 @@ class _LastReply:
         return self._understood
 
     def remember(self, understood: Understood, reply: str) -> None:
-        self._reply, self._understood = reply, understood
-
-
-@dataclass(frozen=True)
-class Prepared(Reply):
-    """A reply that knows which sentence it answers, so that committing it can remember the turn."""
-
-    understood: Understood | None = None
-    was_looked_up: bool = False
-    """Whether the cache was asked for it."""
-    held: Answer | None = None
-    """What a yes would say and do."""
+        self._reply = reply
+        self._understood = self._understood if understood.intent is None else understood
 
 
 class Responder:
@@ -91,38 +83,35 @@ class Responder:
         if understood.intent is None and not understood.text.strip():
             return Prepared("", understood=understood)
         meant = self._dialogue.resolve(understood)
-        if isinstance(meant, Answer):
-            return Prepared(meant.text, understood.intent, meant.actions, understood=understood)
+        if isinstance(meant, Settled):
+            return Prepared(
+                meant.answer.text, understood.intent, meant.answer.actions, understood=meant.understood(understood),
+                commands=tuple(Command.of(part, meant.answer.actions) for part in meant.about),
+            )  # fmt: skip
         replies = [self._prepare(part, draft) for part in meant.parts or (meant,)]
-        reply = replies[0] if len(replies) == 1 else _together(meant, replies)
+        reply = replies[0] if len(replies) == 1 else together(meant, replies)
         return self._with_news(reply)
 
     def _prepare(self, understood: Understood, draft: bool) -> Prepared:
-        key = _key(understood)
-        kept = self.cache.get(key, counted=False) if key is not None else None
+        asked = key(understood)
+        kept = self.cache.get(asked, counted=False) if asked is not None else None
         if kept is not None:
             return Prepared(
-                kept.text, kept.intent, kept.actions, is_cached=True, understood=understood, was_looked_up=True
-            )
-        answer = self._answer(understood, draft)
-        looked_up = key is not None
-        if answer.confirm:
-            return Prepared(
-                answer.confirm, understood.intent, (), asks=True, understood=understood, was_looked_up=looked_up,
-                held=answer,
+                kept.text, kept.intent, kept.actions, is_cached=True, understood=understood, was_looked_up=True,
+                commands=(Command(understood, kept.actions),),
             )  # fmt: skip
-        asks = answer.text.endswith("?") and not answer.actions
-        reply = Prepared(
-            answer.text, understood.intent, answer.actions, asks=asks, understood=understood, was_looked_up=looked_up
-        )
-        if answer.cacheable and key is not None and not asks:
-            self.cache.put(key, Reply(answer.text, understood.intent, answer.actions))
+        answer = self._answer(understood, draft)
+        if understood.undoes and answer.actions:
+            answer = replace(answer, actions=(*first_back(understood.undoes, answer.actions), *answer.actions))
+        reply = prepared(understood, answer, was_looked_up=asked is not None)
+        if answer.cacheable and asked is not None and not reply.asks:
+            self.cache.put(asked, Reply(answer.text, understood.intent, answer.actions))
         return reply
 
     def fixed_phrases(self, responses: Iterable[str] = ()) -> tuple[str, ...]:
         """What is said word for word again and again: by skills, and in the user's own ``responses``."""
         parts = (part for response in responses for part in phrases.fixed_parts(response))
-        return tuple(dict.fromkeys([phrases.UNKNOWN, phrases.FAILED, *discover().phrases, *parts]))
+        return tuple(dict.fromkeys([phrases.UNKNOWN, phrases.FAILED, *PHRASES, *discover().phrases, *parts]))
 
     def cache_counts(self) -> dict[str, int]:
         """Hits, misses, evictions and size of the cache of replies."""
@@ -134,18 +123,25 @@ class Responder:
 
     def commit(self, reply: Reply) -> None:
         """Does the reply's actions and remembers the turn; an action that fails is logged, the others are done."""
-        for action in reply.actions:
-            try:
-                self._actuator.perform(action)
-            except Exception:
-                _log.exception("action %s failed", action.name)
-        understood = reply.understood if isinstance(reply, Prepared) else None
-        if isinstance(reply, Prepared) and reply.was_looked_up:
+        undo = {id(action): self._perform(action) for action in reply.actions}
+        if not isinstance(reply, Prepared):
+            reply = Prepared(reply.text, reply.intent, reply.actions, asks=reply.asks)
+        if reply.was_looked_up:
             self.cache.count(reply.is_cached)
-        held = reply.held if isinstance(reply, Prepared) else None
-        self._dialogue.committed(understood, reply.asks, held)
+        done = [Done(c.understood, _taken_back(c, undo)) for c in reply.commands]
+        self._dialogue.committed(done, reply.question)
         if reply.text or reply.actions:
-            self._history.remember(understood or Understood(text="", intent=reply.intent), reply.text)
+            self._history.remember(reply.understood or Understood(text="", intent=reply.intent), reply.text)
+
+    def _perform(self, action: Action) -> Action | None:
+        """Does one action; returns what would take it back."""
+        before = Before.of(action, self._world)
+        try:
+            self._actuator.perform(action)
+        except Exception:
+            _log.exception("action %s failed", action.name)
+            return None
+        return inverse(action, before, self._world)
 
     def _with_news(self, reply: Prepared) -> Prepared:
         """What was missed is said once, behind the next thing that is answered."""
@@ -160,6 +156,13 @@ class Responder:
     def _answer(self, understood: Understood, draft: bool) -> Answer:
         if understood.intent is None:
             return Answer(phrases.UNKNOWN)
+        answer = self._meant(understood, draft)
+        if understood.unsure and not answer.confirm:
+            return replace(answer, confirm=phrases.UNSURE.format(*understood.unsure), cacheable=False)
+        return answer
+
+    def _meant(self, understood: Understood, draft: bool) -> Answer:
+        assert understood.intent is not None
         if understood.confirm:
             text = phrases.fill(understood.response or phrases.DONE, understood.slots)
             return Answer(text, understood.actions, confirm=phrases.SURE.format(understood.text.strip(" .!?")))
@@ -179,6 +182,7 @@ class Responder:
             draft,
             understood.heard_score,
             understood.margin,
+            understood.undoes,
         )
         try:
             return handler(request)
@@ -187,36 +191,6 @@ class Responder:
             return Answer(phrases.FAILED)
 
 
-def _together(understood: Understood, replies: Sequence[Prepared]) -> Prepared:
-    """One reply to several commands: what is done is done in their order, what is asked is asked."""
-    held = [r.held for r in replies if r.held]
-    later = Answer(" ".join(h.text for h in held), tuple(a for h in held for a in h.actions)) if held else None
-    return Prepared(
-        " ".join(r.text for r in replies),
-        understood.intent,
-        tuple(a for r in replies for a in r.actions),
-        asks=any(r.asks for r in replies),
-        understood=understood,
-        held=later,
-    )
-
-
-def _key(understood: Understood) -> Hashable | None:
-    """What a cacheable answer depends on, None when the slots hold something that cannot be compared."""
-    if understood.intent is None:
-        return None
-    slots: tuple[tuple[str, Any], ...] = tuple(sorted((k, _frozen(v)) for k, v in understood.slots.items()))
-    actions = tuple((a.name, tuple((k, _frozen(v)) for k, v in a.arguments.items())) for a in understood.actions)
-    key = (understood.intent, slots, understood.response, actions)
-    try:
-        hash(key)
-    except TypeError:
-        return None
-    return key
-
-
-def _frozen(value: Any) -> Any:
-    """Lists become tuples; the type stays part of the key, for 1, 1.0 and True are equal in Python."""
-    if isinstance(value, list):
-        return (list, tuple(_frozen(v) for v in value))
-    return (type(value), value)
+def _taken_back(command: Command, undo: Mapping[int, Action | None]) -> tuple[Action, ...]:
+    """What takes one command back, the last action first."""
+    return tuple(back for action in reversed(command.actions) if (back := undo.get(id(action))) is not None)

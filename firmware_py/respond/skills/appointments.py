@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from firmware_py.agenda.entries import ALARM, REMINDER, RINGING, Appointment, Entry
 from firmware_py.events import Action
-from firmware_py.respond.latest import replaced
 from firmware_py.respond.phrases import DONE, join
 from firmware_py.respond.request import Answer, Handler, Request
 from firmware_py.respond.skills.clock import NOT_SET
@@ -21,7 +20,7 @@ def set_alarm(request: Request) -> Answer:
     found = _plan(request, is_alarm=True)
     if isinstance(found, Answer):
         return found
-    return Answer(f"Alarm set for {_when(request, found)}.", (*replaced(request, ALARM), _appoint(ALARM, "", found)))
+    return Answer(f"Alarm set for {_when(request, found)}.", (_appoint(ALARM, "", found),))
 
 
 def set_reminder(request: Request) -> Answer:
@@ -35,7 +34,7 @@ def set_reminder(request: Request) -> Answer:
         return found
     return Answer(
         f"I'll remind you at {_when(request, found)}: {words}.",
-        (*replaced(request, REMINDER), _appoint(REMINDER, words, found)),
+        (_appoint(REMINDER, words, found),),
     )
 
 
@@ -114,7 +113,7 @@ def _count_down(request: Request, kind: str, name: str, seconds: float) -> Answe
         return Answer("That is now.")
     action = Action("count_down", {"kind": kind, "name": name, "seconds": seconds})
     said = f"I'll remind you in {duration(seconds, 3)}: {name}." if name else f"Alarm in {duration(seconds, 3)}."
-    return Answer(said, (*replaced(request, kind), action))
+    return Answer(said, (action,))
 
 
 def _appoint(kind: str, name: str, found: Plan) -> Action:

@@ -28,7 +28,8 @@ def add(request: Request) -> Answer:
     name, items = _list(request), _items(request)
     if not items:
         return Answer(f"What should I put on the {name} list?")
-    there = {i.casefold() for i in request.world.lists.items(name)}
+    taken_back = {i.casefold() for a in request.undoes if a.name == "list_remove" for i in a.arguments["items"]}
+    there = {i.casefold() for i in request.world.lists.items(name)} - taken_back
     new = [i for i in items if i.casefold() not in there]
     if not new:
         return Answer(f"{_sentence(items)} {_is(items)} on the {name} list already.")

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from firmware_py.agenda.agenda import is_paused
 from firmware_py.agenda.entries import RINGING, TIMER, Countdown, Entry
 from firmware_py.events import Action
-from firmware_py.respond.latest import replaced
 from firmware_py.respond.phrases import DONE, UNKNOWN, join
 from firmware_py.respond.request import Answer, Handler, Request
 from firmware_py.respond.when import adjective, duration, seconds_of
@@ -34,7 +33,7 @@ def start(request: Request) -> Answer:
     what = f"{name.capitalize()} timer for {duration(seconds, 3)}" if name else duration(seconds, 3)
     action = Action("count_down", {"kind": TIMER, "name": name, "seconds": seconds})
     doubt = request.doubt(duration(seconds, 3))
-    return Answer(f"{what}, starting now.", (*replaced(request, TIMER), action), confirm=doubt)
+    return Answer(f"{what}, starting now.", (action,), confirm=doubt)
 
 
 def left(request: Request) -> Answer:
@@ -74,7 +73,8 @@ def add(request: Request) -> Answer:
     if len(chosen) != 1:
         return Answer(_which(chosen) if chosen else _no_such(request, timers))
     by_s = -seconds if request.slots.get("less") else seconds
-    now_left = max(1.0, (request.world.agenda.left_s(chosen[0]) or 0.0) + by_s)
+    taken_back_s = sum(a.arguments["by_s"] for a in request.undoes if a.name == "extend")
+    now_left = max(1.0, (request.world.agenda.left_s(chosen[0]) or 0.0) + taken_back_s + by_s)
     action = Action("extend", {"ids": [chosen[0].id], "by_s": by_s})
     return Answer(f"{duration(now_left)} left {_called(chosen[0], 'on the')}.", (action,))
 

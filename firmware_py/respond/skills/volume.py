@@ -17,7 +17,8 @@ def _change(request: Request, by: int, words: str) -> Answer:
     action = Action("volume_change", {"by": by})
     if volume is None:
         return Answer(words, (action,))
-    target = min(100, max(0, volume.percent + by))
+    before = next((a.arguments["percent"] for a in request.undoes if a.name == "volume_set"), volume.percent)
+    target = min(100, max(0, before + by))
     if target == volume.percent:
         return Answer(f"The volume is already at {target} percent.")
     return Answer(f"Volume {target} percent.", (action,))

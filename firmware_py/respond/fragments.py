@@ -1,0 +1,170 @@
+"""Pieces of sentences: what introduces them, and the sentence before with a piece put into it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from firmware_py.events import Understood
+
+NO = ("no", "nope", "nah")
+FILLERS = ("ok", "okay", "oh", "well", "sorry", "hey", "please", "wait", "um", "uh", "er", "hmm", "hm", "so")
+CHANGES = (
+    "make it", "make that", "change it to", "change that to", "set it to", "i meant", "i mean", "i said", "i want",
+    "i wanted", "actually", "say", "it should be", "that should be", "rather",
+)  # fmt: skip
+FOLLOWS = (
+    "and what about", "what about", "how about", "and how about", "and also", "same for", "the same for", "also", "and",
+)  # fmt: skip
+AFTER = ("instead", "too", "as well", "please", "then", "rather", "sorry")
+MAY_BE_ADDED = frozenset({"day", "days", "weeks", "nth", "month", "holiday", "half", "every", "minute", "minutes_to"})
+"""Slots that a follow-up may fill although the sentence before did not; others can only get another value."""
+MOST_WORDS, MOST_FRAGMENT, MOST_SPAN = 16, 8, 4
+SMALL = ("the", "in", "on", "for", "at", "to", "a", "an")
+
+_WORD = re.compile(r"[^\s,.!?;]+(?:[.,:][^\s,.!?;]+)*")
+_NOT_FIRST = re.compile(r"^not\b\s*(?P<wrong>.+?)\s*(?:[,.;]|\bbut\b)+\s*(?P<said>.+)$", re.IGNORECASE)
+_NOT_LAST = re.compile(r"^(?P<said>.+?)[\s,.;]+(?:and\s+)?not\s+(?P<wrong>.+)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Fragment:
+    """``words`` that are meant in the sentence before; ``wrong``, those that they stand for, if that was said.
+
+    ``is_change``: they correct it ("no, fifty", "make it ten"); ``is_introduced``: they do, or go on from it.
+    """
+
+    words: tuple[str, ...]
+    wrong: tuple[str, ...] = ()
+    is_change: bool = False
+    is_introduced: bool = False
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, without punctuation."""
+    return _WORD.findall(text)
+
+
+def fragments(text: str) -> list[Fragment]:
+    """The ways to read a text as a piece of the sentence before; more than one where "not" hides its end."""
+    rest, is_change = _without_change(text)
+    is_not = words(rest)[:1] and words(rest)[0].lower() == "not"
+    found = _NOT_FIRST.match(rest) or (None if is_not else _NOT_LAST.match(rest))
+    if found:
+        return [_fragment(words(found["said"]), words(found["wrong"]))]
+    said = words(rest)
+    if is_not:  # "not the kitchen the bedroom": a recogniser may leave the comma out
+        return [_fragment(said[at:], said[1:at]) for at in range(2, len(said))]
+    follows = () if is_change else _introduction(said, FOLLOWS)
+    return [Fragment(_bare(said[len(follows) :]), (), is_change, is_change or bool(follows))]
+
+
+def rest_of(text: str) -> str:
+    """A text without the "no" in front of it, "" when there was none."""
+    rest, is_change = _without_change(text)
+    return rest if is_change else ""
+
+
+def _without_change(text: str) -> tuple[str, bool]:
+    """The text behind "no", "I meant", "actually, make it" and what is said around them; and whether there was any."""
+    is_change = False
+    while True:
+        said = words(text)
+        fillers = _introduction(said, FILLERS)
+        change = () if fillers else _introduction(said, (*CHANGES, *NO))
+        taken = fillers or change
+        if not taken or len(taken) == len(said):
+            return text.strip(" ,.;!"), is_change
+        is_change |= bool(change)
+        for word in taken:
+            text = text[text.index(word) + len(word) :]
+
+
+def _introduction(said: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    lowered = [word.lower() for word in said]
+    for phrase in sorted(known, key=len, reverse=True):
+        if lowered[: len(phrase.split())] == phrase.split():
+            return tuple(said[: len(phrase.split())])
+    return ()
+
+
+def _fragment(said: Sequence[str], wrong: Sequence[str]) -> Fragment:
+    change = _introduction(said, CHANGES)
+    return Fragment(_bare(said[len(change) :]), _bare(wrong), is_change=True, is_introduced=True)
+
+
+def _bare(said: Sequence[str]) -> tuple[str, ...]:
+    lowered = " ".join(said).lower()
+    after = next((a for a in AFTER if lowered.endswith(f" {a}")), "")
+    return tuple(said[: len(said) - len(after.split())])
+
+
+def variations(base: Sequence[str], fragment: Fragment, *, is_open: bool) -> Iterator[str]:
+    """The sentence with the fragment in it: at its end, in place of a few words, between two.
+
+    Where it was said what is wrong, and the sentence has it, only that is replaced.
+    """
+    forms = _forms(fragment.words)
+    replaced = list(_places(base, fragment.wrong)) if fragment.wrong else []
+    for form in reversed(forms) if is_open else forms:
+        for start, end in replaced:
+            yield " ".join([*base[:start], *form, *base[end:]])
+        if replaced:
+            continue
+        for glue in ("", "for", "at", "in", "to"):
+            yield " ".join([*base, *([glue] if glue else []), *form])
+        for size in range(1, MOST_SPAN + 1):
+            for start in range(len(base) - size + 1):
+                yield " ".join([*base[:start], *form, *base[start + size :]])
+        if is_open:
+            for at in range(len(base) - 1, 0, -1):
+                yield " ".join([*base[:at], *form, *base[at:]])
+
+
+def _forms(said: Sequence[str]) -> list[list[str]]:
+    forms = [list(said)]
+    if len(said) > 1 and said[0].lower() in SMALL:
+        forms.append(list(said[1:]))
+        if len(said) > 2 and said[1].lower() in SMALL:
+            forms.append(list(said[2:]))
+    if len(said) > 1 and said[-1].lower() in ("one", "timer", "alarm"):
+        forms = [form[:-1] for form in forms if len(form) > 1]
+    return forms
+
+
+def _places(base: Sequence[str], wrong: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Where the wrong words stand in the sentence, with the small words in front of them and without."""
+    lowered = [word.lower() for word in base]
+    for form in _forms([word.lower() for word in wrong]):
+        for start in range(len(base) - len(form) + 1):
+            if lowered[start : start + len(form)] == form:
+                yield start, start + len(form)
+
+
+def cost(last: Understood, found: Understood, *, is_open: bool) -> tuple[int, ...] | None:
+    """How far the meaning is from the one before; None when it is none, the same, or another intent's."""
+    before, after = last.slots, found.slots
+    if found.intent != last.intent or dict(before) == dict(after):
+        return None
+    changed = [key for key in {*before, *after} if before.get(key) != after.get(key)]
+    lost = [key for key in before if key not in after]
+    if "hour" in changed:  # "make it eight" is eight o'clock, whatever the minutes were
+        lost = [key for key in lost if key not in ("minute", "minutes_to")]
+    kept_minutes = "hour" in changed and "minute" in before and "minute" not in changed
+    if not is_open and any(key not in before and key not in MAY_BE_ADDED for key in changed):
+        return None
+    if is_open and (lost or any(key in before for key in changed if not _is_placeholder(before.get(key)))):
+        return None
+    texts = sum(isinstance(after.get(key), str) and isinstance(before.get(key), (int, float)) for key in changed)
+    free = sum(isinstance(after.get(key), str) for key in changed)
+    return (len(lost) + kept_minutes, texts, len(changed), free if _has_number(before) else 0, len(found.text.split()))
+
+
+def _is_placeholder(value: Any) -> bool:
+    return str(value).lower() in ("something", "a thing")
+
+
+def _has_number(slots: Mapping[str, Any]) -> bool:
+    return any(isinstance(v, (int, float)) and not isinstance(v, bool) for v in slots.values())
