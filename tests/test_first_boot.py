@@ -14,8 +14,10 @@ from firmware_py import config
 from firmware_py.__main__ import main
 from firmware_py.first_boot.apply import Board, carry_out
 from firmware_py.first_boot.wishes import KEYS, MAX_BYTES, Wishes, parse, read
+from firmware_py.release.system import System
 
-DEFAULT = (Path(__file__).resolve().parent.parent / "config" / "config.yaml").read_text()
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULT = (ROOT / "config" / "config.yaml").read_text()
 GOOD = """\
 # my board
 hostname: kitchen
@@ -99,6 +101,18 @@ def test_a_board_without_a_preset_keeps_the_default(board: Board) -> None:
     assert board.config.read_text() == DEFAULT
 
 
+def test_a_preset_whose_model_is_not_here_keeps_the_model(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RTVA_HOME", str(board.state))
+    problems = carried(board, "preset: orin-nano")
+    made = config.load(board.config)
+    assert "the model stays as it is: base.en" in problems[0]
+    assert (made.stt.model, made.stt.optimization.compute_type, made.stt.optimization.num_workers) == (
+        "tiny.en",
+        "int8",
+        4,
+    )
+
+
 def test_windows_and_macs_line_ends_and_a_key_twice() -> None:
     wishes = parse(b"\xef\xbb\xbfhostname: a\r\nVolume : 5\rhostname: b\n")
     assert wishes.values == {"hostname": "a", "volume": "5"} and "twice" in wishes.problems[0]
@@ -157,5 +171,25 @@ def test_the_command(board: Board, capsys: pytest.CaptureFixture[str]) -> None:
     assert out.count("\n") == 1 and "perhaps volume" in out and "(and 1 more)" in out
     assert main([*common, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["taken"] == ["hostname"]
+    assert main([*common, "--preset", "x86", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["taken"] == ["preset"]
     assert main([*common[:3], "--state", "/proc/none", *common[5:]]) == 69
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_an_installation_takes_the_preset_where_a_device_tree_names_the_board(tmp_path: Path) -> None:
+    """A bundle's; the package's own script does the same, and a Jetson's root file system is told its module."""
+    rtva = tmp_path / "opt/rtva/bin/rtva"
+    rtva.parent.mkdir(parents=True)
+    rtva.write_text(f'#!/bin/sh\necho "$RTVA_HOME $*" >> {tmp_path}/asked\n')
+    rtva.chmod(0o755)
+    system = System(tmp_path, False)
+    system.take_preset(tmp_path / "config.yaml")
+    assert not (tmp_path / "asked").exists()
+    (tmp_path / "proc/device-tree").mkdir(parents=True)
+    (tmp_path / "proc/device-tree/model").write_text("NVIDIA Jetson Orin Nano Developer Kit\0")
+    system.take_preset(tmp_path / "config.yaml")
+    asked = (tmp_path / "asked").read_text()
+    assert asked.startswith(f"{tmp_path}/var/lib/rtva first-boot --preset auto") and "config.yaml" in asked
+    assert "first-boot --preset auto" in (ROOT / "deploy/deb/postinst").read_text()
+    assert "first-boot --preset orin-nano" in (ROOT / "deploy/jetson/rootfs.sh").read_text()

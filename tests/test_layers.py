@@ -48,7 +48,7 @@ MAY_SEE: dict[str, set[str]] = {
     "controls": {"events"},
     "state": set(),
     "release": {"errors"},
-    "first_boot": {"boards", "config", "errors", "settings"},
+    "first_boot": {"boards", "config", "errors", "models", "settings"},
     "agenda": {"events"},
     "cores": set(),
     "dashboard": {"errors", "telemetry"},

@@ -54,6 +54,8 @@ fi
 run cp "$DEB" "$ROOT/tmp/rtva.deb"
 run chroot "$ROOT" env DEBIAN_FRONTEND=noninteractive dpkg --install /tmp/rtva.deb
 run rm -f "$ROOT/tmp/rtva.deb"
+# Thor has no preset of its own; the defaults use its GPU too.
+[ $GPU != 87 ] || run chroot "$ROOT" rtva first-boot --preset orin-nano --boot /nonexistent
 if [ -n "$CUDA" ]; then
     # Without a driver these load, find no device, and recognition runs on the processor.
     run mkdir -p "$ROOT/opt/rtva-cuda" "$ROOT/etc/systemd/system/rtva.service.d"

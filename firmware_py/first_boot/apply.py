@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from firmware_py import config
+from firmware_py import config, models
 from firmware_py.boards import BOARDS, leaves, recognise
 from firmware_py.errors import ConfigError, RtvaError
 from firmware_py.first_boot.wishes import AUTO, CONFIG_KEYS, NUMBERS, Wishes
@@ -104,7 +104,7 @@ def _config_values(wishes: Wishes, board: Board, machine: str) -> list[tuple[str
         if not preset:
             wishes.drop("preset", f"no preset for this board ({board.model() or machine})")
     if preset:
-        values |= dict(leaves(BOARDS[preset].values))
+        values |= _of_preset(preset, wishes)
     for name, key in CONFIG_KEYS.items():
         if name in wishes.values:
             value: Any = int(wishes.values[name]) if name in NUMBERS else wishes.values[name]
@@ -115,6 +115,17 @@ def _config_values(wishes: Wishes, board: Board, machine: str) -> list[tuple[str
             else:
                 values[key] = value
     return list(values.items())
+
+
+def _of_preset(name: str, wishes: Wishes) -> dict[str, Any]:
+    """The preset's values; without its model where neither that nor a stand-in is here: nothing would start."""
+    values = dict(leaves(BOARDS[name].values))
+    try:
+        models.resolve_stt(values["stt.model"], values["stt.optimization.compute_type"])
+    except RtvaError as error:
+        wishes.problems.append(f"preset {name}: the model stays as it is: {_short(error)}")
+        del values["stt.model"], values["stt.optimization.compute_type"]
+    return values
 
 
 def _name(wishes: Wishes, board: Board) -> None:

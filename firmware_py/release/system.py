@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -61,7 +62,15 @@ class System:
         config = self.root / "etc/rtva/config.yaml"
         if not config.exists():
             disk.write(config, (share / "rtva" / "config.yaml").read_text("utf-8"))
+            self.take_preset(config)
         self.tell()
+
+    def take_preset(self, config: Path) -> None:
+        """That of the board, where a device tree says which one it is; without it the defaults do."""
+        if (self.root / "proc/device-tree/model").exists():
+            command = (self.root / "opt/rtva/bin/rtva", "first-boot", "--preset", "auto", "--boot", "/nonexistent")
+            home = {**os.environ, "RTVA_HOME": str(self.root / "var/lib/rtva")}
+            subprocess.run((*command, "--config", config), env=home, capture_output=True)
 
     def tell(self) -> None:
         """The user, the folders, the devices' rights and the units, as the release in force has them."""
