@@ -167,6 +167,31 @@ def names() -> list[list[str]]:
     return [devices("capture"), devices("playback")]
 
 
+def vain_attempts() -> list[Any]:
+    """How often the devices were listed for four attempts at one that is not there, and what the last said."""
+    from firmware_py.audio import alsa_device
+    from firmware_py.audio.alsa import AlsaMicrophone
+
+    real, listed, said = alsa_device.devices, [], ""
+
+    def devices(direction: Any) -> list[str]:
+        listed.append(direction)
+        return real(direction)
+
+    alsa_device.devices = devices
+    for _ in range(4):
+        try:
+            AlsaMicrophone("hw:CARD=Nowhere")
+        except RtvaError as error:
+            said = str(error)
+    return [len(listed), said]
+
+
+def test_looking_for_a_device_again_and_again_lists_the_others_once(card: Card) -> None:
+    listed, said = card.run(vain_attempts)
+    assert listed == 1 and "lab" in said
+
+
 # -- capture -------------------------------------------------------------------------------------------------------
 
 

@@ -34,6 +34,8 @@ START_S = 3.0
 KINDS = {"No such device": "unplugged", "File descriptor in bad state": "unplugged", "Streams pipe error": "suspended"}
 """alsa-lib's words for what became of an open device."""
 
+LISTED_S = 10
+
 CONVERTERS = {"lavrate", "samplerate", "speexrate", "jack", "oss", "speex", "upmix", "vdownmix", "usbstream"}
 """Plugins that every machine lists and that are no device."""
 
@@ -261,6 +263,19 @@ def devices(direction: Direction) -> list[str]:
     return sorted(set(cards)) + sorted(set(named) - {"null"}) + sorted(set(named) & {"null"})
 
 
+_listed: dict[Direction, tuple[int, list[str]]] = {}
+
+
+def _known_devices(direction: Direction) -> list[str]:
+    """What :func:`devices` said within the last 10 s: making that list is most of what a vain attempt costs, and a
+    device that is away is looked for again and again."""
+    at_ns, names = _listed.get(direction, (0, []))
+    if not names or MONOTONIC.now_ns() - at_ns > LISTED_S * SECOND_NS:
+        names = devices(direction)
+        _listed[direction] = (MONOTONIC.now_ns(), names)
+    return names
+
+
 def unavailable(direction: Direction, name: str, error: Exception) -> Unavailable:
     """The error for a device that could not be opened: why, and what there is instead."""
     reason = _reason(error)
@@ -268,7 +283,7 @@ def unavailable(direction: Direction, name: str, error: Exception) -> Unavailabl
         return DeviceBusy(f"ALSA {direction} device {name!r} is in use by another program; close that one first")
     if "permission" in reason.lower():
         return Unavailable(f"ALSA {direction} device {name!r} may not be opened; add this user to the group 'audio'")
-    others = [other for other in devices(direction) if other != name]
+    others = [other for other in _known_devices(direction) if other != name]
     there = "there are" if any(":" in other for other in others) else "this machine shows no sound card, only"
     there = f"{there}: {', '.join(others)}; choose one as {KEY[direction]}" if others else "and there is no other"
     return Unavailable(f"no ALSA {direction} device {name!r} ({reason}); {there}")
