@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -143,6 +144,24 @@ def test_a_broker_that_refuses_says_why_at_once() -> None:
         threading.Thread(target=refuse, args=(server,), daemon=True).start()
         with pytest.raises(ActionFailed, match=r"mqtt 127\.0\.0\.1:\d+: Not authorized"):
             do("mqtt", host="127.0.0.1", port=server.getsockname()[1], topic="home/lamp", payload="on")
+
+
+def test_the_sockets_of_an_action_that_failed_are_closed_without_a_collection() -> None:
+    pytest.importorskip("paho.mqtt", reason="pip install paho-mqtt")
+    told: list[str] = []
+    hands = Runner(on_failure=told.append)
+    gc.collect()
+    gc.disable()
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            arguments = {"host": "127.0.0.1", "port": silent.getsockname()[1], "topic": "lamp", "payload": "on"}
+            before = len(list(Path("/proc/self/fd").iterdir()))
+            hands.perform(Action("mqtt", {**arguments, "timeout_s": 0.2}))
+            until(lambda: told)
+            until(lambda: len(list(Path("/proc/self/fd").iterdir())) <= before)
+    finally:
+        gc.enable()
+        hands.close()
 
 
 def test_serial() -> None:

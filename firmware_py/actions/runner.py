@@ -103,7 +103,7 @@ class Runner:
             self._left.append(thread)
             raise ActionFailed(f"{action.name}: not done within {timeout_s:g} s")
         if raised:
-            raise raised[0]
+            raise raised.pop()  # in the list it would hold itself, and its frames' sockets, until a collection
 
     def _failed(self, what: str) -> None:
         self.counts.failed += 1
