@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
 
-from faults import engines, microphone, service, state
+from faults import engines, microphone, peers, service, state
 from faults.lab import HEAD, Row, render, run
 from faults.live import Live
 
@@ -25,7 +25,16 @@ def all_rows(live: Live, before: tuple[int, int]) -> list[Row]:
     crash = [each for each in faces if each.number == "24"]
     rest = [each for each in faces if each.number != "24"]
     leak = service.leak_row(live, before)
-    return [*microphone.rows(live), *rest, leak, *service.hang_rows(live), *crash, *state.ROWS, *engines.ROWS]
+    return [
+        *microphone.rows(live),
+        *rest,
+        leak,
+        *service.hang_rows(live),
+        *crash,
+        *state.ROWS,
+        *engines.ROWS,
+        *peers.ROWS,
+    ]
 
 
 def lines(count: int, only: list[str], say: Callable[[str], None]) -> Iterator[tuple[str, bool]]:
