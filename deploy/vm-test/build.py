@@ -15,13 +15,17 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 WORK = ROOT / "build" / "vm-test"
+sys.path.insert(0, str(ROOT / "deploy" / "bundle"))
+import wheels  # noqa: E402
+
 SUITE = "bookworm"
 BASE = ("base-files", "python3", "kmod", "busybox-static", "libc6", "libstdc++6")
+BASE += ("libasound2", "libasound2-data", "alsa-utils")
 PLACES = ("dev", "proc", "sys", "run", "tmp", "root", "var/lib")
 BOOT_MODULES = ("virtio_pci", "virtio_blk", "crc32c_generic", "ext4")
 MODULES = ("kernel/sound", "kernel/drivers/usb", "kernel/drivers/virtio", "kernel/drivers/block", "kernel/fs")
 MODULES += ("kernel/crypto", "kernel/lib", "kernel/drivers/gpio", "kernel/drivers/tty", "kernel/arch")
-IMAGE_MB = {"amd64": 900, "arm64": 600}
+IMAGE_MB = {"amd64": 900, "arm64": 900}
 INIT = """#!/bin/busybox sh
 b=/bin/busybox
 $b mount -t devtmpfs dev /dev; $b mount -t proc proc /proc; $b mount -t sysfs sys /sys
@@ -60,7 +64,8 @@ def tools(arches: list[str]) -> None:
         raise NotHere("it makes root file systems and needs root on a Debian system")
     wanted = {"mmdebstrap": "mmdebstrap", "mke2fs": "e2fsprogs", "busybox": "busybox-static", "depmod": "kmod"}
     wanted |= {"qemu-system-x86_64": "qemu-system-x86"} if "amd64" in arches else {}
-    wanted |= {"qemu-system-aarch64": "qemu-system-arm"} if "arm64" in arches else {}
+    arm = {"qemu-system-aarch64": "qemu-system-arm", "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu"}
+    wanted |= arm if "arm64" in arches else {}
     missing = [package for program, package in wanted.items() if not shutil.which(program)]
     if missing:
         env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
@@ -77,9 +82,8 @@ def machine(arch: str) -> Machine:
     system, kernel = folder / "root", folder / "kernel"
     if not (folder / "made").exists():
         shutil.rmtree(system, ignore_errors=True)
-        sound = ("libasound2", "libasound2-data", "alsa-utils") if arch == "amd64" else ()
         sources = [p for p in (Path("/etc/apt/sources.list.d/debian.sources"),) if p.exists()]
-        include = ",".join((*BASE, *sound))
+        include = ",".join(BASE)
         sh("mmdebstrap", "--quiet", "--variant=extract", f"--architectures={arch}", f"--include={include}", SUITE,
            system, *sources)  # fmt: skip
         for place in PLACES:
@@ -119,15 +123,33 @@ def _put_project_inside(arch: str, system: Path) -> None:
     shutil.copy(ROOT / "tests" / "state_kills.py", inside)
     shutil.copytree(ROOT / "firmware_py", inside / "lib" / "firmware_py", ignore=shutil.ignore_patterns("__pycache__"))
     packages = Path(next(p for p in sys.path if p.endswith("site-packages")))
-    if arch == "amd64":
-        for name in ("alsaaudio*.so", "soxr", "soxr.libs", "numpy", "numpy.libs", "typing_extensions.py"):
-            for found in packages.glob(name):
-                (shutil.copytree if found.is_dir() else shutil.copy)(found, inside / "lib" / found.name)
     shutil.copytree(packages / "serial", inside / "lib" / "serial")
     if arch == "arm64":
-        platforms = ("--platform=manylinux_2_17_aarch64", "--platform=manylinux2014_aarch64")
-        only = ("--no-deps", "--only-binary=:all:", "--python-version=3.11", *platforms)
-        sh(sys.executable, "-m", "pip", "install", "-q", *only, "--target", inside / "lib", "gpiod", "numpy<2.5")
+        _cross(system, inside / "lib")
+        return
+    for name in ("alsaaudio*.so", "soxr", "soxr.libs", "numpy", "numpy.libs", "typing_extensions.py"):
+        for found in packages.glob(name):
+            (shutil.copytree if found.is_dir() else shutil.copy)(found, inside / "lib" / found.name)
+
+
+def _cross(system: Path, lib: Path) -> None:
+    """The compiled core and pyalsaaudio for arm64, as a bundle's are made; the rest from the index."""
+    try:
+        target = wheels.Target("arm64", "3.11", WORK / "arm64" / "wheels")
+        shutil.rmtree(target.work, ignore_errors=True)
+        settings = wheels.cross(target, system)
+        build = (wheels.environment(target), "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation")
+        source = wheels.copy_of_source(target)
+        for what in ("pyalsaaudio", source):
+            wheels.run(*build, "--wheel-dir", target.work, "--constraint", "constraints.txt", what, **settings)
+    except wheels.CannotBuild as why:
+        raise NotHere(str(why)) from why
+    platforms = ("--platform=manylinux_2_28_aarch64", "--platform=manylinux_2_27_aarch64")
+    platforms += ("--platform=manylinux_2_17_aarch64", "--platform=manylinux2014_aarch64", "--platform=linux_aarch64")
+    only = ("--no-deps", "--only-binary=:all:", "--python-version=3.11", *platforms, "--constraint=constraints.txt")
+    found = sorted(target.work.glob("*.whl"))
+    sh(sys.executable, "-m", "pip", "install", "-q", *only, "--upgrade", "--target", lib,
+       "gpiod", "numpy", "soxr", "typing_extensions", *found, cwd=ROOT)  # fmt: skip
 
 
 def _initrd(system: Path, target: Path) -> None:

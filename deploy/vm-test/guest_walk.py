@@ -20,7 +20,9 @@ from firmware_py.events import State
 from firmware_py.status.board import Board
 from firmware_py.status.hub import Hub
 
-PERIOD = 512
+PERIOD = 1024
+REALTIME = 10
+"""Both as the service has them."""
 
 
 class Controls:
@@ -76,6 +78,7 @@ def main() -> None:
     from firmware_py._ring import Ring
     from firmware_py.audio.alsa import AlsaMicrophone
     from firmware_py.audio.capture import Capture
+    from firmware_py.audio.card_names import by_name
     from firmware_py.service.gate import Hearing, MicrophoneGate
     from firmware_py.status.board import Ear
 
@@ -94,11 +97,14 @@ def main() -> None:
         tell(f"ear {time.monotonic_ns()} {ear.value}")
         board.set_ear(ear, reason)
 
-    gate = MicrophoneGate(
-        lambda: AlsaMicrophone(device, rate_hz=16_000, channel=None, chunk_size=PERIOD),
-        hearing=Hearing(on_change=on_change),
-    )
-    capture = Capture(gate, Ring(1 << 19))
+    def open_microphone() -> AlsaMicrophone:
+        nonlocal device
+        microphone = AlsaMicrophone(device, rate_hz=16_000, channel=None, chunk_size=PERIOD)
+        device = by_name(device)
+        return microphone
+
+    gate = MicrophoneGate(open_microphone, hearing=Hearing(on_change=on_change))
+    capture = Capture(gate, Ring(1 << 19), realtime=REALTIME)
     line = serial_line(serial, hub) if serial != "-" else None
     capture.start()
     while capture.error is None:
