@@ -84,6 +84,10 @@ cdef class Endpointer:
         return self.endpoint.in_speech
 
     @property
+    def is_candidate(self):
+        return self.endpoint.is_candidate
+
+    @property
     def is_paused(self):
         return self.endpoint.is_paused
 

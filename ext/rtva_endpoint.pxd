@@ -32,6 +32,7 @@ cdef extern from "rtva_endpoint.h" nogil:
     ctypedef struct rtva_endpoint:
         int64_t position
         int32_t hangover
+        bint is_candidate
         bint in_speech
         bint is_paused
 

@@ -48,6 +48,10 @@ class Endpointer:
     @property
     def in_speech(self) -> bool: ...
     @property
+    def is_candidate(self) -> bool:
+        """Whether there is voice that is not speech yet."""
+
+    @property
     def is_paused(self) -> bool: ...
     @property
     def hangover_ms(self) -> int:

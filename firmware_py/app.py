@@ -44,6 +44,7 @@ from firmware_py.fast_walk import Heeded as Heeded
 from firmware_py.fast_walk import measured as measured
 from firmware_py.fast_walk import position_clock as position_clock
 from firmware_py.fast_walk import replay as replay
+from firmware_py.guard_counts import GuardCounts
 from firmware_py.listen import Listener
 from firmware_py.observers import Observers as Observers
 from firmware_py.partials import LivePartials
@@ -95,6 +96,7 @@ class Appliance:
             pipeline.stations,
             self.player,
             TurnSettings(drafts=pipeline.drafts),
+            pipeline.make_addressed(),
             has_resumed=self.queue.has_resumed,
             on_state=self._on_state,
             on_draft=lambda draft: self.listener.be_patient(pipeline.patience(draft)),
@@ -113,6 +115,7 @@ class Appliance:
         self.failure: BaseException | None = None
         self.interruptions = 0
         self.turns = 0
+        self.guards = GuardCounts()
         self.turn_ticks = 0
         self.busy_since_ns: int | None = None
         self.failed = FailedTurns(self.taker.say, lambda: self.earcons.play("error"))
@@ -253,6 +256,7 @@ class Appliance:
         self.failed.went_well()
         if trace is not None:
             self.turns += 1
+            self.guards.add(trace)
             add_costs(trace, self.listener, self.pipeline.config.audio.input.chunk_size)
             self.observers.on_turn(trace)
         self._tell_utterance(event, trace)

@@ -19,6 +19,7 @@ from firmware_py.events import RATE_HZ, Pcm16, Reply, Transcript, TurnEvent, Und
 from firmware_py.ports import Responder, SpeechToText, TextToSpeech, Understanding
 
 T = TypeVar("T")
+Withheld = Callable[[TurnEvent, Transcript, Reply], str]
 
 TAIL_MS = 200
 """Recognition sees this much behind the last voiced sample."""
@@ -56,12 +57,16 @@ class StageClock:
 
 @dataclass
 class Work:
-    """What the stations made of one utterance; ``speech`` is open until it is played or closed."""
+    """What the stations made of one utterance; ``speech`` is open until it is played or closed.
+
+    ``withheld`` is why the reply is neither spoken nor remembered, "" when it is both.
+    """
 
     speech_end: int
     transcript: Transcript = field(default_factory=lambda: Transcript(""))
     understood: Understood = field(default_factory=lambda: Understood(""))
     reply: Reply = field(default_factory=lambda: Reply(""))
+    withheld: str = ""
     marks: dict[str, int] = field(default_factory=dict)
     stages_ms: dict[str, float] = field(default_factory=dict)
     speech: Iterator[Pcm16] | None = None
@@ -99,10 +104,12 @@ def work_on(
     stations: Stations,
     clock: StageClock,
     is_cancelled: Callable[[], bool] | None = None,
+    withheld: Withheld = lambda event, heard, reply: "",
 ) -> Work:
     """Transcribes, understands, prepares the reply and makes its first chunk.
 
-    Raises Cancelled at the first station, or step of one, that finds ``is_cancelled`` true.
+    ``withheld`` says why the reply is not given, "" when it is. Raises Cancelled at the first station, or step of one,
+    that finds ``is_cancelled`` true.
     """
     work = Work(event.speech_end)
     samples = utterance(event)
@@ -116,8 +123,9 @@ def work_on(
     if work.transcript.text:
         work.understood = _stage(work, clock, "nlu", lambda: _meant(stations.understanding, work.transcript))
         work.reply = _stage(work, clock, "reply", lambda: stations.responder.prepare(work.understood))
+        work.withheld = withheld(event, work.transcript, work.reply)
     go_on()
-    if work.reply.text:
+    if work.reply.text and not work.withheld:
         work.speech = _begun(stations.tts.synthesize(bounded(work.reply.text)), work, clock)
     work.done_ns = clock.now()
     return work

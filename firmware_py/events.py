@@ -197,7 +197,7 @@ class Reply:
     """What is going to be said and done. A reply that is only prepared has no side effect.
 
     ``text`` is "" when nothing is to be said. ``is_cached`` tells a hit of the response cache; ``asks`` that it is a
-    question, so that an answer may follow.
+    question, so that an answer may follow; ``is_unknown`` that it only says that the sentence was not understood.
     """
 
     text: str
@@ -205,6 +205,7 @@ class Reply:
     actions: tuple[Action, ...] = ()
     is_cached: bool = False
     asks: bool = False
+    is_unknown: bool = False
 
 
 MARKS = (

@@ -69,6 +69,7 @@ def replay(
         pipeline.stations,
         player,
         TurnSettings(is_live=False, drafts=pipeline.drafts),
+        pipeline.make_addressed(),
         on_draft=lambda draft: listener.be_patient(heeded(pipeline.patience(draft))),
         on_no_draft=lambda pause: listener.be_patient(heeded(pipeline.no_patience(pause))),
         on_heard=attention.answered if attention is not None else lambda: None,

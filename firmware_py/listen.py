@@ -61,7 +61,8 @@ class Listener:
 
     ``clock(position)`` gives the monotonic nanosecond at which sample ``position`` was decided upon: the real
     clock for a live microphone, ``t0 + position / rate`` for a recording at fast pace. With ``attention`` only what it
-    attends to reaches the detector; an utterance that it opens is taken out of the past.
+    attends to reaches the detector; an utterance that it opens is taken out of the past. ``too_short`` counts bursts of
+    voice that never became speech.
     """
 
     def __init__(
@@ -94,6 +95,8 @@ class Listener:
         self._clean = np.zeros(FRAME_SAMPLES, np.int16)
         self._past: deque[tuple[int, Pcm16, int]] = deque(maxlen=PAST_FRAMES)
         self._overrun = 0
+        self.too_short = 0
+        self._was_candidate = False
         self._forgetting: Callable[[int], None] | None = None
 
     @property
@@ -172,6 +175,7 @@ class Listener:
         if self._asked is not self._heeded:
             self._heed(self._asked)
         decided = self._endpointer.push(verdict, self._activity(self.ring.consumed, self._front.is_active))
+        self._count_burst()
         if self.attention is not None:
             self.attention.saw(verdict, self.ring.consumed, in_speech=self.in_speech)
         cost = self.cost
@@ -179,6 +183,11 @@ class Listener:
         cost.vad_ns += after_vad - between
         cost.front_ns += time.perf_counter_ns() - after_vad + between - started
         return [self._event(*d) for d in decided]
+
+    def _count_burst(self) -> None:
+        """Voice that was over before it was speech."""
+        was, self._was_candidate = self._was_candidate, bool(self._endpointer.is_candidate)
+        self.too_short += was and not self._was_candidate and not self.in_speech
 
     def _settle(self) -> Iterable[TurnEvent]:
         """The end of the turn, where a word since the last frame says that the silence so far is enough for it."""

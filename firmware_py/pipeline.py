@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from firmware_py import backends, cores, models
+from firmware_py.addressed import Addressed
 from firmware_py.config import Config
 from firmware_py.draft import Stations, Work
 from firmware_py.errors import ConfigError, Unavailable
@@ -221,6 +222,10 @@ class VoicePipeline:
         if before.stt.model_copy(update={"partial_results": config.stt.partial_results}) != config.stt:
             self._close_part("stt")
             self._close_part("open")
+
+    def make_addressed(self) -> Addressed:
+        """Who is told that a sentence was not understood; each stream needs its own."""
+        return Addressed(self.config.response_generation.unknown)
 
     @property
     def drafts(self) -> bool:

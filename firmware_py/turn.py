@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from firmware_py.addressed import Addressed
 from firmware_py.draft import StageClock, Stations, Work, bounded, work_on
 from firmware_py.errors import Cancelled
 from firmware_py.events import RATE_HZ, Kind, Pcm16, Reply, State, TurnEvent, TurnTrace
@@ -43,6 +44,7 @@ class TurnTaker:
     stations: Stations
     player: Player
     settings: TurnSettings = field(default_factory=TurnSettings)
+    addressed: Addressed = field(default_factory=lambda: Addressed("always"))
     has_resumed: Callable[[], bool] = field(default=lambda: False)
     on_state: Callable[[State], None] = field(default=lambda state: None)
     on_draft: Callable[[Work], None] = field(default=lambda work: None)
@@ -80,7 +82,7 @@ class TurnTaker:
         if not self.settings.drafts or self.has_resumed():
             return
         try:
-            draft = work_on(event, self.stations, self._clock(event), self.has_resumed)
+            draft = work_on(event, self.stations, self._clock(event), self.has_resumed, self.addressed.withheld)
         except Cancelled:
             self._count_discarded()
             return
@@ -113,14 +115,16 @@ class TurnTaker:
         trace = self._trace(event)
         trace.draft_hit = draft is not None
         trace.draft_ready = draft is not None and draft.done_ns <= event.decided_ns
-        work = draft or work_on(event, self.stations, self._clock(event))
-        self._record(trace, work)
+        work = draft or work_on(event, self.stations, self._clock(event), withheld=self.addressed.withheld)
+        reply = Reply("") if work.withheld else work.reply
+        self._record(trace, work, reply)
+        self.addressed.committed(event, work.transcript, work.reply)
         if work.transcript.text:
             self.on_heard()
-            self.stations.responder.commit(work.reply)
+            self.stations.responder.commit(reply)
         if work.speech is not None:
             self._speak(trace, max(event.decided_ns, work.done_ns), work.speech)
-        self.on_reply(work.reply, trace)
+        self.on_reply(reply, trace)
         return trace
 
     def say(self, text: str) -> None:
@@ -161,12 +165,14 @@ class TurnTaker:
     def _at(self, position: int) -> int:
         return self.t0_ns + position * 1_000_000_000 // RATE_HZ
 
-    def _record(self, trace: TurnTrace, work: Work) -> None:
+    def _record(self, trace: TurnTrace, work: Work, reply: Reply) -> None:
         heard, meant = work.transcript, work.understood
         trace.transcript, trace.confidence, trace.guards = heard.text, heard.confidence, heard.guards
+        if work.withheld:
+            trace.guards = (*heard.guards, work.withheld)
         trace.intent, trace.slots, trace.score = meant.intent, meant.slots, meant.score
         trace.is_guided, trace.margin, trace.guided_score = heard.is_guided, heard.margin, heard.score
-        trace.reply, trace.is_cached = work.reply.text, work.reply.is_cached
+        trace.reply, trace.is_cached = reply.text, reply.is_cached
         trace.marks.update(work.marks)
         trace.stages_ms.update(work.stages_ms)
 

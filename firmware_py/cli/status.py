@@ -58,6 +58,8 @@ def view(status: dict[str, Any]) -> Iterator[str]:
             f"turns {counts['turns']} (ever {totals.get('turns', 0)}), waiting {counts['waiting']}, "
             f"shed {counts['shed']}, lost samples {counts['lost_samples']}"
         )
+    if fired := {name: count for name, count in status.get("guards", {}).items() if count}:
+        yield "guards: " + ", ".join(f"{name} {count}" for name, count in fired.items())
     if status.get("capture", {}).get("is_on"):
         capture = status["capture"]
         yield f"debug capture is ON for {capture['left_s']:.0f} s more: what is said is stored in {capture['folder']}"

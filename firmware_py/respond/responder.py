@@ -93,6 +93,8 @@ class Responder:
         return self._with_news(reply)
 
     def _prepare(self, understood: Understood, draft: bool) -> Prepared:
+        if understood.intent is None:
+            return Prepared(phrases.UNKNOWN, understood=understood, is_unknown=True)
         asked = key(understood)
         kept = self.cache.get(asked, counted=False) if asked is not None else None
         if kept is not None:
@@ -154,8 +156,6 @@ class Responder:
         return replace(reply, text=text, actions=(*reply.actions, told))
 
     def _answer(self, understood: Understood, draft: bool) -> Answer:
-        if understood.intent is None:
-            return Answer(phrases.UNKNOWN)
         answer = self._meant(understood, draft)
         if understood.unsure and not answer.confirm:
             return replace(answer, confirm=phrases.UNSURE.format(*understood.unsure), cacheable=False)

@@ -77,6 +77,7 @@ class ServiceControls:
             "wake": appliance.attention.report() if appliance and appliance.attention else {},
             "interruption": self._interruption(),
             "counts": self._counts(),
+            "guards": appliance.guards.report(appliance.listener.too_short) if appliance else {},
             "totals": self.reports.totals(),
             "latency_ms": self.reports.metrics(),
             "caches": appliance.pipeline.caches() if appliance else {},

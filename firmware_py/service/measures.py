@@ -167,4 +167,5 @@ def read_now(
         faults=status["faults"],
         governor_steps=len(status["governor"].get("steps", ())),
         wake_words=status["wake"].get("words", {}),
+        guards=status["guards"],
     )

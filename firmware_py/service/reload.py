@@ -91,5 +91,6 @@ class Reloader:
         if pipeline.runner is not None:
             pipeline.runner.programs = frozenset(map(str, self.config.nlp.programs))
         self._appliance.taker.stations = pipeline.stations
+        self._appliance.taker.addressed = pipeline.make_addressed()
         if templates:
             pipeline.warm_recognition()

@@ -332,6 +332,11 @@ class Cache(Section):
 
 
 class ResponseGeneration(Section):
+    unknown: Literal["always", "addressed", "spoken_to"] = knob(
+        "addressed",
+        "Who is told that a sentence was not understood. spoken_to: who said a wake word, pressed the button or was "
+        "asked; addressed: others too, if they are heard well and do not go on and on, as a television does.",
+    )
     cache: Cache = Cache()
 
 

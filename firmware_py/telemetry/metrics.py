@@ -35,6 +35,7 @@ class Now:
     faults: dict[str, int] = field(default_factory=dict)
     governor_steps: int = 0
     wake_words: dict[str, dict[str, int]] = field(default_factory=dict)
+    guards: dict[str, int] = field(default_factory=dict)
 
 
 COUNTS = {
@@ -141,6 +142,10 @@ def _walk(now: Now) -> Iterator[Metric]:
         for how, count in heard.items():
             words.add_metric([word, how], count)
     yield words
+    guards = CounterMetricFamily("rtva_guard_fired", "What kept noise from being words or answered.", labels=["guard"])
+    for guard, count in now.guards.items():
+        guards.add_metric([guard], count)
+    yield guards
     dropped = CounterMetricFamily("rtva_notices_dropped", "Changes that a face was too slow for.", labels=["face"])
     for face, count in now.dropped.items():
         dropped.add_metric([face], count)
