@@ -29,6 +29,8 @@ BACKENDS: dict[str, dict[str, str]] = {
     "completeness": {"templates": "firmware_py.nlu.completeness:TemplateCompleteness"},
     "history": {"turns": "firmware_py.nlu.context:ContextManager"},
     "responder": {"skills": "firmware_py.respond.responder:Responder"},
+    "chat": {"talk": "firmware_py.respond.talk:chat"},
+    "llm": {"endpoint": "firmware_py.llm.endpoint:Endpoint"},
     "cache": {"memory": "firmware_py.respond.cache:ResponseCache"},
     "speech_cache": {"pieces": "firmware_py.tts.cache:cached_speech"},
     "microphone": {

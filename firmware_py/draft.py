@@ -17,6 +17,7 @@ import numpy as np
 from firmware_py.errors import Cancelled
 from firmware_py.events import RATE_HZ, Pcm16, Reply, Transcript, TurnEvent, Understood
 from firmware_py.ports import Responder, SpeechToText, TextToSpeech, Understanding
+from firmware_py.written import WrittenSpeech
 
 T = TypeVar("T")
 Withheld = Callable[[TurnEvent, Transcript, Reply], str]
@@ -125,14 +126,16 @@ def work_on(
         work.reply = _stage(work, clock, "reply", lambda: stations.responder.prepare(work.understood))
         work.withheld = withheld(event, work.transcript, work.reply)
     go_on()
-    if work.reply.text and not work.withheld:
+    if work.reply.talk is not None and not work.withheld:
+        work.speech = WrittenSpeech(work.reply.talk, stations.tts)
+    elif work.reply.text and not work.withheld:
         work.speech = _begun(stations.tts.synthesize(bounded(work.reply.text)), work, clock)
     work.done_ns = clock.now()
     return work
 
 
 def _meant(understanding: Understanding, heard: Transcript) -> Understood:
-    meant = understanding.understand(heard.text)
+    meant = replace(understanding.understand(heard.text), confidence=heard.confidence, guards=heard.guards)
     return replace(meant, heard_score=heard.score, margin=heard.margin) if heard.is_guided else meant
 
 

@@ -11,6 +11,7 @@
     |   +-- StrangeAnswer        69  the service answered, but not as this version knows it
     |   +-- DeviceLost           69  a device that was open has gone
     |   +-- DeviceBusy           69  a device that another program holds
+    |   +-- ModelFailed          69  the language model did not answer, or not as its protocol has it
     |   +-- WorkerFailed         69  an engine's process failed twice in a row, or keeps failing
     +-- ConfigError (ValueError) 78  the configuration or the user's own intent files
     +-- Cancelled                70  a draft was abandoned; never reaches a user
@@ -110,6 +111,10 @@ class DeviceBusy(Unavailable):
 
 class WorkerFailed(Unavailable):
     """The process of an engine died or hung, and so did the one that took over, or none can be started."""
+
+
+class ModelFailed(Unavailable):
+    """A language model that cannot be reached, is too slow, or answers otherwise than its protocol has it."""
 
 
 class ConfigError(RtvaError, ValueError):

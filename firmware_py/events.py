@@ -8,7 +8,7 @@ marks are monotonic nanoseconds on one clock.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -165,7 +165,7 @@ class Understood:
     they are thin a skill can ask back. ``sentence`` is the sentence of the templates, in normal words, that a repaired
     text was taken for; ``unsure`` what a person must be asked about first: the words that were heard and the slot's
     value that they were taken for ("guest bedroom", "bedroom"). ``undoes`` takes back what the sentence did that this
-    one corrects.
+    one corrects. ``confidence`` and ``guards`` are the transcript's, None and () for text that was not heard.
     """
 
     text: str
@@ -182,6 +182,8 @@ class Understood:
     sentence: str = ""
     unsure: tuple[str, str] | None = None
     undoes: tuple[Action, ...] = ()
+    confidence: float | None = None
+    guards: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -193,11 +195,21 @@ class Action:
 
 
 @dataclass(frozen=True)
+class ToolCall:
+    """A tool that a language model wants to be called: its name, its arguments (JSON text), the call's own name."""
+
+    name: str
+    arguments: str = "{}"
+    call_id: str = ""
+
+
+@dataclass(frozen=True)
 class Reply:
     """What is going to be said and done. A reply that is only prepared has no side effect.
 
     ``text`` is "" when nothing is to be said. ``is_cached`` tells a hit of the response cache; ``asks`` that it is a
-    question, so that an answer may follow; ``is_unknown`` that it only says that the sentence was not understood.
+    question, so that an answer may follow; ``is_unknown`` that the sentence was not understood. ``talk`` begins a
+    reply that is still to be written when it is spoken (a :class:`~firmware_py.ports.Sentences`); ``text`` is "" then.
     """
 
     text: str
@@ -206,6 +218,7 @@ class Reply:
     is_cached: bool = False
     asks: bool = False
     is_unknown: bool = False
+    talk: Callable[[], Any] | None = None
 
 
 MARKS = (

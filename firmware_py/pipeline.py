@@ -17,6 +17,7 @@ from firmware_py.draft import Stations, Work
 from firmware_py.errors import ConfigError, Unavailable
 from firmware_py.events import Ending, Patience, TurnEvent
 from firmware_py.failed_turns import APOLOGIES
+from firmware_py.language_model import make_chat
 from firmware_py.listen import ListenSettings
 from firmware_py.partials import Stream
 from firmware_py.ports import Completeness, Responder, SpeechToText, TextToSpeech, Understanding, Vad
@@ -69,12 +70,12 @@ class VoicePipeline:
         self.agenda: Any = None
         self.lists: Any = None
         self.runner: Any = None
+        self.on_chat: Callable[[str | None], None] = lambda failure: None  # told how each answer of a model went
 
     def initialize_components(self, *, stt_model: str | None = None) -> None:
         """Loads and warms recognition, understanding, replies and voice now instead of at first use.
 
-        ``stt_model`` replaces the configured model. Calling it again changes the model, and reloads nothing
-        else.
+        ``stt_model`` replaces the configured model; calling it again changes that and reloads nothing else.
         """
         if stt_model is not None and stt_model != self._stt_model:
             self._stt_model = stt_model
@@ -187,8 +188,7 @@ class VoicePipeline:
 
     def clear_caches(self) -> int:
         """Empties both, in memory and on the disk; returns how many files were removed."""
-        responder: Any = self._parts.get("responder")
-        speech: Any = self._parts.get("speech")
+        responder, speech = (cast(Any, self._parts.get(name)) for name in ("responder", "speech"))
         if hasattr(responder, "clear_cache"):
             responder.clear_cache()
         return int(speech.clear()) if hasattr(speech, "clear") else 0
@@ -200,14 +200,13 @@ class VoicePipeline:
     def renew(self, config: Config, *, templates: bool = True) -> None:
         """Takes another configuration for understanding and replies.
 
-        A recogniser that is guided by ``templates`` that may have changed is loaded anew when it is next needed; the
-        other engines stay as they are.
+        A recogniser guided by ``templates`` that may have changed is loaded anew when needed; other engines stay.
         """
         self._own_config = config
         self.config = config.with_values(self._eased)
         if templates and self.config.stt.guided:
             self._close_part("stt")
-        for part in ("understanding", "completeness", "responder"):
+        for part in ("understanding", "completeness", "responder", "chat"):
             self._close_part(part)
 
     def ease(self, values: Mapping[str, Any]) -> None:
@@ -396,5 +395,6 @@ class VoicePipeline:
             "actuator": self.actuator,
             "world": self.world,
             "exact": getattr(self.understanding, "exact", None),
+            "chat": self._part("chat", lambda: make_chat(self.config, self.on_chat)),
         }
         return in_process("responder", "skills", arguments)

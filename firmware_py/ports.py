@@ -7,13 +7,13 @@ constructor, never later.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware_py.events import Ending, Pcm16, Reply, Slots, State, Transcript, Understood, WakeHeard
+from firmware_py.events import Ending, Pcm16, Reply, Slots, State, ToolCall, Transcript, Understood, WakeHeard
 
 
 @runtime_checkable
@@ -140,6 +140,42 @@ class Responder(Protocol):
 
     def prepare(self, understood: Understood) -> Reply: ...
     def commit(self, reply: Reply) -> None: ...
+
+
+class Sentences(Protocol):
+    """A reply that is written while it is spoken, sentence by sentence; ``said`` is what it came to so far.
+
+    Must: ``cancel`` ends it from any thread, at once, and may be called twice.
+    """
+
+    said: str
+
+    def __iter__(self) -> Iterator[str]: ...
+    def __next__(self) -> str: ...
+    def cancel(self) -> None: ...
+
+
+class ModelStream(Protocol):
+    """One answer of a language model on its way.
+
+    Must: ``take`` gives the next piece of text, or a tool to call, and None behind the last; raises TimeoutError when
+    none came in time, ModelFailed when none will; ``cancel`` closes the connection from any thread and returns at once.
+    """
+
+    def take(self, timeout_s: float) -> str | ToolCall | None: ...
+    def cancel(self) -> None: ...
+
+
+@runtime_checkable
+class LanguageModel(Protocol):
+    """A conversation to its next answer.
+
+    Must: ``chat`` returns at once; ``messages`` and ``tools`` are in the shape of OpenAI's chat completions. May: know
+    no tools and leave them out.
+    """
+
+    def chat(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]] = ()) -> ModelStream: ...
+    def close(self) -> None: ...
 
 
 class Playback(Protocol):

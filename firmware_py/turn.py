@@ -15,8 +15,12 @@ from firmware_py.draft import StageClock, Stations, Work, bounded, work_on
 from firmware_py.errors import Cancelled
 from firmware_py.events import RATE_HZ, Kind, Pcm16, Reply, State, TurnEvent, TurnTrace
 from firmware_py.ports import Player
+from firmware_py.written import WrittenSpeech
 
 __all__ = ["Stations", "TurnSettings", "TurnTaker"]
+
+FIRST_SOUND_S = 0.02
+"""How often the first sound of a reply that is being written is looked for."""
 
 _log = logging.getLogger("rtva")
 
@@ -177,10 +181,20 @@ class TurnTaker:
         trace.stages_ms.update(work.stages_ms)
 
     def _speak(self, trace: TurnTrace, ready_ns: int, chunks: Iterator[Pcm16]) -> None:
-        """Plays and waits; at fast pace the speaker takes the first period the moment it is ready."""
-        self.on_state(State.SPEAKING)
+        """Plays and waits; at fast pace the speaker takes the first period the moment it is ready.
+
+        A reply that is still being written is thought about until its first sound.
+        """
+        is_written = isinstance(chunks, WrittenSpeech)
+        self.on_state(State.THINKING if is_written else State.SPEAKING)
         playback = self.player.play(chunks, None if self.settings.is_live else ready_ns)
+        while is_written and playback.first_ns is None and not playback.wait(FIRST_SOUND_S):
+            pass
+        if is_written and playback.first_ns is not None:
+            self.on_state(State.SPEAKING)
         playback.wait()
+        if isinstance(chunks, WrittenSpeech):
+            trace.reply = chunks.said
         trace.marks.update(
             {
                 name: at

@@ -15,6 +15,7 @@ READERS = [
     PACKAGE / "earcons.py",
     PACKAGE / "fast_walk.py",
     PACKAGE / "devices.py",
+    PACKAGE / "language_model.py",
     *(PACKAGE / "cli").glob("*.py"),
     *(PACKAGE / "service").glob("*.py"),
 ]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "firmware_py"
-ROOMS = {"actions", "audio", "vad", "wake", "stt", "nlu", "respond", "tts", "status", "telemetry"}
+ROOMS = {"actions", "audio", "vad", "wake", "stt", "nlu", "respond", "tts", "status", "telemetry", "llm"}
 LEAVES = {"errors", "events"}
 SEES_ALL = {
     "app",
@@ -40,8 +40,9 @@ MAY_SEE: dict[str, set[str]] = {
     "attention": {"events", "ports"},
     "listen": {"events", "ports", "errors", "attention"},
     "addressed": {"events"},
-    "draft": {"events", "ports", "errors"},
-    "turn": {"events", "ports", "errors", "draft", "addressed"},
+    "written": {"events", "ports"},
+    "draft": {"events", "ports", "errors", "written"},
+    "turn": {"events", "ports", "errors", "draft", "addressed", "written"},
     "guard_counts": {"events"},
     "turn_queue": {"events"},
     "failed_turns": {"errors"},
@@ -67,7 +68,9 @@ MAY_SEE: dict[str, set[str]] = {
         "ports",
         "draft",
         "failed_turns",
+        "language_model",
     },
+    "language_model": {"backends", "config"},
     "models": {"errors", "weights"},
     "weights": {"errors", "models"},
     "workers": {"errors", "events", "ports", "worker", "backends"},

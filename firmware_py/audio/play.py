@@ -285,6 +285,8 @@ class FastPlayer:
         end_ns = started_ns + offset_ns
         for chunk in chunks:
             if playback.first_ns is None:
+                if getattr(chunks, "is_written", False):  # only now was it begun
+                    end_ns = time.monotonic_ns() + offset_ns
                 playback.began(end_ns, self.buffer_size / self.rate_hz)
             end_ns = max(end_ns, time.monotonic_ns() + offset_ns) + chunk.size * SECOND_NS // self.rate_hz
             playback.played += chunk.size

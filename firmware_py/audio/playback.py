@@ -57,8 +57,11 @@ class Playback:
         return self._is_stopped.wait(seconds)
 
     def stop(self) -> None:
-        """Silences it within one period; returns at once."""
+        """Silences it within one period; returns at once. An iterator that may wait long has a ``cancel`` for this."""
         self._is_stopped.set()
+        cancel = getattr(self._chunks, "cancel", None)
+        if cancel is not None:
+            cancel()
         with self._change:
             self._change.notify_all()
 

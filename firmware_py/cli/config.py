@@ -44,6 +44,7 @@ def check(args: argparse.Namespace) -> int:
     if file is not None:
         config = configuration.check(file)
         check_templates(config)
+        check_language_model(config)
         missing = missing_files(config)
         common.note(f"{file}: warning: {line}" for line in missing)
     if args.json:
@@ -60,7 +61,7 @@ def missing_files(config: Config) -> list[str]:
     model, voice = config.stt.model, config.tts.voice
     lines = [
         f"{key}: {value}: no such file"
-        for key, value in (("stt.model", model), ("tts.voice", voice))
+        for key, value in (("stt.model", model), ("tts.voice", voice), ("llm.key_file", str(config.llm.key_file or "")))
         if "/" in value and "://" not in value and not Path(value).exists()
     ]
     if model.startswith("custom:"):
@@ -80,6 +81,16 @@ def check_templates(config: Config) -> None:
     own.check_programs([str(path) for path in config.nlp.programs])
     if own.action_kinds & {"http", "mqtt"}:
         common.note(["http and mqtt actions: as a service they need the drop-in network.conf (docs/service.md)"])
+
+
+def check_language_model(config: Config) -> None:
+    """Says what a language model needs, and what goes to it."""
+    if not config.llm.enabled:
+        return
+    lines = ["llm: as a service it needs the drop-in network.conf (docs/service.md)"]
+    if not config.wake.enabled:
+        lines.append(f"llm without wake.enabled: whatever is said in the room goes to {config.llm.url}")
+    common.note(lines)
 
 
 def show(args: argparse.Namespace) -> int:

@@ -68,6 +68,8 @@ def view(status: dict[str, Any]) -> Iterator[str]:
             yield f"{name}: {state}"
     for name, cache in status.get("caches", {}).items():
         yield f"cache of {name}: {cache['hits']} hits, {cache['misses']} misses"
+    if asked := status.get("language_model"):
+        yield "language model: " + ", ".join(f"{what.replace('_', ' ')} {count}" for what, count in asked.items())
     yield from _workers(status["workers"])
     yield from _latencies(status["latency_ms"])
     for turn in status["turns"]:

@@ -39,6 +39,28 @@ def own_commands(case: Case) -> Finding:
     return ok(f"{len(own.intents)} intents, actions: {', '.join(sorted(own.action_kinds)) or 'none'}")
 
 
+@check("language model")
+def language_model(case: Case) -> Finding:
+    """Whether the server of the fallback can be reached, and whether the service may. Nothing is asked of the model."""
+    from firmware_py.llm.endpoint import reach
+
+    llm = case.config.llm
+    if not llm.enabled:
+        return skip("llm.enabled is off; docs/language-model.md says how")
+    unit, drop_in = case.root / "etc/systemd/system/rtva.service", NETWORK_DROP_IN
+    if unit.exists() and not (case.root / drop_in).exists():
+        return warn("llm.enabled, and the service has no network", f"add {drop_in}")
+    if llm.key_file is not None and not llm.key_file.is_file():
+        return fail(f"llm.key_file: {llm.key_file}: no such file", "the server would refuse every question")
+    try:
+        reach(llm.url)
+    except RtvaError as error:
+        return warn(str(error), "start the server, or correct llm.url; until then it is said that there is no answer")
+    if not case.config.wake.enabled:
+        return warn("without wake.enabled whatever is said in the room goes to it", "set wake.enabled, or mean it")
+    return ok(f"{llm.url} can be reached")
+
+
 @check("unused keys")
 def unused_keys(case: Case) -> Finding:
     planned = {key for key, knob in describe().items() if knob.is_planned}

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
+from functools import partial
+from typing import Any, Protocol
 
 from firmware_py.events import Action, Reply, Understood
-from firmware_py.respond import announce, phrases
+from firmware_py.respond import announce, phrases, talk
 from firmware_py.respond.cache import ResponseCache
 from firmware_py.respond.dialogue import PHRASES, Dialogue, Done, Settled
 from firmware_py.respond.prepared import Command, Prepared, key, prepared, together
 from firmware_py.respond.request import Answer, Handler, Request
 from firmware_py.respond.skills import discover
+from firmware_py.respond.talk import Chat
 from firmware_py.respond.undo import Before, first_back, inverse
 from firmware_py.respond.world import Actuator, DryActuator, LocalWorld, World
 
@@ -26,6 +28,7 @@ class History(Protocol):
 
     clock: Callable[[], float]
 
+    def turns(self) -> Sequence[Any]: ...
     def last_reply(self) -> str: ...
     def last_understood(self) -> Understood | None: ...
     def remember(self, understood: Understood, reply: str) -> None: ...
@@ -39,6 +42,9 @@ class _LastReply:
     def __init__(self) -> None:
         self._reply = ""
         self._understood: Understood | None = None
+
+    def turns(self) -> Sequence[Any]:
+        return ()
 
     def last_reply(self) -> str:
         return self._reply
@@ -56,7 +62,8 @@ class Responder:
 
     Without ``world`` it reads this board, without ``actuator`` it does nothing but log, without ``history`` it
     remembers only its last reply, without ``cache`` it caches nothing. ``skills`` replaces the discovered ones,
-    ``exact`` understands a text to the letter: without it no sentence is completed from the one before.
+    ``exact`` understands a text to the letter: without it no sentence is completed from the one before. ``chat``
+    answers what no template knows.
     """
 
     def __init__(
@@ -67,10 +74,12 @@ class Responder:
         cache: ResponseCache | None = None,
         skills: Mapping[str, Handler] | None = None,
         exact: Callable[[str], Understood] | None = None,
+        chat: Chat | None = None,
     ) -> None:
         self.cache = cache or ResponseCache(enabled=False)
         self._world = world or LocalWorld()
         self._actuator = actuator or DryActuator()
+        self._chat = chat
         self._history = history or _LastReply()
         self._dialogue = Dialogue(self._history, exact, self._history.clock)
         self._skills = discover().handlers if skills is None else skills
@@ -88,6 +97,10 @@ class Responder:
                 meant.answer.text, understood.intent, meant.answer.actions, understood=meant.understood(understood),
                 commands=tuple(Command.of(part, meant.answer.actions) for part in meant.about),
             )  # fmt: skip
+        if meant.intent is None and self._chat is not None and self._chat.is_worth_asking(meant):
+            return Prepared(
+                "", understood=meant, is_unknown=True, talk=partial(self._chat.talk, meant, self._history, self._world)
+            )
         replies = [self._prepare(part, draft) for part in meant.parts or (meant,)]
         reply = replies[0] if len(replies) == 1 else together(meant, replies)
         return self._with_news(reply)
@@ -113,11 +126,22 @@ class Responder:
     def fixed_phrases(self, responses: Iterable[str] = ()) -> tuple[str, ...]:
         """What is said word for word again and again: by skills, and in the user's own ``responses``."""
         parts = (part for response in responses for part in phrases.fixed_parts(response))
-        return tuple(dict.fromkeys([phrases.UNKNOWN, phrases.FAILED, *PHRASES, *discover().phrases, *parts]))
+        return tuple(
+            dict.fromkeys(
+                [phrases.UNKNOWN, phrases.FAILED, *PHRASES, *self._chat_phrases(), *discover().phrases, *parts]
+            )
+        )
+
+    def _chat_phrases(self) -> tuple[str, ...]:
+        return talk.PHRASES if self._chat is not None else ()
 
     def cache_counts(self) -> dict[str, int]:
         """Hits, misses, evictions and size of the cache of replies."""
         return vars(self.cache.counts)
+
+    def chat_counts(self) -> dict[str, int]:
+        """How often a language model was asked and what came of it; {} where there is none."""
+        return dict(vars(self._chat.counts)) if self._chat is not None else {}
 
     def clear_cache(self) -> None:
         """Forgets the cached replies."""
@@ -130,6 +154,8 @@ class Responder:
             reply = Prepared(reply.text, reply.intent, reply.actions, asks=reply.asks)
         if reply.was_looked_up:
             self.cache.count(reply.is_cached)
+        if self._chat is not None and reply.talk is None and reply.text == phrases.UNKNOWN:
+            self._chat.counts.distrusted += 1
         done = [Done(c.understood, _taken_back(c, undo)) for c in reply.commands]
         self._dialogue.committed(done, reply.question)
         if reply.text or reply.actions:

@@ -81,6 +81,7 @@ class ServiceControls:
             "totals": self.reports.totals(),
             "latency_ms": self.reports.metrics(),
             "caches": appliance.pipeline.caches() if appliance else {},
+            "language_model": _chat_counts(appliance) if appliance else {},
             "faults": dict(self._gate.faults),
             "workers": self.reports.workers(),
             "machine": self.reports.machine(),
@@ -205,3 +206,9 @@ class ServiceControls:
             "microphone_opened": self._gate.reopened,
             "microphone_faults": sum(self._gate.faults.values()),
         }
+
+
+def _chat_counts(appliance: Appliance) -> dict[str, int]:
+    """What became of the questions to a language model, {} where there is none; of the responder in force."""
+    responder: Any = appliance.taker.stations.responder
+    return dict(responder.chat_counts())

@@ -206,6 +206,7 @@ class Service:
             make, report = pool.make, pool.snapshot  # type: ignore[assignment]
         pipeline = parts.enter_context(VoicePipeline(config, make_engine=make, leaves_core=True))
         self._pipeline = pipeline
+        pipeline.on_chat = self._tell_chat
         sentences = SpareSentences(models.home() / SENTENCES_FOLDER, SENTENCES)
         pipeline.stand_in = spare = SpareVoice(lambda: pipeline.tts, sentences, self._tell_voice)
         pipeline.initialize_components()
@@ -305,6 +306,11 @@ class Service:
         self.board.set_alert("voice", None if error is None else 1.0)
         if error is not None:
             self.hub.publish("failure", error=f"voice: {error}")
+
+    def _tell_chat(self, failure: str | None) -> None:
+        self.board.set_alert("language_model", None if failure is None else 1.0)
+        if failure is not None:
+            self.hub.publish("failure", error=f"language model: {failure}")
 
     def _say_goodbye(self) -> None:
         self.notifier.stopping()

@@ -166,6 +166,7 @@ def read_now(
         dropped=status["faces"].get("dropped", {}),
         faults=status["faults"],
         governor_steps=len(status["governor"].get("steps", ())),
+        language_model=status["language_model"],
         wake_words=status["wake"].get("words", {}),
         guards=status["guards"],
     )

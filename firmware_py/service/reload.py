@@ -9,7 +9,7 @@ from typing import Any
 from firmware_py.app import Appliance
 from firmware_py.config import Config, describe
 
-LIVE = ("audio.output.volume", "nlp.", "response_generation.", "alerts.", "governor.")
+LIVE = ("audio.output.volume", "nlp.", "llm.", "response_generation.", "alerts.", "governor.")
 """Keys, or sections with a dot behind them, that take effect without a restart."""
 
 _log = logging.getLogger("rtva")
@@ -77,7 +77,7 @@ class Reloader:
             self._on_alerts(self.config)
         if "audio.output.volume" in live:
             self._appliance.controls.set_percent(self.config.audio.output.volume)
-        if any(key.startswith(("nlp.", "response_generation.")) for key in live):
+        if any(key.startswith(("nlp.", "llm.", "response_generation.")) for key in live):
             templates = any(key.startswith("nlp.") for key in live)
             self._appliance.between_turns(lambda: self._renew_stations(templates=templates))
 

@@ -17,6 +17,7 @@ from typing_extensions import Self
 from firmware_py.settings.base import Section, anchored, file_paths, knob
 from firmware_py.settings.faces import Alerts, Governor, Metrics, Status
 from firmware_py.settings.languages import WHISPER_LANGUAGES
+from firmware_py.settings.llm import Llm
 
 WHISPER_SIZES = ("tiny", "base", "small", "medium")
 MODEL_NAMES = tuple(name for size in WHISPER_SIZES for name in (f"{size}.en", size))
@@ -360,6 +361,7 @@ class Settings(Section):
     stt: Stt = Stt()
     nlp: Nlp = Nlp()
     response_generation: ResponseGeneration = ResponseGeneration()
+    llm: Llm = Llm()
     tts: Tts = Tts()
     pipeline: Pipeline = Pipeline()
     workers: Workers = Workers()

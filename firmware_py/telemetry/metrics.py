@@ -36,6 +36,7 @@ class Now:
     governor_steps: int = 0
     wake_words: dict[str, dict[str, int]] = field(default_factory=dict)
     guards: dict[str, int] = field(default_factory=dict)
+    language_model: dict[str, int] = field(default_factory=dict)
 
 
 COUNTS = {
@@ -146,6 +147,12 @@ def _walk(now: Now) -> Iterator[Metric]:
     for guard, count in now.guards.items():
         guards.add_metric([guard], count)
     yield guards
+    answers = CounterMetricFamily(
+        "rtva_language_model", "Sentences for the language model, and what came of them.", labels=["what"]
+    )
+    for what, count in now.language_model.items():
+        answers.add_metric([what], count)
+    yield answers
     dropped = CounterMetricFamily("rtva_notices_dropped", "Changes that a face was too slow for.", labels=["face"])
     for face, count in now.dropped.items():
         dropped.add_metric([face], count)

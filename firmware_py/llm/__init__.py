@@ -1,0 +1,1 @@
+"""Language models: an OpenAI-compatible endpoint, and one inside a worker (experimental)."""

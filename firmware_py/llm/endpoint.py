@@ -1,0 +1,235 @@
+"""A language model behind an OpenAI-compatible endpoint: llama.cpp's server, Ollama, or another one.
+
+Python's own HTTP client in a thread of its own, for a read that waits can be ended only by shutting its socket. Nothing
+is sent before :meth:`Endpoint.chat`, redirects and proxies are not followed, and what comes is bounded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import queue
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from firmware_py.errors import ModelFailed
+from firmware_py.events import ToolCall
+from firmware_py.llm.deltas import Deltas, error_words, whole
+from firmware_py.llm.sse import Events, TooLong
+
+CONNECT_S = 5.0
+SILENT_S = 60.0
+"""The longest that a socket is read without a byte, if nobody ends it before."""
+MOST_BYTES = 1 << 20
+MOST_ERROR = 2000
+MOST_LEFT = 3
+"""Threads that may hang in a connection that nobody waits for; then others are refused."""
+
+Piece = str | ToolCall
+Message = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Request:
+    """Where the model is and what is asked of it beside the conversation. ``url`` ends with the version ("/v1")."""
+
+    url: str
+    model: str = ""
+    key_file: Path | None = None
+    max_tokens: int = 160
+    temperature: float = 0.3
+
+    def body(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]) -> bytes:
+        fields = {
+            "model": self.model or "default",
+            "messages": list(messages),
+            "stream": True,
+            "max_tokens": self.max_tokens,
+            "temperature": self.temperature,
+        }
+        return json.dumps(fields | ({"tools": list(tools)} if tools else {})).encode()
+
+    def headers(self) -> dict[str, str]:
+        found = {"Content-Type": "application/json", "Accept": "text/event-stream"}
+        if self.key_file is not None:
+            found["Authorization"] = f"Bearer {self.key_file.read_text().strip()}"
+        return found
+
+
+class Endpoint:
+    """Fills the LanguageModel port. The constructor asks nothing of the network; a server may come later."""
+
+    def __init__(
+        self,
+        url: str,
+        model: str = "",
+        key_file: Path | None = None,
+        max_tokens: int = 160,
+        temperature: float = 0.3,
+    ) -> None:
+        self.request = Request(url.rstrip("/"), model, key_file, max_tokens, temperature)
+        self._left: list[Stream] = []
+
+    def chat(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()) -> Stream:
+        """Begins one answer. Raises ModelFailed when too many connections hang already."""
+        self._left = [stream for stream in self._left if stream.is_alive]
+        if len(self._left) >= MOST_LEFT:
+            raise ModelFailed(f"{self.request.url}: {MOST_LEFT} connections hang already")
+        stream = Stream(lambda opened: _pieces(self.request, messages, tools, opened))
+        self._left.append(stream)
+        return stream
+
+    def close(self) -> None:
+        """Ends what is still being answered."""
+        for stream in self._left:
+            stream.cancel()
+
+
+class Stream:
+    """One answer on its way. ``take`` is for one thread, ``cancel`` for any."""
+
+    def __init__(self, pieces: Callable[[_Opened], Iterator[Piece]]) -> None:
+        self._pieces = pieces
+        self._opened = _Opened()
+        self._queue: queue.Queue[Piece | Exception | None] = queue.Queue(maxsize=256)
+        self._thread = threading.Thread(target=self._run, name="llm", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def take(self, timeout_s: float) -> Piece | None:
+        """The next piece; None behind the last and after ``cancel``. Raises TimeoutError, ModelFailed."""
+        if self._opened.is_cancelled:
+            return None
+        try:
+            found = self._queue.get(timeout=max(0.0, timeout_s))
+        except queue.Empty:
+            raise TimeoutError from None
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def cancel(self) -> None:
+        """Closes the connection, and wakes whoever waits in ``take``; returns at once."""
+        self._opened.cancel()
+        with contextlib.suppress(queue.Full):
+            self._queue.put_nowait(None)
+
+    def _run(self) -> None:
+        end: Exception | None = None
+        try:
+            for piece in self._pieces(self._opened):
+                self._put(piece)
+                if self._opened.is_cancelled:
+                    return
+        except ModelFailed as failed:
+            end = failed
+        except Exception as error:  # whatever a library makes of a strange server
+            end = ModelFailed(f"{type(error).__name__}: {error}")
+        self._put(end)
+
+    def _put(self, piece: Piece | Exception | None) -> None:
+        while not self._opened.is_cancelled:
+            with contextlib.suppress(queue.Full):
+                self._queue.put(piece, timeout=0.2)
+                return
+
+
+class _Opened:
+    """A connection that any thread may end."""
+
+    def __init__(self) -> None:
+        self.is_cancelled = False
+        self._sock: socket.socket | None = None
+        self._lock = threading.Lock()
+
+    def hold(self, sock: socket.socket) -> None:
+        with self._lock:
+            self._sock = sock
+            if self.is_cancelled:
+                self._shut()
+
+    def cancel(self) -> None:
+        with self._lock:
+            self.is_cancelled = True
+            self._shut()
+
+    def _shut(self) -> None:
+        if self._sock is not None:
+            with contextlib.suppress(OSError, ValueError):
+                self._sock.shutdown(socket.SHUT_RDWR)
+
+
+def _pieces(
+    request: Request, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]], opened: _Opened
+) -> Iterator[Piece]:
+    """Asks, and yields what comes; in the thread of a stream."""
+    connection = _connection(request.url)
+    try:
+        connection.connect()
+        connection.sock.settimeout(SILENT_S)
+        opened.hold(connection.sock)
+        path = urlsplit(request.url).path.rstrip("/") + "/chat/completions"
+        connection.request("POST", path, request.body(messages, tools), request.headers())
+        response = connection.getresponse()
+        if response.status != http.client.OK:
+            raise ModelFailed(f"{request.url}: HTTP {response.status} {_why(response)}".strip())
+        if "json" in response.getheader("Content-Type", ""):
+            yield from whole(response.read(MOST_BYTES).decode("utf-8", errors="replace"))
+        else:
+            yield from _streamed(response)
+    except (OSError, http.client.HTTPException) as error:
+        raise ModelFailed(f"{request.url}: {error or type(error).__name__}") from error
+    finally:
+        connection.close()
+
+
+def reach(url: str) -> None:
+    """Connects and leaves again. Raises ModelFailed when nobody is there."""
+    connection = _connection(url)
+    try:
+        connection.connect()
+    except (OSError, http.client.HTTPException) as error:
+        raise ModelFailed(f"{url}: {error or type(error).__name__}") from error
+    finally:
+        connection.close()
+
+
+def _connection(url: str) -> http.client.HTTPConnection:
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    return kind(parts.hostname or "", parts.port, timeout=CONNECT_S)
+
+
+def _streamed(response: http.client.HTTPResponse) -> Iterator[Piece]:
+    events, deltas, left = Events(), Deltas(), MOST_BYTES
+    try:
+        while not deltas.is_over and (block := response.read1(4096)):
+            left -= len(block)
+            if left < 0:
+                raise ModelFailed(f"more than {MOST_BYTES} bytes")
+            yield from filter(None, map(deltas.push, events.push(block)))
+        if not deltas.is_over:
+            yield from filter(None, map(deltas.push, events.end()))
+    except TooLong as error:
+        raise ModelFailed(str(error)) from error
+    yield from deltas.calls
+    if not deltas.is_over:
+        raise ModelFailed("the answer broke off")
+
+
+def _why(response: http.client.HTTPResponse) -> str:
+    text = response.read(MOST_ERROR).decode("utf-8", errors="replace")
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return ""
+    return error_words(body) if isinstance(body, dict) and body.get("error") else ""

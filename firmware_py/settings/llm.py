@@ -1,0 +1,72 @@
+"""The schema of the language model that answers what no template knows."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, model_validator
+from typing_extensions import Self
+
+from firmware_py.settings.base import FilePath, Section, knob
+
+TOOLS = ("time", "board", "timers", "lists")
+
+
+def _url(value: Any) -> str:
+    if isinstance(value, str) and "\0" not in value:
+        try:
+            parts = urlsplit(value)
+            port_is_good = parts.port is None or parts.port > 0
+        except ValueError:
+            port_is_good = False
+        if (
+            port_is_good
+            and parts.scheme in ("http", "https")
+            and parts.hostname
+            and not (parts.query or parts.username)
+        ):
+            return value
+    raise ValueError("not an address of a server")
+
+
+def _listed(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+class Llm(Section):
+    enabled: bool = knob(False, "What no template knows goes to a language model (docs/language-model.md).")
+    engine: Literal["endpoint"] = knob("endpoint", "Which one: an OpenAI-compatible server (llama.cpp, Ollama).")
+    url: Annotated[str, BeforeValidator(_url, json_schema_input_type=str)] = knob(
+        "http://127.0.0.1:8080/v1",
+        "The server, with its version; Ollama's is http://127.0.0.1:11434/v1. "
+        "As a service this needs the drop-in network.conf.",
+        allowed="http:// or https://, a host, and a path",
+    )
+    model: str = knob("", "The model's name there; llama.cpp's server has one and needs none.", max_length=200)
+    key_file: FilePath | None = knob(None, "File with the server's key, for one that wants it.")
+    system: str = knob("", "What the model is told about its part; empty is rtva's own text.", max_length=4000)
+    first_token_s: float = knob(10, "Seconds until its first word; later it has failed.", gt=0, le=60)
+    total_s: float = knob(30, "Seconds for the whole answer.", gt=0, le=90)
+    filler_s: float = knob(1.2, 'Seconds without a sentence after which "One moment." is said.', gt=0, le=60)
+    max_tokens: int = knob(160, "Length of an answer at most.", ge=1, le=4096)
+    temperature: float = knob(0.3, "How freely it words its answers.", ge=0, le=2)
+    min_confidence: float = knob(0.5, "Least confidence of the recogniser in a sentence that is asked.", ge=0, le=1)
+    tools: Annotated[
+        tuple[Literal["time", "board", "timers", "lists"], ...],
+        BeforeValidator(_listed, json_schema_input_type=list[str]),
+    ] = knob(
+        (),
+        "What it may ask of this board, by reading only; the server must know tools (llama.cpp: --jinja).",
+        allowed=f"a list of {', '.join(TOOLS)}",
+        max_length=4,
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.first_token_s > self.total_s:
+            raise ValueError(
+                f"first_token_s ({self.first_token_s:g}) is longer than total_s ({self.total_s:g}); "
+                "allowed: first_token_s <= total_s"
+            )
+        return self

@@ -1,0 +1,83 @@
+"""The configuration of a language model: what is refused, and what doctor, config check and a reload say of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+from llm_lab import serving
+
+from firmware_py import config
+from firmware_py.config import Config, Effective
+from firmware_py.doctor import Case, Finding, checks
+from firmware_py.errors import ConfigError
+from firmware_py.service.reload import is_live
+from firmware_py.telemetry.metrics import Metrics, Now
+from firmware_py.telemetry.statistics import Statistics
+
+
+def judge(root: Path, text: str) -> Finding:
+    return checks()["language model"](Case(Effective(config.from_text(text)), root=root))
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("url: ftp://x/v1", "llm.url"),
+        ("url: http://", "llm.url"),
+        ("url: http://x:99999/v1", "llm.url"),
+        ("url: http://me:secret@x/v1", "llm.url"),
+        ("tools: [switch]", "llm.tools"),
+        ("first_token_s: 40", "first_token_s <= total_s"),
+        ("engine: magic", "llm.engine"),
+        ("min_confidence: 2", "llm.min_confidence"),
+        ("temprature: 1", "temperature"),
+    ],
+)
+def test_a_mistake_is_one_line(line: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(words)) as mistake:
+        config.from_text(f"llm: {{{line}}}")
+    assert "\n" not in str(mistake.value)
+
+
+def test_doctor_says_what_is_missing(tmp_path: Path) -> None:
+    assert judge(tmp_path, "").status == "skip"
+    with serving() as server:
+        on = f"llm: {{enabled: true, url: '{server.url}'}}"
+        assert judge(tmp_path, on).status == "warn" and "wake.enabled" in judge(tmp_path, on).message
+        on += "\nwake: {enabled: true}"
+        assert judge(tmp_path, on).status == "ok"
+        assert judge(tmp_path, on.replace("true,", "true, key_file: /nowhere/key,", 1)).status == "fail"
+        unit = tmp_path / "etc/systemd/system/rtva.service"
+        unit.parent.mkdir(parents=True)
+        unit.touch()
+        assert "no network" in judge(tmp_path, on).message
+        assert server.requests == [], "nothing is asked of the model"
+    unit.unlink()
+    assert judge(tmp_path, on).status == "warn" and "refused" in judge(tmp_path, on).message
+
+
+def test_config_check_says_what_goes_where(rtva: Callable[..., CompletedProcess[str]], tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("llm: {enabled: true, key_file: nowhere}\n")
+    done = rtva("config", "check", file)
+    assert done.returncode == 0
+    assert all(words in done.stderr for words in ("network.conf", "whatever is said", "llm.key_file"))
+
+
+def test_it_is_off_and_may_change_while_the_service_runs() -> None:
+    assert not Config.default().llm.enabled and Config.default().llm.tools == ()
+    assert is_live("llm.url") and is_live("llm.enabled")
+
+
+def test_the_counts_are_a_metric() -> None:
+    from prometheus_client import generate_latest
+
+    told = generate_latest(
+        Metrics(Statistics(), lambda: Now(language_model={"asked": 3, "failed": 1})).registry
+    ).decode()
+    assert 'rtva_language_model_total{what="asked"} 3.0' in told and 'what="failed"} 1.0' in told
+    assert "rtva_language_model_total{" not in generate_latest(Metrics(Statistics(), Now).registry).decode()
