@@ -1,8 +1,11 @@
 #!/bin/sh
 # Boots real systemd without a network and proves the Debian package there: make deb-test (root, Debian, minutes)
+#
+# All that make system-test asks of an installation, asked of the package's; and installing, upgrading, removing, purging.
 set -eu
 cd "$(dirname "$0")/../.."
 SCRIPT=inside_deb.py
+BOOT_S=${BOOT_S:-900}
 . deploy/system-test/container.sh
 requirements
 mkdir -p "$WORK"

@@ -20,6 +20,8 @@ from pathlib import Path
 from lab import CONFIG, HERE, RTVA, TEST_RUN, Failed, Machine, is_ready, main_pid, must, sh, show, status, within
 
 Checks = Iterator[tuple[str, Callable[[Machine], None]]]
+START = "start is READY"
+"""Without it nothing else can be judged."""
 
 
 def a_start_is_ready(machine: Machine) -> None:
@@ -273,7 +275,8 @@ def kept_over_the_upgrade(machine: Machine) -> None:
 
 
 def first() -> Checks:
-    yield "start is READY", a_start_is_ready
+    """The service as it must be, however it was installed; at the end it is stopped."""
+    yield START, a_start_is_ready
     yield "a spoken question is answered, and the serial line tells it", a_turn_is_answered
     yield "commands by serial line and socket", b_commands
     yield "mute closes the device, and outlives a restart", b_mute_closes_the_device
@@ -349,7 +352,7 @@ def run(machine: Machine, checks: Checks, say: Callable[[str], None]) -> int:
         except Exception as error:
             failed += 1
             say(f"FAIL {name} ({time.monotonic() - started:.1f} s): {type(error).__name__}: {error}")
-            if name == "start is READY":
+            if name == START:
                 return failed
     return failed
 

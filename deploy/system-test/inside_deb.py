@@ -1,15 +1,13 @@
 #!/usr/bin/env python3
-"""The checks of the Debian package, as root inside a container without a network."""
+"""The checks of the Debian package, as root inside a container without a network: those of the service, and its own."""
 
 from __future__ import annotations
 
 import subprocess
 from pathlib import Path
 
-from inside import Checks, prove
-from lab import CONFIG, Machine, is_ready, main_pid, must, sh, show, within
-
-RTVA = "/usr/bin/rtva"
+from inside import Checks, first, kept_over_the_upgrade, prove
+from lab import CONFIG, RTVA, Machine, is_ready, main_pid, must, sh, show, within
 
 
 def a_install(machine: Machine) -> None:
@@ -22,6 +20,7 @@ def a_install(machine: Machine) -> None:
 
 
 def b_upgrade(machine: Machine) -> None:
+    sh("systemctl", "start", "rtva")
     before, pid = CONFIG.read_text(), main_pid()
     sh(RTVA, "volume", "40")
     sh("dpkg", "--install", "/debs/2.deb", timeout=300)
@@ -49,8 +48,9 @@ def e_purge(machine: Machine) -> None:
 
 def checks() -> Checks:
     yield "dpkg --install ends in a running service", a_install
-    yield "a spoken question is answered", Machine.answered_anew
-    yield "an upgrade keeps configuration and state", b_upgrade
+    yield from first()
+    yield "an upgrade of the running service keeps configuration and state", b_upgrade
+    yield "its statistics outlive it too", kept_over_the_upgrade
     yield "a spoken question is answered after it", Machine.answered_anew
     yield "rtva update says that this is no bundle's installation", c_update_is_told
     yield "remove keeps what is the owner's", d_remove

@@ -17,7 +17,8 @@ from typing import Any
 HERE = Path("/system-test")
 TEST_RUN = Path("/run/rtva-test")
 CONFIG = Path("/etc/rtva/config.yaml")
-RTVA = "/opt/rtva/bin/rtva"
+RTVA = "rtva"
+"""By the path: /usr/local/bin from the installer, /usr/bin from the package."""
 ASOUND = """\
 pcm.rtva_mic {{ type file slave.pcm {{ type null }} file /dev/null infile {run}/mic.fifo format raw }}
 pcm.rtva_speaker {{ type file slave.pcm {{ type null }} file /run/rtva/speaker.raw format raw }}
