@@ -162,6 +162,7 @@ def run(days: float, turns: int, vad: str = "silero", minutes: float = 0.0) -> d
                 fed += sound.size
             if number % every == every - 1:
                 soak.note(fed / RATE_HZ / DAY_S)
+                print(f"{fed / RATE_HZ / DAY_S:.2f} days, {soak.turns} turns", file=sys.stderr, flush=True)
             if minutes and time.monotonic() - begun > minutes * 60:
                 break
         counts = [{k: w[k] for k in ("kind", "crashed", "killed", "retries")} for w in pool.snapshot()]
