@@ -5,7 +5,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 SCRIPT=inside_deb.py
-BOOT_S=${BOOT_S:-900}
+BOOT_S=${BOOT_S:-1500}
 . deploy/system-test/container.sh
 requirements
 mkdir -p "$WORK"
