@@ -32,6 +32,7 @@ from firmware_py.events import (
     FRAME_SAMPLES,
     RATE_HZ,
     Pcm16,
+    Reply,
     State,
     TurnEvent,
     TurnTrace,
@@ -90,6 +91,7 @@ class Appliance:
         self.queue.on_shed = self._on_shed
         self.player = Player(speaker, on_error=self._on_play_error)
         self.earcons = Earcons(pipeline.config, speaker.rate_hz, self.player.chime)
+        self._set_ducking()
         self.attention = self._make_attention()
         self.controls = begin_conversation(pipeline, self.player, act=True)
         self.taker = TurnTaker(
@@ -154,6 +156,8 @@ class Appliance:
         """A speaker that sleeps is woken while somebody speaks, so that the answer's first word is whole at once."""
         if state is State.LISTENING:
             self.player.wake()
+        elif state is State.IDLE and self.player.is_sounding:
+            state = State.SPEAKING
         self.observers.on_state(state)
 
     @property
@@ -189,16 +193,41 @@ class Appliance:
         self._says.clear()
         self.controls.silence()
 
+    def stop_all(self) -> None:
+        """Ends what is being spoken, what rings, and the question that is open."""
+        self.pipeline.world.agenda.stop_ringing()
+        self.hush()
+        if self.attention is not None:
+            self.attention.answered()
+        self.between_turns(lambda: self.taker.stations.responder.commit(Reply("")))
+
     def talk(self) -> None:
         """Somebody is about to speak: what is being said ends, and no wake word is needed for the next utterance."""
         self.hush()
         if self.attention is not None:
             self.attention.call(TALK)
 
+    def sound_under(self, chunks: Iterator[Pcm16]) -> None:
+        """Plays a long sound that nobody waits for, beside the walk; in the turn thread. See ``Player.under``."""
+        self._on_state(State.SPEAKING)
+        self.player.under(chunks, lambda: self.between_turns(lambda: self._on_state(State.IDLE)))
+
+    def _is_attended(self) -> bool:
+        """Whether somebody speaks, may speak, or is answered."""
+        is_open = self.attention is not None and self.attention.is_open
+        return is_open or self.listener.in_speech or self.busy_since_ns is not None or len(self.queue) > 0
+
+    def _set_ducking(self) -> None:
+        """What rings steps back for everybody; an answer for who opened the ear over it, where that does not end it."""
+        ducking = self.player.ducking
+        ducking.gain = 10 ** (-self.pipeline.config.sounds.duck_db / 20)
+        ducking.is_attended = self._is_attended
+        ducking.gives_way = lambda: self.attention is not None and self.attention.is_open
+
     def _make_attention(self) -> Attention | None:
         attention = make_attention(self.pipeline.config)
         if attention is not None:
-            attention.is_speaking = lambda: self.player.is_playing
+            attention.is_speaking = lambda: self.player.is_sounding
             attention.on_wake = self._on_wake
             attention.on_waiting = lambda: self.earcons.play("wake")
         return attention

@@ -83,8 +83,10 @@ class Attention:
 
     @property
     def is_open(self) -> bool:
-        """Whether speech would be heard now."""
-        return not self.settings.needs_wake or self._until >= 0
+        """Whether speech would be heard now, or from the next frame on as somebody asked."""
+        asked = self._asked
+        is_open = self._until >= 0 if asked is None else asked[1] != SHUT
+        return not self.settings.needs_wake or is_open
 
     def call(self, by: str, window_ms: int | None = None) -> None:
         """Opens the ear from now on, from any thread; the last call counts. It stays open for ``window_ms``."""

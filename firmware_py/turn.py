@@ -148,6 +148,10 @@ class TurnTaker:
         finally:
             self.on_state(State.IDLE)
 
+    def drop_draft(self) -> None:
+        """The voice is wanted for something else; in the thread that takes turns."""
+        self._discard()
+
     def _clock(self, event: TurnEvent) -> StageClock:
         return StageClock(None if self.settings.is_live else event.decided_ns)
 

@@ -118,7 +118,7 @@ def test_an_answer_does_not_wait_for_a_sound_and_loses_nothing_to_it(stepped: tu
 
 
 def test_loud_sounds_together_are_cut_off_and_not_wrapped_round() -> None:
-    beside = Beside()
+    beside = Beside(RATE_HZ)
     for _ in range(MOST_CHIMES + 1):
         beside.chime(np.full(10, 20_000, np.int16))
     assert beside.dropped == 1

@@ -15,7 +15,7 @@ from typing import Protocol
 
 import numpy as np
 
-from firmware_py.audio.beside import Beside
+from firmware_py.audio.beside import Beside, Ducking
 from firmware_py.audio.clock import SECOND_NS
 from firmware_py.audio.playback import Playback
 from firmware_py.events import Pcm16
@@ -52,7 +52,7 @@ class Player:
 
     ``volume`` 0..1 and ``is_muted`` take effect within a period, ramped. ``on_played(pcm, rate_hz)`` gets what was
     handed to the device, gain and what sounds beside included, in the play thread. ``on_error(error)`` is told of a
-    speaker or a voice that failed. ``dropped`` counts playbacks that never began.
+    speaker or a voice that failed. ``dropped`` counts playbacks that never began. ``ducking`` says what steps back.
     """
 
     def __init__(
@@ -69,9 +69,10 @@ class Player:
         self._period = int(getattr(speaker, "period_samples", PERIOD_SAMPLES))
         self._on_played = on_played
         self._on_error = on_error
-        self._gain = 1.0
+        self._gain = self._answer_gain = 1.0
         self._awake_until_ns: int | None = None
-        self._beside = Beside()
+        self._beside = Beside(speaker.rate_hz)
+        self.ducking = Ducking()
         self._waiting: deque[Playback] = deque()
         self._current: Playback | None = None
         self._change = threading.Condition()
@@ -114,6 +115,16 @@ class Player:
                 self._beside.chime(sound)
                 self._change.notify_all()
 
+    def under(self, chunks: Iterator[Pcm16], on_end: Callable[[], None] = lambda: None) -> None:
+        """Plays a long sound under everything else, in place of one that is on; nothing waits for it.
+
+        ``chunks`` is pulled in the play thread and must answer at once, ``on_end`` is called there behind its end.
+        """
+        with self._change:
+            if not self._is_closing:
+                self._beside.begin(chunks, on_end)
+                self._change.notify_all()
+
     def wake(self, hold_s: float = AWAKE_S) -> None:
         """An answer is coming: wakes the device now and holds it awake with silence, so that the answer need not.
 
@@ -141,7 +152,13 @@ class Player:
 
     @property
     def is_playing(self) -> bool:
+        """Whether an answer is played."""
         return self._current is not None
+
+    @property
+    def is_sounding(self) -> bool:
+        """Whether an answer or a long sound is played."""
+        return self.is_playing or self._beside.has_long
 
     def _drop_all(self) -> None:
         if self._current is not None:
@@ -216,7 +233,7 @@ class Player:
         period_s = self._period / self._speaker.rate_hz
         try:
             while self._beside.has_sound and not self._is_wanted():
-                self._write(self._beside.mix(np.zeros(self._period, np.int16)))
+                self._write(self._mixed(np.zeros(self._period, np.int16)))
             while self._speaker.delay_s() > period_s and not self._is_wanted():
                 time.sleep(period_s / 2)
             if not self._is_wanted() and self._awake_until_ns is None:
@@ -224,6 +241,16 @@ class Player:
         except Exception as error:
             self._beside.clear()
             self._report(error)
+
+    def _mixed(self, piece: Pcm16) -> Pcm16:
+        """A piece of an answer, or of silence, as it is heard: each sound as soft as it is to be now."""
+        ducking = self.ducking
+        wanted = ducking.gain if ducking.gives_way() else 1.0
+        if not wanted == self._answer_gain == 1.0:
+            ramp = np.linspace(self._answer_gain, wanted, piece.size, dtype=np.float32)
+            piece = np.rint(piece * ramp).astype(np.int16)
+            self._answer_gain = wanted
+        return self._beside.mix(piece, ducking.gain if self.is_playing or ducking.is_attended() else 1.0)
 
     def _is_wanted(self) -> bool:
         return bool(self._waiting or self._is_closing)
@@ -236,13 +263,16 @@ class Player:
             self._on_played(piece, self._speaker.rate_hz)
 
     def _perform(self, playback: Playback) -> None:
-        while (piece := playback.take(self._period)) is not None:
-            self._write(self._beside.mix(piece))
-            if playback.first_ns is None:
-                playback.began(time.monotonic_ns(), self._speaker.delay_s())
-            playback.played += piece.size
-        # The last buffer is waited for here, not in drain: that could not be stopped.
         period_s = self._period / self._speaker.rate_hz
+        while (piece := playback.take(self._period, period_s / 2 if self._beside.has_long else None)) is not None:
+            said = piece.size
+            self._write(self._mixed(piece if said else np.zeros(self._period, np.int16)))
+            if said and playback.first_ns is None:
+                playback.began(time.monotonic_ns(), self._speaker.delay_s())
+            playback.played += said
+        if self._beside.has_long and not playback.is_stopped:
+            return  # the device is kept going
+        # The last buffer is waited for here, not in drain: that could not be stopped.
         while self._speaker.delay_s() > period_s and not playback.is_stopped_within(period_s / 2):
             pass
         if playback.is_stopped:

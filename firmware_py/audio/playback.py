@@ -81,11 +81,14 @@ class Playback:
         finally:
             self.close()
 
-    def take(self, samples: int) -> Pcm16 | None:
-        """The next ``samples`` (fewer at the end); None when there are no more or it was stopped."""
+    def take(self, samples: int, wait_s: float | None = None) -> Pcm16 | None:
+        """The next ``samples`` (fewer at the end); None when there are no more or it was stopped.
+
+        Those that there are, perhaps none, when the voice does not make more within ``wait_s``.
+        """
         with self._change:
-            self._change.wait_for(lambda: self._queued >= samples or self._is_fed or self.is_stopped)
-            if self.is_stopped or not self._queued:
+            self._change.wait_for(lambda: self._queued >= samples or self._is_fed or self.is_stopped, wait_s)
+            if self.is_stopped or (self._is_fed and not self._queued):
                 return None
             return self._pop(min(samples, self._queued))
 
@@ -136,4 +139,4 @@ class Playback:
             left -= first.size
         self._queued -= samples
         self._change.notify_all()
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0, np.int16), *parts])

@@ -129,9 +129,7 @@ class ServiceControls:
         return speaker.percent
 
     def stop(self) -> None:
-        appliance = self._ready()
-        appliance.pipeline.world.agenda.stop_ringing()
-        appliance.hush()
+        self._ready().stop_all()
 
     def talk(self) -> None:
         self._ready().talk()

@@ -271,6 +271,9 @@ class Sounds(Section):
     error: bool = knob(True, "Falling notes when a turn failed and not even that can be said.")
     mute: bool = knob(True, "A sound when a command or the switch closes the microphone, and when it opens again.")
     volume: int = knob(60, "Their loudness in percent of the ringing of a timer.", ge=0, le=100)
+    duck_db: float = knob(
+        18, "Decibels by which what rings is softer while somebody speaks or is answered; 0 leaves it.", ge=0, le=60
+    )
 
 
 class Processing(Section):
