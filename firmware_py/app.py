@@ -69,7 +69,7 @@ def worker_pool(config: Config) -> WorkerPool | None:
     workers = config.workers
     if workers.mode == "in_process":
         return None
-    return WorkerPool(Rules(workers.standby, Deadlines(scale=workers.deadline_scale)))
+    return WorkerPool(Rules(workers.standby, Deadlines(scale=workers.deadline_scale), holds_standbys=True))
 
 
 class Appliance:

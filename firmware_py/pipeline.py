@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from firmware_py import backends, cores, models
 from firmware_py.addressed import Addressed
+from firmware_py.beside import beside, warm
 from firmware_py.config import Config
 from firmware_py.draft import Stations, Work
 from firmware_py.errors import ConfigError, Unavailable
@@ -31,13 +32,6 @@ SUBSTITUTE = "piper"
 def in_process(kind: str, name: str, arguments: dict[str, Any]) -> Any:
     """An engine in this process: the library's and the tests' way."""
     return backends.load(kind, name)(**arguments)
-
-
-def _warm(engine: Any) -> None:
-    """Has an engine pay for its first use now; not every engine has one to pay for."""
-    warm = getattr(engine, "warm", None)
-    if warm is not None:
-        warm()
 
 
 class VoicePipeline:
@@ -72,25 +66,26 @@ class VoicePipeline:
         self.runner: Any = None
         self.on_chat: Callable[[str | None], None] = lambda failure: None  # told how each answer of a model went
 
-    def initialize_components(self, *, stt_model: str | None = None) -> None:
+    def initialize_components(self, *, stt_model: str | None = None, at_once: bool = False) -> None:
         """Loads and warms recognition, understanding, replies and voice now instead of at first use.
 
-        ``stt_model`` replaces the configured model; calling it again changes that and reloads nothing else.
+        ``stt_model`` replaces the configured model; calling it again changes that and reloads nothing else. ``at_once``
+        loads the voice beside the rest, in a thread of its own.
         """
         if stt_model is not None and stt_model != self._stt_model:
             self._stt_model = stt_model
             for part in ("stt", "open", "partial"):
                 self._close_part(part)
-        self.warm_recognition()
-        if self.wants_partials:
-            _warm(self.partial_stt)
-        _warm(self.speech)
-        _warm(self.understanding)
+        with beside(lambda: warm(self.speech), "load-voice", is_later=not at_once):
+            self.warm_recognition()
+            if self.wants_partials:
+                warm(self.partial_stt)
+        warm(self.understanding)
         _ = self.stations, self.completeness
 
     def warm_recognition(self) -> None:
         """Loads and warms the recogniser alone, so that the first utterance's time is the engine's own."""
-        _warm(self.stt)
+        warm(self.stt)
 
     @property
     def stt(self) -> SpeechToText:

@@ -7,6 +7,7 @@ stand-by behind it; see :mod:`firmware_py.worker` for the pieces, ``docs/decisio
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 from typing_extensions import Self
@@ -44,7 +45,16 @@ class WorkerPool:
         with self._lock:
             self._engines = [e for e in self._engines if e.supervisor.state != "closed"]
             self._engines.append(engine)
+            if not self.rules.holds_standbys:
+                engine.supervisor.let_stand_by()
         return engine
+
+    def let_stand_by(self) -> None:
+        """Starts the stand-bys that ``rules.holds_standbys`` held back; an engine made later has one at once."""
+        with self._lock:
+            self.rules = replace(self.rules, holds_standbys=False)
+            for engine in self._engines:
+                engine.supervisor.let_stand_by()
 
     def snapshot(self) -> list[dict[str, Any]]:
         """One entry an engine: state, pids, memory, and what was started, killed, retried. Cheap."""

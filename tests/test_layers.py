@@ -53,10 +53,12 @@ MAY_SEE: dict[str, set[str]] = {
     "release": {"errors"},
     "first_boot": {"boards", "config", "errors", "models", "settings"},
     "agenda": {"events"},
+    "beside": set(),
     "cores": set(),
     "dashboard": {"errors", "telemetry"},
     "pipeline": {
         "addressed",
+        "beside",
         "partials",
         "backends",
         "cores",

@@ -152,6 +152,20 @@ def test_a_pool_makes_watches_and_ends_them_all() -> None:
     assert [state for kind, state in heard if kind == "stt"] == ["starting", "ready", "restarting", "ready", "closed"]
 
 
+def test_stand_bys_that_are_held_back_come_when_they_are_let_and_an_engine_is_replaced_without() -> None:
+    rules = Rules(deadlines=PATIENT.deadlines, holds_standbys=True)
+    with fake("stt"), no_leaks(), WorkerPool(rules) as pool:
+        engine = pool.make("stt", "fake", {})
+        os.kill(engine.pid(), signal.SIGKILL)
+        assert engine.transcribe(SPEECH).text
+        snapshot = engine.supervisor.snapshot()
+        assert (snapshot["standby"], snapshot["started"]) == (None, 2)
+        pool.let_stand_by()
+        eventually(lambda: engine.supervisor.snapshot()["standby"] == "imported")
+        later = pool.make("stt", "fake", {})
+        eventually(lambda: later.supervisor.snapshot()["standby"] == "imported")
+
+
 def test_a_callback_that_raises_is_survived() -> None:
     def broken(job: object, state: str) -> None:
         raise RuntimeError("a face fell off")

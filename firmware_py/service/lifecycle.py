@@ -209,10 +209,12 @@ class Service:
         pipeline.on_chat = self._tell_chat
         sentences = SpareSentences(models.home() / SENTENCES_FOLDER, SENTENCES)
         pipeline.stand_in = spare = SpareVoice(lambda: pipeline.tts, sentences, self._tell_voice)
-        pipeline.initialize_components()
+        pipeline.initialize_components(at_once=True)
         for note in pipeline.notes:
             _log.warning("%s", note)
         self._self_test_ms = round(try_engines(pipeline, spare))
+        if pool is not None:
+            pool.let_stand_by()
         return pipeline, report
 
     def _make_appliance(self, pipeline: VoicePipeline, parts: ExitStack) -> Appliance:

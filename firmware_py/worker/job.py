@@ -46,11 +46,13 @@ class Job:
 class Rules:
     """``standby`` cold keeps a process with its libraries imported ready, warm one with the weights loaded too.
 
-    ``on_change(job, state)`` is told what the supervisor's state became; it must return at once. ``clock`` is
-    the back-off's.
+    With ``holds_standbys`` none is started before ``WorkerPool.let_stand_by``: they would take the processor from the
+    engines that somebody waits for. ``on_change(job, state)`` is told what the supervisor became; it must return
+    at once. ``clock`` is the back-off's.
     """
 
     standby: Literal["cold", "warm"] = "cold"
     deadlines: Deadlines = field(default_factory=Deadlines)
     on_change: Callable[[Job, str], None] = lambda job, state: None
     clock: Callable[[], float] = time.monotonic
+    holds_standbys: bool = False

@@ -50,9 +50,16 @@ class Supervisor:
         self._back_off = BackOff(rules.clock)
         self._load_error: Exception | None = None
         self._is_closed = False
+        self._is_held = rules.holds_standbys
         self._announced = ""
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._thread = threading.Thread(target=self._run, name=f"{job.kind}-workers", daemon=True)
+
+    def let_stand_by(self) -> None:
+        """From now on a stand-by is kept; before, with ``rules.holds_standbys``, none is started."""
+        with self._changed:
+            self._is_held = False
+        self._ring()
 
     def start(self) -> Worker:
         """The loaded worker, for its methods and attributes. Raises what the engine's constructor raised there,
@@ -210,7 +217,7 @@ class Supervisor:
             self._active = self._start_worker()
             if self._active is not None:
                 self._load(self._active, and_warm=False)  # a caller may be waiting
-        elif self._spare is None and self._is_up() and may_start:
+        elif self._spare is None and self._is_up() and may_start and not self._is_held:
             self._spare = self._start_worker()
             if self._spare is not None and self.rules.standby == "warm":
                 self._load(self._spare, and_warm=True)
@@ -320,7 +327,7 @@ class Supervisor:
     def _next_due(self) -> float | None:
         now = time.monotonic()
         due = [w.due_at - now for w in self._alive() if w.due_at < float("inf")]
-        if self._active is None or (self._spare is None and self._is_up()):
+        if self._active is None or (self._spare is None and self._is_up() and not self._is_held):
             due.append(self._back_off.wait_s())
         if self._dying:
             due.append(BURY_S)
