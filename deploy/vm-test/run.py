@@ -15,6 +15,7 @@ import random
 import re
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -138,6 +139,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", default=[], help="gpio overrun unplug renumber serial suspend")
     parser.add_argument("--write", type=Path, help="a page with vm-test marks")
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no machine outlives this
     arches = args.arch or ["amd64", "arm64"]
     rows: list[Row] = []
     try:
