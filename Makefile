@@ -62,8 +62,8 @@ soak: setup      ## seven days of audio and 1,000 turns at many times real speed
 bitflips: setup  ## 1,000 single bits flipped in the real weights: each refused before loading
 	@mkdir -p build/flips && $(PY) tests/bitflips.py $$(mktemp -d -p build/flips) 1000 1
 
-turn-faults: setup ## 1,000 questions while workers die, hang and crash: none is lost in silence (an hour)
-	@$(PY) tests/turn_faults.py 1000 1
+turn-faults: setup ## 1,000 questions while workers die, hang and crash: none is lost in silence (half an hour)
+	@$(PY) tests/turn_faults.py 1000 1 8
 
 vm-test: setup   ## stock Debian kernels in qemu: unplug, suspend, overrun, serial, GPIO, power cuts (root, Debian, many minutes)
 	@$(PY) deploy/vm-test/run.py --write docs/reliability.md || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }

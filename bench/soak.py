@@ -170,7 +170,9 @@ def run(days: float, turns: int, vad: str = "silero", minutes: float = 0.0) -> d
 
 
 def judge(soak: Soak, fed: int, took_s: float, counts: list[dict[str, Any]]) -> dict[str, Any]:
+    """The verdict; its ``course`` is (day, own MiB, workers' MiB) all along, settling included."""
     samples = soak.samples
+    course = zip(samples.days, samples.own_mib, samples.workers_mib, strict=True)
     first = int(len(samples.days) * SETTLING)
     own, own_most = slope(samples.days[first:], samples.own_mib[first:])
     workers, workers_most = slope(samples.days[first:], samples.workers_mib[first:])
@@ -194,6 +196,7 @@ def judge(soak: Soak, fed: int, took_s: float, counts: list[dict[str, Any]]) -> 
         "grown": grown,
         "workers": counts,
         "seconds": round(took_s, 1),
+        "course": [(round(d, 3), round(o, 1), round(w, 1)) for d, o, w in course],
     }
 
 
@@ -208,7 +211,7 @@ def main() -> int:
     found = run(options.days, options.turns, options.vad, options.minutes)
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(found))
-    print(json.dumps(found, indent=1))
+    print(json.dumps({key: value for key, value in found.items() if key != "course"}, indent=1))
     is_flat = found["own_mib_a_day_most"] <= MOST_MIB_A_DAY and found["workers_mib_a_day_most"] <= MOST_MIB_A_DAY
     return int(not (is_flat and max(found["grown"].values()) <= 0 and found["answered"] == found["turns"]))
 

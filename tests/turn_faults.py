@@ -1,4 +1,4 @@
-"""Utterances under random faults: ``turn_faults.py UTTERANCES SEED`` (``make turn-faults``).
+"""Utterances under random faults: ``turn_faults.py UTTERANCES SEED [SECONDS BETWEEN FAULTS]`` (``make turn-faults``).
 
 The real walk behind the listener, with real engines in real workers, a speaker without a device, and the spare voice:
 spoken questions come alone and in bursts, with and without a draft, while workers and their stand-bys are killed,
@@ -202,7 +202,7 @@ def run(utterances: int, seed: int, pause_s: float = 2.0) -> dict[str, Any]:
 
 
 def main() -> int:
-    found = run(int(sys.argv[1]), int(sys.argv[2]))
+    found = run(int(sys.argv[1]), int(sys.argv[2]), *map(float, sys.argv[3:]))
     print(json.dumps(found, indent=1))
     return int(bool(found["silent"] or found["failure"] or found["apologies"] < found["ends"].get("apologised", 0)))
 
