@@ -2,7 +2,7 @@
 PY_WANTED := $(if $(filter command line,$(origin PY)),$(PY))
 override PY := .venv/bin/python
 
-.PHONY: help setup native native-cuda generic demo test test-coqui check stress bench bench-recognition install uninstall conversations-audio agenda-kills faults busy-capture fuzz soak bitflips turn-faults system-test vm-test bundle bundle-test deb deb-test clean
+.PHONY: help setup native native-cuda generic demo test test-coqui check stress bench bench-recognition install uninstall conversations-audio agenda-kills faults busy-capture fuzz soak bitflips turn-faults system-test vm-test bundle bundle-test deb deb-test image image-test clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -90,6 +90,13 @@ deb: setup       ## the Debian package, weights included: ARCH=amd64|arm64 PY=3.
 
 deb-test: setup  ## installs, upgrades, removes and purges the package in a container without a network (root, Debian, minutes)
 	@deploy/system-test/deb.sh || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
+
+image: setup     ## a card's image, read-only root, the package in it: BOARD=rpi|qemu-arm64 (root, Debian, many minutes)
+	@$(PY) deploy/image/make_image.py --board $(or $(BOARD),qemu-arm64) || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
+
+image-test: setup ## boots the image in qemu: READY, status, GPIO, a question, three power cuts (root, Debian, up to an hour)
+	@[ -e build/image/rtva-qemu-arm64.img ] || $(MAKE) --no-print-directory image BOARD=qemu-arm64
+	@$(PY) deploy/image/test/run.py --write docs/boards.md || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
 
 clean:           ## removes what was built, not the weights
 	rm -rf build .venv *.egg-info firmware_py/*.so

@@ -1,0 +1,175 @@
+"""``deploy/image``: partitions in a file, what the image sets, the layer for a Pi's own builder, and what judges it."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+import wave
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import yaml
+
+from firmware_py import config
+from firmware_py.settings import document
+from firmware_py.settings.edit import changed
+
+ROOT = Path(__file__).resolve().parent.parent
+IMAGE = ROOT / "deploy" / "image"
+OVERLAY = IMAGE / "overlay"
+
+
+def load(path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    for folder in (IMAGE, IMAGE / "test"):
+        monkeypatch.syspath_prepend(str(folder))
+    name = f"image_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, name, module)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_disk_is_put_together_and_written_to_like_a_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for program in ("mke2fs", "mkfs.vfat", "mcopy", "sfdisk"):
+        if shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin") is None:
+            pytest.skip(f"no {program}; 'make image' installs e2fsprogs, dosfstools, mtools and fdisk")
+    disk = load(IMAGE / "disk.py", monkeypatch)
+    for name in ("boot", "tree"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file.txt").write_text(name)
+    parts = disk.Parts(tmp_path / "1", tmp_path / "2", tmp_path / "3")
+    disk.fat(tmp_path / "boot", parts.boot)
+    disk.ext4(tmp_path / "tree", "rtva-root", 8, parts.root, "-O", "^has_journal")
+    disk.ext4(tmp_path / "tree", "rtva-state", 8, parts.state)
+    image = tmp_path / "whole.img"
+    disk.join(parts, image)
+    assert image.read_bytes()[510:512] == b"\x55\xaa"
+    for number, part in enumerate((parts.boot, parts.root, parts.state), 1):
+        start = disk.start_of(image, number)
+        with image.open("rb") as file:
+            file.seek(start)
+            assert file.read(part.stat().st_size) == part.read_bytes()
+    card = tmp_path / "card.img"
+    disk.copy(image, card)
+    (tmp_path / "rtva-setup.txt").write_text("hostname: x\r\n")
+    disk.put(card, tmp_path / "rtva-setup.txt", "rtva-setup.txt")
+    disk.get(card, "rtva-setup.txt", tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == b"hostname: x\r\n"
+    disk.get(card, "file.txt", tmp_path / "back-too")
+    assert (tmp_path / "back-too").read_text() == "boot"
+
+
+def test_the_root_is_read_only_and_the_watchdog_one_that_a_pi_takes() -> None:
+    rows = [line.split() for line in (OVERLAY / "etc/fstab").read_text().splitlines() if not line.startswith("#")]
+    mounts = {row[1]: row for row in rows}
+    assert "ro" in mounts["/"][3].split(",")
+    assert all(row[2] == "tmpfs" or row[1] in ("/", "/boot/firmware") or "state" in row[0] for row in rows)
+    assert all(
+        "nofail" in row[3] for place, row in mounts.items() if place.startswith(("/state", "/boot", "/etc", "/var/lib"))
+    )
+    text = (OVERLAY / "etc/systemd/system.conf.d/rtva.conf").read_text()
+    seconds = [int(found) for found in re.findall(r"^\w*WatchdogSec=(\d+)s$", text, re.M)]
+    assert len(seconds) == 2 and all(0 < value <= 15 for value in seconds), "30 s leaves a Pi without any"
+
+
+def test_the_configuration_of_each_board_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (ROOT / "config" / "config.yaml").read_text()
+    for board in load(IMAGE / "boards.py", monkeypatch).BOARDS.values():
+        made = config.from_text(changed(document.parse(text), text, board.config))
+        assert made.status.serial.device is not None
+        assert f"console={made.status.serial.device.name}" in board.cmdline, "one line is console and status line"
+
+
+def test_the_units_are_such(tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("no systemd-analyze here; a machine with systemd has it")
+    for unit in (OVERLAY / "etc/systemd/system").glob("*.service"):
+        text = (
+            unit.read_text()
+            .replace("/usr/lib/rtva-image/first-boot", "/bin/true")
+            .replace("/sbin/wpa_supplicant", "/bin/true")
+        )
+        (tmp_path / unit.name).write_text(text)
+    (tmp_path / "rtva.service").write_text("[Service]\nExecStart=/bin/true\n")
+    units = sorted(tmp_path.glob("*.service"))
+    done = subprocess.run(["systemd-analyze", "verify", *map(str, units)], capture_output=True, text=True)
+    told = [line for line in done.stderr.splitlines() if "rtva" in line]
+    assert not told and len(units) == 4
+
+
+def first_boot(folder: Path) -> subprocess.CompletedProcess[str]:
+    """The script as it stands in the image, in another root."""
+    script = (OVERLAY / "usr/lib/rtva-image/first-boot").read_text()
+    for place in (
+        "/boot/firmware",
+        "/state/system",
+        "/etc/rtva",
+        "/usr/lib/rtva-image",
+        "/proc/sys/kernel",
+        "/run/systemd",
+    ):
+        script = script.replace(place, f"{folder}{place}")
+    path = f"{folder}/bin:/usr/bin:/bin"
+    return subprocess.run(["sh", "-c", script], capture_output=True, text=True, env={"PATH": path})
+
+
+def test_each_start_takes_what_is_new_and_never_fails(tmp_path: Path) -> None:
+    for place in ("boot/firmware", "state/system", "etc/rtva", "usr/lib/rtva-image", "proc/sys/kernel", "bin"):
+        (tmp_path / place).mkdir(parents=True)
+    shutil.copy(ROOT / "config" / "config.yaml", tmp_path / "usr/lib/rtva-image/config.yaml")
+    rtva = tmp_path / "bin" / "rtva"
+    rtva.write_text(f'#!/bin/sh\nexec {sys.executable} -m firmware_py "$@"\n')
+    rtva.chmod(0o755)
+    (tmp_path / "bin" / "systemctl").write_text("#!/bin/sh\n")
+    (tmp_path / "bin" / "systemctl").chmod(0o755)
+    setup, made = tmp_path / "boot/firmware/rtva-setup.txt", tmp_path / "etc/rtva/config.yaml"
+    setup.write_text("hostname: kitchen\nvolume: 30\n")
+    done = first_boot(tmp_path)
+    assert done.returncode == 0 and done.stdout == "rtva set-up: hostname, volume\n", done
+    assert config.load(made).audio.output.volume == 30
+    assert (tmp_path / "proc/sys/kernel/hostname").read_text() == "kitchen\n"
+    made.write_text("audio: {output: {volume: 55}}\n")
+    (tmp_path / "etc/rtva/rtva.service.d").mkdir()
+    (tmp_path / "etc/rtva/rtva.service.d/network.conf").write_text("[Service]\n")
+    assert first_boot(tmp_path).stdout == "", "the same file is not taken twice"
+    assert config.load(made).audio.output.volume == 55
+    assert (tmp_path / "run/systemd/system/rtva.service.d/network.conf").exists()
+    setup.write_bytes(b"\xff\xfe\x00nonsense")
+    done = first_boot(tmp_path)
+    assert done.returncode == 0 and done.stdout.count("\n") == 1 and "rtva-setup.txt line 1" in done.stdout
+    shutil.rmtree(tmp_path / "state")
+    made.unlink()
+    assert first_boot(tmp_path).returncode == 0 and made.exists(), "without a state partition it starts by the default"
+
+
+def test_the_layer_names_files_that_are_there() -> None:
+    layer = IMAGE / "rpi-image-gen" / "layer" / "rtva.yaml"
+    hooks = "\n".join(yaml.safe_load(layer.read_text())["mmdebstrap"]["customize-hooks"])
+    for name in re.findall(r"\$IGconf_rtva_source/([\w./-]+)\"", hooks):
+        assert (IMAGE / name).exists(), name
+    assert "    # device: null" in (ROOT / "config" / "config.yaml").read_text().split("serial:")[1][:200]
+    assert yaml.safe_load((IMAGE / "rpi-image-gen" / "config" / "rtva-pi5.yaml").read_text())["layer"]["app"] == "rtva"
+
+
+def test_an_answer_with_gaps_is_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = load(IMAGE / "test" / "run.py", monkeypatch)
+    tone = (8000 * np.sin(np.arange(8000) / 5)).astype(np.int16)
+    sound = np.concatenate([tone, np.zeros(48_000, np.int16), tone])
+    with wave.open(str(tmp_path / "in.wav"), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(sound.tobytes())
+    assert 1.0 <= run.without_gaps(tmp_path / "in.wav", tmp_path / "out.wav") < 1.2
+    assert run.alike("It's 7.05 PM.", "It is 7:05 PM.")
+    assert not run.alike("It is 7:06 PM.", "It is 7:05 PM.") and not run.alike("7:05", "It is 7:05 PM.")
+    page = tmp_path / "page.md"
+    page.write_text(f"a\n{run.BEGIN}\nstale\n{run.END}\nb\n")
+    run.write(page, [("it boots", "yes", "9 s")])
+    assert "| it boots | yes | 9 s |" in page.read_text() and "stale" not in page.read_text()
