@@ -246,3 +246,8 @@ def test_replies_are_rationed() -> None:
     assert [allowance.take() for _ in range(5)] == [True, True, True, False, False]
     now[0] += 0.1
     assert [allowance.take() for _ in range(2)] == [True, False]
+
+
+def test_the_line_of_health_counts_what_the_microphone_healed_by_itself() -> None:
+    status = {"state": "idle", "microphone": "open", "alerts": {}, "counts": {}, "faults": {"overrun": 2, "rate": 1}}
+    assert serial_text.health(status) == "health state=idle microphone=open alerts=0 faults=3"

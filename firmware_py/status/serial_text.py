@@ -108,8 +108,9 @@ def health(status: Mapping[str, Any]) -> str:
     counts = status.get("counts", {})
     kept = {name: counts[name] for name in ("turns", "errors", "lost_samples", "shed") if name in counts}
     told = {"state": status.get("state"), "microphone": status.get("microphone"), "alerts": len(status["alerts"])}
+    faults = {"faults": sum(status["faults"].values())} if "faults" in status else {}
     capture = {"capture": status["capture"]["is_on"]} if "capture" in status else {}
-    return f"health {fields({**told, **kept, **capture})}"
+    return f"health {fields({**told, **kept, **faults, **capture})}"
 
 
 def parse(line: bytes) -> tuple[str, str]:
