@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from firmware_py.doctor import Case, Finding, check, fail, ok, warn
+from firmware_py.audio.mixer import mixer_of
+from firmware_py.doctor import Case, Finding, check, fail, ok, skip, warn
 from firmware_py.doctor.probe import ProbeError, probe
 
 OPEN = """
@@ -24,6 +25,17 @@ stream, rate_hz = open_stream(sys.argv[1], sys.argv[2], int(sys.argv[3]), 1, 102
 stream.close()
 print(json.dumps(rate_hz))
 """
+ASK_GAIN = """
+import json, sys, alsaaudio
+found = None
+for name in alsaaudio.mixers(device=sys.argv[1]):
+    mixer = alsaaudio.Mixer(name, device=sys.argv[1])
+    if any("Capture" in able for able in mixer.volumecap()):
+        found = [name, int(min(mixer.getvolume(alsaaudio.PCM_CAPTURE)))]
+        break
+print(json.dumps(found))
+"""
+NO_GAIN = "turn audio.input.auto_gain off, or name the device of a card with one"
 BUSY = "busy"
 SHOWN = 12
 
@@ -42,6 +54,22 @@ def speaker(case: Case) -> Finding:
     if audio.backend == "sounddevice":
         return _portaudio("output", audio.output.device, audio.output.sample_rate)
     return _device("PCM_PLAYBACK", audio.output.device, "audio.output.device")
+
+
+@check("capture gain")
+def capture_gain(case: Case) -> Finding:
+    """Whether the gain that is to be kept can be turned."""
+    if not case.config.audio.input.auto_gain:
+        return skip("audio.input.auto_gain is off")
+    card = mixer_of(case.config.audio.input.device)
+    try:
+        found = probe(ASK_GAIN, card)
+    except ProbeError as error:
+        return warn(f"{card}: {error}", NO_GAIN)
+    if found is None:
+        return warn(f"{card} has no control for the capture gain", NO_GAIN)
+    control, percent = found
+    return ok(f"{control} at {percent} %, kept where speech is neither clipped nor faint")
 
 
 def _portaudio(direction: str, device: str, rate_hz: int) -> Finding:

@@ -33,6 +33,7 @@ class Reports:
     record: Callable[[str, int], dict[str, Any]] = field(default=lambda wanted, minutes: {})
     governor: Callable[[], dict[str, Any]] = field(default=dict)
     trace: Callable[[int], list[dict[str, Any]]] = field(default=lambda count: [])
+    gain: Callable[[], dict[str, Any]] = field(default=dict)
 
 
 class ServiceControls:
@@ -74,6 +75,7 @@ class ServiceControls:
             "record": self.reports.record("status", 0) if appliance else {},
             "level_db": round(appliance.listener.level_db, 1) if appliance else None,
             "floor_db": round(appliance.listener.floor_db, 1) if appliance else None,
+            "capture_gain": self.reports.gain(),
             "wake": appliance.attention.report() if appliance and appliance.attention else {},
             "interruption": self._interruption(),
             "counts": self._counts(),

@@ -32,6 +32,7 @@ from firmware_py.service.controls import Reports, ServiceControls
 from firmware_py.service.debug_capture import DebugCapture
 from firmware_py.service.debug_folder import DebugFolder
 from firmware_py.service.faces import Faces
+from firmware_py.service.gain_keeper import GainKeeper
 from firmware_py.service.gate import Hearing, MicrophoneGate
 from firmware_py.service.governing import Governing
 from firmware_py.service.measures import Exporters, Measures, thresholds
@@ -100,6 +101,7 @@ class Service:
         self._pipeline: VoicePipeline | None = None
         self._appliance: Appliance | None = None
         self._governing: Governing | None = None
+        self._gain: GainKeeper | None = None
         self._stopping = threading.Event()
         self._reload_asked = threading.Event()
         self._self_test_ms = 0
@@ -142,6 +144,7 @@ class Service:
         pipeline.runner = runner = Runner(tuple(map(str, config.nlp.programs)), self._tell_failed_action)
         parts.callback(runner.close)
         appliance = self._make_appliance(pipeline, parts)
+        self._gain = gain = GainKeeper(config, database)
         controls.attach(appliance)
         self._appliance = appliance
         self._governing = governing = Governing(appliance, self.board)
@@ -164,6 +167,7 @@ class Service:
             self.recorder.command,
             governing.report,
             self.turns.last,
+            gain.report,
         )
         parts.callback(Exporters(config, measures, appliance, controls).close)
         self._start(appliance, parts)
@@ -175,7 +179,12 @@ class Service:
             Vitals(appliance, self.gate, self.board),
             self.board,
             self.notifier,
-            [lambda: measures.each_second(appliance.queue.waiting()), governing.each_second, self._look_for_speaker],
+            [
+                lambda: measures.each_second(appliance.queue.waiting()),
+                governing.each_second,
+                self._look_for_speaker,
+                gain.each_second,
+            ],
         )
         parts.callback(Scheduler(pipeline.agenda, Ringer(appliance)).close)
         watch.start()
@@ -245,6 +254,8 @@ class Service:
         self.recorder.on_utterance(event, trace, error)
         if self._governing is not None:
             self._governing.add_turn(trace)
+        if self._gain is not None:
+            self._gain.add(event.audio, trace)
 
     def _open_microphone(self) -> Microphone:
         assert self._pipeline is not None

@@ -67,6 +67,11 @@ class AudioInput(Section):
     channel: int | None = knob(
         None, "Channel of the device that is listened to, from 0; null mixes all of them.", ge=0, le=63
     )
+    auto_gain: bool = knob(
+        False,
+        "The mixer's capture gain is turned down after speech that was clipped, slowly up after speech that stayed too "
+        "soft, and kept over a restart.",
+    )
     sample_rate: int = knob(
         16000,
         "Rate the microphone is asked for; any other than 16000 is resampled to it.",

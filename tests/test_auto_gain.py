@@ -1,0 +1,117 @@
+"""The capture gain that is kept: a slow loop on real speech, a card's control, memory, and what goes wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_setup_command import Mixers
+
+from firmware_py.audio.auto_gain import LEAST, MOST, PATIENCE, STEP_DOWN, STEP_UP, GainLoop
+from firmware_py.audio.mixer import CaptureGain
+from firmware_py.audio.recording import load
+from firmware_py.config import from_text
+from firmware_py.doctor import Case
+from firmware_py.doctor.checks_audio import capture_gain
+from firmware_py.errors import Unavailable
+from firmware_py.events import Pcm16, TurnTrace
+from firmware_py.service.gain_keeper import REMEMBERED, GainKeeper
+from firmware_py.state.database import Database
+
+ON = from_text("audio: {input: {auto_gain: true}}")
+SAID = TurnTrace(transcript="what time is it")
+CLIPPED: Pcm16 = np.where(np.arange(16_000) % 50 < 25, 32767, -32768).astype(np.int16)
+SOFT: Pcm16 = np.rint(300 * np.sin(np.arange(16_000) / 8)).astype(np.int16)
+GOOD: Pcm16 = np.rint(9000 * np.sin(np.arange(16_000) / 8)).astype(np.int16)
+
+
+def through(sound: Pcm16, percent: int) -> Pcm16:
+    """What a converter makes of a sound: half a decibel a percent, unchanged at 50, cut off at full scale."""
+    out: Pcm16 = np.clip(np.rint(sound * 10 ** ((percent - 50) / 40)), -32768, 32767).astype(np.int16)
+    return out
+
+
+@pytest.mark.parametrize("percent", [10, 25, 95])
+def test_people_are_brought_where_they_are_neither_clipped_nor_faint(recordings: Path, percent: int) -> None:
+    loop, heard = GainLoop(percent), []
+    for file in sorted((recordings / "coffee").glob("*.flac"))[:80]:
+        heard.append(through(load(file), loop.percent))
+        loop.hear(heard[-1])
+    last = [20 * np.log10(np.percentile(np.abs(s.astype(int)), 99.9) / 32768) for s in heard[-10:]]
+    assert all(-32 < peak_db < -1 for peak_db in last) and LEAST <= loop.percent <= MOST
+    before = loop.percent
+    for sound in heard[-10:]:
+        loop.hear(sound)
+    assert abs(loop.percent - before) <= STEP_UP, "it has settled"
+
+
+def test_down_at_once_up_only_after_several() -> None:
+    loop = GainLoop(50)
+    assert loop.hear(CLIPPED) == 50 - STEP_DOWN
+    assert [loop.hear(SOFT) for _ in range(PATIENCE)] == [None] * (PATIENCE - 1) + [50 - STEP_DOWN + STEP_UP]
+    assert [loop.hear(s) for s in (SOFT, SOFT, GOOD, SOFT, SOFT)] == [None] * 5
+    assert loop.hear(CLIPPED[:0]) is None
+
+
+@settings(deadline=None)
+@given(start=st.integers(0, 100), sounds=st.lists(st.sampled_from([CLIPPED, SOFT, GOOD]), max_size=80))
+def test_it_never_leaves_its_bounds(start: int, sounds: list[Pcm16]) -> None:
+    loop, before = GainLoop(start), start
+    for sound in sounds:
+        set_to = loop.hear(sound)
+        assert set_to is None or set_to != before
+        assert min(start, LEAST) <= loop.percent <= max(start, MOST)
+        before = loop.percent
+
+
+def test_the_control_is_turned_and_what_was_found_is_remembered(tmp_path: Path) -> None:
+    mixers, database = Mixers(), Database(tmp_path / "state.db")
+    keeper = GainKeeper(ON, database, lambda device: CaptureGain(device, mixers))
+    keeper.add(CLIPPED, TurnTrace(transcript=""))
+    keeper.add(CLIPPED, None)
+    keeper.each_second()
+    assert mixers.percent == 40, "what holds no words turns nothing"
+    keeper.add(CLIPPED, SAID)
+    assert mixers.percent == 40, "not in the turn thread"
+    keeper.each_second()
+    assert mixers.percent == 40 - STEP_DOWN == database.get(REMEMBERED)
+    assert keeper.report() == {
+        "is_on": True, "why": "", "control": "Mic", "percent": 40 - STEP_DOWN, "changes": 1
+    }  # fmt: skip
+    mixers.percent = 77
+    again = GainKeeper(ON, database, lambda device: CaptureGain(device, mixers))
+    assert mixers.percent == 40 - STEP_DOWN == again.report()["percent"]
+
+
+def test_off_without_a_control_and_with_a_card_that_fails_the_gain_is_left(tmp_path: Path) -> None:
+    database = Database(tmp_path / "state.db")
+    assert GainKeeper(from_text(""), database).report() == {"is_on": False, "why": "off"}
+
+    def none(device: str) -> Any:
+        raise Unavailable("hw:7 has no mixer")
+
+    keeper = GainKeeper(ON, database, none)
+    keeper.add(CLIPPED, SAID)
+    keeper.each_second()
+    assert keeper.report() == {"is_on": False, "why": "hw:7 has no mixer"}
+
+    def refuse(percent: int) -> None:
+        raise OSError("no such device")
+
+    gone = GainKeeper(ON, database, lambda device: SimpleNamespace(percent=50, control="Mic", set=refuse))
+    gone.add(CLIPPED, SAID)
+    gone.each_second()
+    assert gone.report()["why"] == "no such device" and gone.report()["changes"] == 0
+    assert database.get(REMEMBERED) is None
+
+
+def test_doctor_says_whether_there_is_a_control() -> None:
+    assert capture_gain(Case()).status == "skip"
+    text = "audio: {input: {auto_gain: true, device: 'hw:CARD=NoSuchCard'}}"
+    found = capture_gain(Case(SimpleNamespace(config=from_text(text))))  # type: ignore[arg-type]
+    assert found.status == "warn" and "NoSuchCard" in found.message and found.advice
