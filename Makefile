@@ -2,7 +2,7 @@
 PY_WANTED := $(if $(filter command line,$(origin PY)),$(PY))
 override PY := .venv/bin/python
 
-.PHONY: help setup native native-cuda generic demo test test-coqui check stress bench bench-recognition install uninstall conversations-audio agenda-kills faults busy-capture fuzz soak bitflips turn-faults system-test vm-test bundle bundle-test deb deb-test image image-test clean
+.PHONY: help setup native native-cuda generic demo test test-coqui check stress bench bench-recognition install uninstall conversations-audio transcript agenda-kills faults busy-capture fuzz soak bitflips turn-faults system-test vm-test bundle bundle-test deb deb-test image image-test clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -49,6 +49,9 @@ uninstall:       ## takes it away again; PURGE=yes its configuration and state t
 
 conversations-audio: ## a third of the scripted conversations, said by the voice and heard; prints the pass rate (minutes)
 	@$(PY) bench/conversations_audio.py
+
+transcript:      ## a conversation on sound, printed as it was heard and answered
+	@$(PY) bench/transcript.py
 
 agenda-kills:    ## 1,000 kills while timers and lists change: nothing lost, nothing doubled
 	@mkdir -p build/kills && $(PY) tests/agenda_kills.py $$(mktemp -d -p build/kills)/state.db 1000 1

@@ -162,10 +162,10 @@ class Understood:
     is to be done, and ``confirm`` whether the person is to be asked first. Of several commands in one sentence
     ``parts`` has each, in order, and the other fields are the first one's. ``heard_score`` (0..1) and
     ``margin`` (nats to the sentence that fits next best) are those of a guided transcript, None for other text: where
-    they are thin a skill can ask back. ``sentence`` is the sentence of the templates, in normal words, that a repaired
-    text was taken for; ``unsure`` what a person must be asked about first: the words that were heard and the slot's
-    value that they were taken for ("guest bedroom", "bedroom"). ``undoes`` takes back what the sentence did that this
-    one corrects. ``confidence`` and ``guards`` are the transcript's, None and () for text that was not heard.
+    they are thin a skill can ask back. ``sentence`` is the sentence of the templates, in normal words, that a text was
+    taken for that was repaired or written twice; ``unsure`` what a person is asked about first: the words heard and the
+    slot's value that they were taken for ("guest bedroom", "bedroom"). ``undoes`` takes back what the sentence did
+    that this one corrects. ``confidence`` and ``guards`` are the transcript's, None and () for text that was not heard.
     """
 
     text: str

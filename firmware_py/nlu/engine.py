@@ -30,6 +30,8 @@ class Reading:
 
     text: str
     tokens: Sequence[Token]
+    is_repeated: bool = False
+    """It was written several times over; ``tokens`` are of one."""
 
 
 class Engine:
@@ -65,14 +67,17 @@ class Engine:
         self._repair = Repair(graphs, self.values, grammar.language, self.pronunciations)
 
     def read(self, text: str) -> Reading:
-        return Reading(text, _said_once(tokenize(text, self.language)))
+        tokens = tokenize(text, self.language)
+        once = _said_once(tokens)
+        return Reading(text, once, len(once) < len(tokens))
 
     def match(self, reading: Reading) -> Found | None:
         """The template that the sentence matches to the letter, with and without polite words around it."""
         for tokens in self.cores(reading):
             match = self._matcher.find([t.word for t in tokens])
             if match is not None:
-                return self._found(match.graph, match.fills, reading, tokens)
+                found = self._found(match.graph, match.fills, reading, tokens)
+                return found | {"sentence": " ".join(t.word for t in tokens)} if reading.is_repeated else found
         return None
 
     def warm(self) -> None:

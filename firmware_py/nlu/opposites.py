@@ -50,7 +50,7 @@ _ORDER_WORDS = """
 turn turned switch switched open opened close closed set start started stop stopped add added put cancel cancelled
 delete deleted remove removed pause paused dim dimmed lock locked unlock unlocked remind reminded
 """
-_ORDERS = frozenset(_ORDER_WORDS.split())
+ORDERS = frozenset(_ORDER_WORDS.split())
 REFUSALS = frozenset(("not", "never", "don't"))
 _NEGATIONS = frozenset(("not", "no", "never", "without", "nothing", "except"))
 _ELSEWHERE = frozenset(("outside", "outdoors"))
@@ -88,7 +88,7 @@ def _is_of_another_kind(heard: Collection[str], said: Collection[str]) -> bool:
     if new & _UNITS and not lost:
         return True  # "ten" alone is not ten hours
     first, *rest = list(heard) or [""]
-    return first in lost and (first in _ASKING or (first in _TOLD and not _ORDERS.isdisjoint(rest)))
+    return first in lost and (first in _ASKING or (first in _TOLD and not ORDERS.isdisjoint(rest)))
 
 
 def other_number(heard: Collection[str], said: Collection[str]) -> bool:

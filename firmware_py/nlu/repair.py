@@ -21,7 +21,7 @@ from firmware_py.nlu.english import SMALL
 from firmware_py.nlu.graph import Graph
 from firmware_py.nlu.match import JOINING, Fill, Sentence, fits_context
 from firmware_py.nlu.normalize import words as normal_words
-from firmware_py.nlu.opposites import ARTICLES, PLURALS, REFUSALS, contradict, other_number
+from firmware_py.nlu.opposites import ARTICLES, ORDERS, PLURALS, REFUSALS, contradict, other_number
 from firmware_py.nlu.phone_graph import End, Sounding, sound_out
 from firmware_py.nlu.phrases import Phrases
 from firmware_py.nlu.sounds import FUNCTION_WORDS, Alphabet
@@ -242,6 +242,8 @@ class _Reading:
     def is_wrong(self, heard: Sequence[str]) -> bool:
         """Whether it says what was not said: a value nobody heard, another number, the opposite."""
         has_free = any(f.source.is_wildcard and f.source.reads is None for f in self.fills)
+        if has_free and any(a in JOINING and b in ORDERS for a, b in itertools.pairwise(heard)):
+            return True  # "... and add milk" is an order of its own
         if has_free and any(word in JOINING and word not in self.words for word in heard):
             return True  # what stands behind an "and" is not what an open slot was meant for
         if has_free and not (REFUSALS.intersection(heard[:3]) <= self.literals):

@@ -104,10 +104,12 @@ def _bare(said: Sequence[str]) -> tuple[str, ...]:
 def variations(base: Sequence[str], fragment: Fragment, *, is_open: bool) -> Iterator[str]:
     """The sentence with the fragment in it: at its end, in place of a few words, between two.
 
-    Where it was said what is wrong, and the sentence has it, only that is replaced.
+    Where it was said what is wrong only that is replaced.
     """
     forms = _forms(fragment.words)
     replaced = list(_places(base, fragment.wrong)) if fragment.wrong else []
+    if fragment.wrong and not replaced and not any(char.isdigit() for char in " ".join((*base, *fragment.wrong))):
+        return  # another sentence was meant; only "ten" and "10" are the same in two ways
     for form in reversed(forms) if is_open else forms:
         for start, end in replaced:
             yield " ".join([*base[:start], *form, *base[end:]])
