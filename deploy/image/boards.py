@@ -46,6 +46,7 @@ BOARDS = {
             "status.gpio.chip": "/dev/gpiochip0",
             "status.gpio.ready": 5,
             "workers.deadline_scale": 200,
+            "pipeline.processing.max_workers": 1,  # threads that wait for each other cost an emulator most
         },
     ),
     "rpi": Board(

@@ -51,6 +51,7 @@ status: {{serial: {{device: /dev/ttyAMA0}}, gpio: {{chip: /dev/gpiochip0, ready:
 alerts: {{latency_ms: 600000, microphone_s: 0}}
 governor: {{enabled: false}}
 tts: {{cache: {{warm: false}}}}
+pipeline: {{processing: {{max_workers: 1}}}}
 """
 Row = tuple[str, str, str]
 
