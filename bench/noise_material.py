@@ -2,8 +2,8 @@
 
 ``pieces()`` gives them, the same ones every time, each at most a minute long. Levels are the RMS in dB of full scale.
 The kitchen is the recorded minute as it is, backwards, slower, faster, and two stretches of it over each other: five
-minutes. The television is people's orders and a speech one behind the other, two at a time now and then, 3 to 5 m
-away in a room that rings for 0.4 to 0.7 s (``bench_recognition_rooms.py``).
+minutes. The television is people's orders, commands and a speech one behind the other, two at a time now and then, 3 to
+5 m away in a room that rings for 0.4 to 0.7 s (``bench_recognition_rooms.py``).
 """
 
 from __future__ import annotations
