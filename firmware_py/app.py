@@ -18,6 +18,7 @@ from pathlib import Path
 from firmware_py._ring import Ring
 from firmware_py.attention import TALK, Attention
 from firmware_py.audio.capture import Capture
+from firmware_py.audio.far_end import FarEnd
 from firmware_py.audio.play import Player
 from firmware_py.audio.recording import RecordingMicrophone
 from firmware_py.audio.virtual import VirtualSpeaker
@@ -26,7 +27,7 @@ from firmware_py.conversation import begin_conversation as begin_conversation
 from firmware_py.devices import open_microphone as open_microphone
 from firmware_py.devices import open_speaker as open_speaker
 from firmware_py.earcons import Earcons
-from firmware_py.ears import make_attention
+from firmware_py.ears import make_attention, make_interruption
 from firmware_py.errors import RtvaError, Unavailable
 from firmware_py.events import (
     FRAME_SAMPLES,
@@ -76,11 +77,18 @@ class Appliance:
     """The walk in its threads: capture, listen, turn, play.
 
     ``start`` returns once the microphone is being read; ``stop`` ends the threads in reverse order and is
-    safe to call twice. ``failure`` is what ended a thread, if anything did.
+    safe to call twice. ``failure`` is what ended a thread, if anything did. ``hears_itself``: the speaker may be
+    heard by the microphone, and people speak over answers; a recording does neither.
     """
 
     def __init__(
-        self, pipeline: VoicePipeline, microphone: Microphone, speaker: Speaker, observers: Observers | None = None
+        self,
+        pipeline: VoicePipeline,
+        microphone: Microphone,
+        speaker: Speaker,
+        observers: Observers | None = None,
+        *,
+        hears_itself: bool = True,
     ) -> None:
         self.pipeline = pipeline
         self.observers = observers or Observers()
@@ -89,9 +97,12 @@ class Appliance:
         self._is_ring_locked = self.ring.lock_memory()
         self.queue = TurnQueue()
         self.queue.on_shed = self._on_shed
-        self.player = Player(speaker, on_error=self._on_play_error)
+        self.far_end = FarEnd()
+        self.player = Player(speaker, on_error=self._on_play_error, far_end=self.far_end)
         self.earcons = Earcons(pipeline.config, speaker.rate_hz, self.player.chime)
         self._set_ducking()
+        self.interruption, self._echo_note = make_interruption(pipeline.config, self if hears_itself else None)
+        self.interruption.is_playing, self.interruption.end = lambda: self.player.is_playing, lambda: self.hush()
         self.attention = self._make_attention()
         self.controls = begin_conversation(pipeline, self.player, act=True)
         self.taker = TurnTaker(
@@ -113,9 +124,9 @@ class Appliance:
             lambda position: self.capture.now_ns(),
             self.attention,
         )
+        self.listener.echo, self.listener.on_voice = self.interruption.echo, self.interruption.on_voice
         self.partials = self._make_partials() if pipeline.wants_partials else None
         self.failure: BaseException | None = None
-        self.interruptions = 0
         self.turns = 0
         self.guards = GuardCounts()
         self.turn_ticks = 0
@@ -169,7 +180,7 @@ class Appliance:
     def degradations(self) -> list[str]:
         """What capture was refused, in words. It works on without, but a busy machine may cost samples."""
         memory = None if self._is_ring_locked else "the ring may be swapped out: not allowed (systemd LimitMEMLOCK)"
-        return [note for note in (self.capture.realtime_note, memory) if note]
+        return [note for note in (self.capture.realtime_note, memory, self._echo_note) if note]
 
     def is_quiet(self) -> bool:
         """Whether nothing is open: no speech, no waiting event, no turn in progress, every frame looked at."""
@@ -224,24 +235,29 @@ class Appliance:
         ducking.is_attended = self._is_attended
         ducking.gives_way = lambda: self.attention is not None and self.attention.is_open
 
+    @property
+    def interruptions(self) -> int:
+        """How often somebody ended what was being said."""
+        return self.interruption.count
+
     def _make_attention(self) -> Attention | None:
         attention = make_attention(self.pipeline.config)
         if attention is not None:
             attention.is_speaking = lambda: self.player.is_sounding
             attention.on_wake = self._on_wake
             attention.on_waiting = lambda: self.earcons.play("wake")
+            attention.hears_over = self.interruption.hears_over
         return attention
 
     def _on_wake(self, heard: WakeHeard) -> None:
         """In the listen thread: whoever says the word over an answer wants to be heard, not to hear the rest."""
-        if not heard.is_near and self.pipeline.config.wake.interrupts and self.player.is_playing:
-            self.interruptions += 1
-            self.hush()
+        if not heard.is_near:
+            self.interruption.on_wake()
         self.observers.on_wake(heard)
 
     def _make_partials(self) -> LivePartials:
         def copy(start: int) -> Pcm16:
-            return self.ring.copy(start, self.ring.written)
+            return self.listener.heard(start, self.ring.written)
 
         return LivePartials(self.pipeline.partial_stt, copy, self.observers.on_partial)
 
@@ -249,6 +265,7 @@ class Appliance:
         self.listener.run(self._emit)
 
     def _emit(self, event: TurnEvent) -> None:
+        event = self.interruption.on_event(event)
         self.observers.on_event(event)
         self.queue.put(event)
         if self.partials is not None:
@@ -340,10 +357,10 @@ class Appliance:
 
 @contextmanager
 def running(
-    pipeline: VoicePipeline, microphone: Microphone, speaker: Speaker, observers: Observers | None = None
+    pipeline: VoicePipeline, microphone: Microphone, speaker: Speaker, observers: Observers | None = None, **how: bool
 ) -> Iterator[Appliance]:
     """An appliance that is started, and stopped whatever happens."""
-    appliance = Appliance(pipeline, microphone, speaker, observers)
+    appliance = Appliance(pipeline, microphone, speaker, observers, **how)
     appliance.start()
     try:
         yield appliance
@@ -364,7 +381,7 @@ def converse(pipeline: VoicePipeline, file: Path) -> list[Answer]:
     speaker = VirtualSpeaker(
         rate_hz, pace="real", buffer_size=config.audio.output.buffer_size, on_samples=played.append
     )
-    with running(pipeline, microphone, speaker, Observers(on_turn=on_turn)) as appliance:
+    with running(pipeline, microphone, speaker, Observers(on_turn=on_turn), hears_itself=False) as appliance:
         appliance.earcons.off()  # what is kept is the answers alone
         wait_until_answered(appliance, microphone)
     return answers

@@ -62,8 +62,8 @@ class Attention:
     """Looks at every frame before the detector does.
 
     ``is_speaking`` says whether the assistant is heard now, ``on_wake`` is told of each word and near miss,
-    ``on_waiting`` that a word, or who called with "talk", was followed by silence. All three are called in the listen
-    thread and return at once.
+    ``on_waiting`` that a word, or who called with "talk", was followed by silence, ``hears_over`` says whether speech
+    needs no word now, because it may interrupt. All are called in the listen thread and return at once.
     """
 
     settings: AttentionSettings = field(default_factory=AttentionSettings)
@@ -71,6 +71,7 @@ class Attention:
     is_speaking: Callable[[], bool] = field(default=lambda: False)
     on_wake: Callable[[WakeHeard], None] = field(default=lambda heard: None)
     on_waiting: Callable[[], None] = field(default=lambda: None)
+    hears_over: Callable[[], bool] = field(default=lambda: False)
     counts: WakeCounts = field(default_factory=WakeCounts)
     opened_at: int = 0
     opened_by: str = ""
@@ -109,7 +110,7 @@ class Attention:
         asked, self._asked = self._asked, None
         if asked is not None and self._obey(*asked, position, in_speech=in_speech):
             return Look.OPENED
-        if not self.settings.needs_wake or in_speech:
+        if not self.settings.needs_wake or in_speech or self.hears_over():
             return Look.AWAKE
         if position <= self._until:
             return Look.AWAKE

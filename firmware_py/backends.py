@@ -17,6 +17,10 @@ BACKENDS: dict[str, dict[str, str]] = {
         "silero": "firmware_py.vad.silero:SileroVad",
     },
     "wake": {"micro": "firmware_py.wake.micro:MicroWakeWord"},
+    "echo": {
+        "kalman": "firmware_py.echo.kalman:KalmanEcho",
+        "webrtc": "firmware_py.echo.webrtc:WebRtcEcho",
+    },
     "stt": {"whisper_cpp": "firmware_py.stt.whisper_cpp:WhisperCpp"},
     "partial": {"whisper_cpp": "firmware_py.stt.background:BackgroundWhisper"},
     "tts": {

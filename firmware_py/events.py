@@ -104,7 +104,8 @@ class TurnEvent:
     ``audio`` holds the samples ``start .. at`` for PAUSE, ENDPOINT and TOO_LONG and is empty otherwise.
     ``hangover_ms`` is the silence that was waited for and ``reason`` why (the value of an :class:`Ending`,
     "undrafted", or "too_long"); both are of an end alone. ``heeded_at``, of the event behind a PAUSE, is the sample at
-    which what the draft told the endpointer began to count, 0 if nothing did.
+    which what the draft told the endpointer began to count, 0 if nothing did. ``interrupts``: an answer was ended for
+    it.
     """
 
     kind: Kind
@@ -118,6 +119,7 @@ class TurnEvent:
     reason: str = ""
     heeded_at: int = 0
     wake: str = ""
+    interrupts: bool = False
 
 
 @dataclass(frozen=True)
@@ -243,9 +245,9 @@ class TurnTrace:
     ``marks`` are monotonic nanoseconds by the names in :data:`MARKS`; a mark that was not reached is absent
     here and null in JSON. ``t0_ns`` is the time of sample 0, the origin of :meth:`marks_ms`. ``stages_ms``
     are durations. ``hangover_ms`` and ``endpoint_reason`` say after how much silence the turn ended and why (see
-    :class:`TurnEvent`), ``wake`` what opened the ear for it. ``is_guided``, ``margin`` and ``guided_score`` are the
-    transcript's, ``is_cached`` the reply's.
-    It is written by the turn thread alone and read by others once the turn is over.
+    :class:`TurnEvent`), ``wake`` what opened the ear for it, ``interrupts`` that an answer was ended for it.
+    ``is_guided``, ``margin`` and ``guided_score`` are the transcript's, ``is_cached`` the reply's. It is written by
+    the turn thread alone and read by others once the turn is over.
     """
 
     t0_ns: int = 0
@@ -268,6 +270,7 @@ class TurnTrace:
     guided_score: float = 0.0
     is_cached: bool = False
     wake: str = ""
+    interrupts: bool = False
     error: str | None = None
 
     def mark(self, name: str, at_ns: int) -> None:

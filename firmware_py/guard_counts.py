@@ -9,6 +9,7 @@ from firmware_py.events import TurnTrace
 GUARDS = {
     "too_short": "bursts that the detector took for voice and that were over too soon",
     "too_long": "utterances that were ended at vad.max_utterance_s",
+    "echo": "utterances over an answer that were its own words",
     "silence": "utterances without sound above the microphone's own noise",
     "no_speech": "transcripts that recognition did not believe itself",
     "annotation": "descriptions of noise in brackets, taken out of a transcript",

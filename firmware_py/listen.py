@@ -17,6 +17,7 @@ from firmware_py._endpoint import ENDPOINT, PAUSE, RESUME, SPEECH, TOO_LONG, End
 from firmware_py._front import FrontEnd
 from firmware_py._ring import Ring
 from firmware_py.attention import Attention, Look
+from firmware_py.echo_path import EchoPath
 from firmware_py.events import FRAME_SAMPLES, Kind, Patience, Pcm16, TurnEvent
 from firmware_py.ports import Vad
 
@@ -61,8 +62,9 @@ class Listener:
 
     ``clock(position)`` gives the monotonic nanosecond at which sample ``position`` was decided upon: the real
     clock for a live microphone, ``t0 + position / rate`` for a recording at fast pace. With ``attention`` only what it
-    attends to reaches the detector; an utterance that it opens is taken out of the past. ``too_short`` counts bursts of
-    voice that never became speech.
+    attends to reaches the detector; an utterance that it opens is taken out of the past. With ``echo`` the frames,
+    and the sound of the events, are without what the loudspeaker plays. ``on_voice(is_voice, in_speech)`` is told of
+    each frame that the loudspeaker is in. ``too_short`` counts bursts of voice that never became speech.
     """
 
     def __init__(
@@ -76,6 +78,8 @@ class Listener:
         self._untold_ms = settings.hangover_ms + settings.draft_wait_ms
         self.ring = ring
         self.attention = attention
+        self.echo: EchoPath | None = None
+        self.on_voice: Callable[[bool, bool], None] = lambda is_voice, in_speech: None
         self.vad = vad
         self.clock = clock
         self.cost = ListenCost()
@@ -164,6 +168,9 @@ class Listener:
 
     def _push(self, frame: Pcm16) -> list[TurnEvent]:
         started = time.perf_counter_ns()
+        echo = self.echo
+        if echo is not None:
+            frame = echo.hear(frame, self.ring.consumed, in_speech=self.in_speech)
         self._front.process(frame, self._clean)
         self.level_db, self.floor_db = self._front.level_db, self._front.floor_db
         look = self._look()
@@ -171,6 +178,8 @@ class Listener:
         if look is not Look.AWAKE:
             return self._open_past() if look is Look.OPENED else []
         verdict = self.vad.push(self._clean)
+        if echo is not None and echo.is_heard:
+            verdict = self._over_sound(verdict, echo)
         after_vad = time.perf_counter_ns()
         if self._asked is not self._heeded:
             self._heed(self._asked)
@@ -206,6 +215,12 @@ class Listener:
     def _activity(self, end: int, is_active: int) -> int:
         """The energy detector's verdict: unknown for what may be the end of a wake word, so that it counts for less."""
         return -1 if self.attention is not None and self.attention.is_tail(end) else is_active
+
+    def _over_sound(self, verdict: int, echo: EchoPath) -> int:
+        """The detector's verdict on a frame that the loudspeaker is in: what may be its echo begins no utterance."""
+        believed = echo.believes()
+        self.on_voice(verdict > 0 and believed, self.in_speech)
+        return verdict if believed or self.in_speech else 0
 
     def _open_past(self) -> list[TurnEvent]:
         """Begins anew at the sample where the ear was opened; the detector warms up on what lies before it."""
@@ -245,6 +260,11 @@ class Listener:
         now_ns = self.clock(self.ring.consumed)
         return TurnEvent(kind, at, start, speech_start, speech_end, now_ns, audio, hangover_ms, reason, heeded_at, wake)
 
+    def heard(self, start: int, at: int) -> Pcm16:
+        """The sound ``start .. at`` as it was listened to; from any thread. Raises Lapped, NotWritten."""
+        sound = np.asarray(self.ring.copy(start, at), dtype=np.int16)
+        return sound if self.echo is None else self.echo.restore(start, sound)
+
     def _utterance(self, start: int, at: int) -> Pcm16:
         oldest = max(0, self.ring.written - self.ring.capacity)
-        return np.asarray(self.ring.copy(max(start, oldest), at), dtype=np.int16)
+        return self.heard(max(start, oldest), at)

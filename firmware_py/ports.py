@@ -77,6 +77,19 @@ class WakeWord(Protocol):
 
 
 @runtime_checkable
+class EchoCanceller(Protocol):
+    """Takes the loudspeaker out of the microphone, a 10 ms frame at a time.
+
+    Must: ``cancel`` takes 160 samples of each, ``far`` being what was played at the time of ``near`` or a little
+    later, and returns as many without its echo; find the rest of the delay itself. May: give them back some
+    milliseconds late.
+    """
+
+    def cancel(self, near: Pcm16, far: Pcm16) -> Pcm16: ...
+    def close(self) -> None: ...
+
+
+@runtime_checkable
 class SpeechToText(Protocol):
     """One utterance to text.
 

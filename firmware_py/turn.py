@@ -7,6 +7,7 @@ does the work then. Only :meth:`TurnTaker.finish` has side effects, and it is ca
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -23,6 +24,16 @@ FIRST_SOUND_S = 0.02
 """How often the first sound of a reply that is being written is looked for."""
 
 _log = logging.getLogger("rtva")
+
+
+STOPS = {"stop_speaking", "stop_ringing"}
+"""Actions that need no word of what they did: it is heard."""
+
+
+ECHO = "echo"
+"""The guard that an answer's own words, heard over it, trip."""
+ECHO_WORDS = 3
+WORDS = re.compile(r"[^\w']+")
 
 
 @dataclass(frozen=True)
@@ -42,7 +53,7 @@ class TurnTaker:
     each pause whose draft failed (it need not wait for one), ``on_heard`` is told that a
     turn that is over had words in it, ``on_reply`` each committed reply once it was spoken.
     ``drafts_discarded`` counts those of a pause that was none, ``drafts_failed`` those that an engine failed in; the
-    endpoint of such a turn does the work again.
+    endpoint of such a turn does the work again. ``spoken`` is what is or was said last.
     """
 
     stations: Stations
@@ -56,6 +67,7 @@ class TurnTaker:
     on_heard: Callable[[], None] = field(default=lambda: None)
     on_reply: Callable[[Reply, TurnTrace], None] = field(default=lambda reply, trace: None)
     t0_ns: int = 0
+    spoken: str = ""
     drafts_discarded: int = 0
     drafts_failed: int = 0
     _draft: Work | None = None
@@ -122,11 +134,19 @@ class TurnTaker:
         work = draft or work_on(event, self.stations, self._clock(event), withheld=self.addressed.withheld)
         reply = Reply("") if work.withheld else work.reply
         self._record(trace, work, reply)
+        if event.interrupts and _is_echo(work.transcript.text, self.spoken):
+            trace.reply, trace.guards = "", (*trace.guards, ECHO)
+            work.close()
+            return trace
+        self.spoken = reply.text
         self.addressed.committed(event, work.transcript, work.reply)
         if work.transcript.text:
             self.on_heard()
             self.stations.responder.commit(reply)
-        if work.speech is not None:
+        if _only_stops(event, reply):
+            trace.reply = ""
+            work.close()
+        elif work.speech is not None:
             self._speak(trace, max(event.decided_ns, work.done_ns), work.speech)
         self.on_reply(reply, trace)
         return trace
@@ -134,6 +154,7 @@ class TurnTaker:
     def say(self, text: str) -> None:
         """Speaks ``text`` outside of any turn; blocks until it is played."""
         self._discard()
+        self.spoken = text
         self.sound(self.stations.tts.synthesize(bounded(text)))
 
     def sound(self, chunks: Iterator[Pcm16]) -> None:
@@ -162,6 +183,7 @@ class TurnTaker:
             hangover_ms=event.hangover_ms,
             endpoint_reason=event.reason,
             wake=event.wake,
+            interrupts=event.interrupts,
         )
         trace.mark("speech_start", self._at(event.speech_start))
         trace.mark("speech_end", self._at(event.speech_end))
@@ -220,3 +242,14 @@ class TurnTaker:
     def _count_discarded(self) -> None:
         self.drafts_discarded += 1
         self._discarded_this_turn += 1
+
+
+def _only_stops(event: TurnEvent, reply: Reply) -> bool:
+    """Whether an answer was interrupted to be stopped, and for nothing else."""
+    return event.interrupts and bool(reply.actions) and {action.name for action in reply.actions} <= STOPS
+
+
+def _is_echo(heard: str, spoken: str) -> bool:
+    """Whether what was heard over an answer is a piece of that answer, of three words or more."""
+    said, words = ([w for w in WORDS.split(text.lower()) if w] for text in (spoken, heard))
+    return len(words) >= ECHO_WORDS and any(said[i : i + len(words)] == words for i in range(len(said)))

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_py.audio.clock import Clock
-from firmware_py.audio.play import QUEUE_S, WAITING, FastPlayer, Player
+from firmware_py.audio.play import QUEUE_S, WAITING, FastPlayer, NoFarEnd, Player
 from firmware_py.audio.playback import Playback
 from firmware_py.audio.virtual import VirtualSpeaker
 from firmware_py.errors import DeviceLost
@@ -270,10 +270,12 @@ def test_volume_is_cut_to_its_range(player: Player, heard: list[Pcm16], volume: 
 def test_what_was_really_played_is_handed_on() -> None:
     handed: list[tuple[Pcm16, int]] = []
     heard: list[Pcm16] = []
-    player = Player(
-        VirtualSpeaker(RATE_HZ, pace="fast", on_samples=heard.append),
-        on_played=lambda pcm, rate_hz: handed.append((pcm, rate_hz)),
-    )
+
+    class Told(NoFarEnd):
+        def wrote(self, pcm: Pcm16, rate_hz: int, delay_s: float) -> None:
+            handed.append((pcm, rate_hz))
+
+    player = Player(VirtualSpeaker(RATE_HZ, pace="fast", on_samples=heard.append), far_end=Told())
     player.volume = 0.3
     player.start()
     over(player.play(chunks(1234)))

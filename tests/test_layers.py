@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "firmware_py"
-ROOMS = {"actions", "audio", "vad", "wake", "stt", "nlu", "respond", "tts", "status", "telemetry", "llm"}
+ROOMS = {"actions", "audio", "vad", "wake", "echo", "stt", "nlu", "respond", "tts", "status", "telemetry", "llm"}
 LEAVES = {"errors", "events"}
 SEES_ALL = {
     "app",
@@ -38,7 +38,10 @@ MAY_SEE: dict[str, set[str]] = {
     "observers": {"errors", "events"},
     "earcons": {"audio", "config", "events"},
     "attention": {"events", "ports"},
-    "listen": {"events", "ports", "errors", "attention"},
+    "echo_trust": {"events"},
+    "echo_path": {"events", "ports", "echo_trust"},
+    "interruption": {"events", "echo_path"},
+    "listen": {"events", "ports", "errors", "attention", "echo_path"},
     "addressed": {"events"},
     "written": {"events", "ports"},
     "draft": {"events", "ports", "errors", "written"},

@@ -18,7 +18,7 @@ from firmware_py.events import TurnTrace, WakeHeard
 from firmware_py.pipeline import VoicePipeline
 
 pytest.importorskip("pymicro_wakeword", reason="pip install 'rtva[wake]' runs this")
-CONFIG = "wake: {{enabled: true, words: [hey_jarvis], interrupts: {interrupts}}}"
+CONFIG = "wake: {{enabled: true, words: [hey_jarvis]}}\ninterruption: {{by: {by}}}"
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def scene(speaker: Speaker, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_word_ends_an_answer(scene: Path, interrupts: bool) -> None:
     traces: list[TurnTrace] = []
     heard: list[WakeHeard] = []
-    with VoicePipeline(from_text(CONFIG.format(interrupts=str(interrupts).lower()))) as pipeline:
+    with VoicePipeline(from_text(CONFIG.format(by="wake_word" if interrupts else "nothing"))) as pipeline:
         pipeline.initialize_components()
         microphone = RecordingMicrophone(scene, pace="real", silence_after=True)
         device = VirtualSpeaker(pipeline.tts.rate_hz)
@@ -59,7 +59,7 @@ def test_talk_opens_the_ear_without_the_word(speaker: Speaker, tmp_path: Path) -
     file = written(tmp_path / "a.wav", 2.0, speaker.say("What is twelve times seven?"))
     for talks in (True, False):
         traces: list[TurnTrace] = []
-        with VoicePipeline(from_text(CONFIG.format(interrupts="true"))) as pipeline:
+        with VoicePipeline(from_text(CONFIG.format(by="wake_word"))) as pipeline:
             pipeline.initialize_components()
             microphone = RecordingMicrophone(file, pace="real", silence_after=True)
             device = VirtualSpeaker(pipeline.tts.rate_hz)

@@ -94,10 +94,18 @@ class Capture:
 
     def time_ns(self, position: int) -> int:
         """The time of the sample at ``position`` of the ring, the gaps before it counted."""
+        return self.t0_ns + (position + self.lost_at(position)) * 1_000_000_000 // RATE_HZ
+
+    def lost_at(self, position: int) -> int:
+        """Samples that the device dropped before the one at ``position`` of the ring."""
         lost = 0
         for at, total in tuple(self.gaps):
             lost = total if at <= position else lost
-        return self.t0_ns + (position + lost) * 1_000_000_000 // RATE_HZ
+        return lost
+
+    def device_position(self, at_ns: int) -> int:
+        """Which sample of the device, the lost ones counted, belongs to a time."""
+        return (at_ns - self.t0_ns) * RATE_HZ // 1_000_000_000
 
     def now_ns(self) -> int:
         return self._clock.now_ns()

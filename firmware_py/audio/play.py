@@ -47,19 +47,39 @@ class _Speaker(Protocol):
     def drain(self) -> None: ...
 
 
+class _FarEnd(Protocol):
+    def wrote(self, pcm: Pcm16, rate_hz: int, delay_s: float) -> None: ...
+    def paused(self) -> None: ...
+    def dropped(self) -> None: ...
+
+
+class NoFarEnd:
+    """Stands where nobody needs to know what was played."""
+
+    def wrote(self, pcm: Pcm16, rate_hz: int, delay_s: float) -> None:
+        """Not kept."""
+
+    def paused(self) -> None:
+        """Nor that."""
+
+    def dropped(self) -> None:
+        """Nor that."""
+
+
 class Player:
     """Plays one answer at a time.
 
-    ``volume`` 0..1 and ``is_muted`` take effect within a period, ramped. ``on_played(pcm, rate_hz)`` gets what was
-    handed to the device, gain and what sounds beside included, in the play thread. ``on_error(error)`` is told of a
-    speaker or a voice that failed. ``dropped`` counts playbacks that never began. ``ducking`` says what steps back.
+    ``volume`` 0..1 and ``is_muted`` take effect within a period, ramped. ``far_end`` is told what
+    the device accepted, gain and what sounds beside included, and what of it was dropped, in the play thread.
+    ``on_error(error)`` is told of a speaker or a voice that failed. ``dropped`` counts playbacks that never began.
+    ``ducking`` says what steps back.
     """
 
     def __init__(
         self,
         speaker: _Speaker,
         *,
-        on_played: Callable[[Pcm16, int], None] | None = None,
+        far_end: _FarEnd | None = None,
         on_error: Callable[[Exception], None] | None = None,
     ) -> None:
         self.volume = 1.0
@@ -67,7 +87,7 @@ class Player:
         self.dropped = 0
         self._speaker = speaker
         self._period = int(getattr(speaker, "period_samples", PERIOD_SAMPLES))
-        self._on_played = on_played
+        self._far_end: _FarEnd = far_end or NoFarEnd()
         self._on_error = on_error
         self._gain = self._answer_gain = 1.0
         self._awake_until_ns: int | None = None
@@ -221,6 +241,7 @@ class Player:
         except Exception as error:
             playback.error = error
             playback.stop()
+            self._far_end.dropped()
         with self._change:
             self._current = None
             self._awake_until_ns = None
@@ -234,12 +255,14 @@ class Player:
         try:
             while self._beside.has_sound and not self._is_wanted():
                 self._write(self._mixed(np.zeros(self._period, np.int16)))
+            self._far_end.paused()
             while self._speaker.delay_s() > period_s and not self._is_wanted():
                 time.sleep(period_s / 2)
             if not self._is_wanted() and self._awake_until_ns is None:
                 self._speaker.drain()
         except Exception as error:
             self._beside.clear()
+            self._far_end.dropped()
             self._report(error)
 
     def _mixed(self, piece: Pcm16) -> Pcm16:
@@ -259,8 +282,7 @@ class Player:
         """Hands a piece to the device, gain applied."""
         piece = self._with_gain(piece)
         self._speaker.write(piece)
-        if self._on_played is not None:
-            self._on_played(piece, self._speaker.rate_hz)
+        self._far_end.wrote(piece, self._speaker.rate_hz, self._speaker.delay_s())
 
     def _perform(self, playback: Playback) -> None:
         period_s = self._period / self._speaker.rate_hz
@@ -272,11 +294,13 @@ class Player:
             playback.played += said
         if self._beside.has_long and not playback.is_stopped:
             return  # the device is kept going
+        self._far_end.paused()
         # The last buffer is waited for here, not in drain: that could not be stopped.
         while self._speaker.delay_s() > period_s and not playback.is_stopped_within(period_s / 2):
             pass
         if playback.is_stopped:
             self._speaker.flush()
+            self._far_end.dropped()
         else:
             self._speaker.drain()
 

@@ -51,6 +51,7 @@ def view(status: dict[str, Any]) -> Iterator[str]:
     if status["level_db"] is not None:
         yield f"level  {bar(status['level_db'])} {status['level_db']:6.1f} dB, floor {status['floor_db']:.1f} dB"
     yield f"alerts: {', '.join(f'{name} ({value:g})' for name, value in status['alerts'].items()) or 'none'}"
+    yield from _interruption(status.get("interruption", {}))
     if steps := status.get("governor", {}).get("steps"):
         yield "works lighter: " + ", ".join(f"{step['name']} ({step['reason']})" for step in steps)
     if counts:
@@ -81,6 +82,17 @@ def bar(level_db: float) -> str:
     """A level between ``QUIETEST_DB`` and 0 dB below full scale."""
     cells = round(BAR_CELLS * min(max(1 - level_db / QUIETEST_DB, 0.0), 1.0))
     return "#" * cells + "." * (BAR_CELLS - cells)
+
+
+def _interruption(told: dict[str, Any]) -> Iterator[str]:
+    """What ends an answer; empty while the service starts."""
+    if "wanted" not in told:
+        return
+    echo, by = told["echo"], told["by"].replace("_", " ")
+    taken = echo.get("erle_db")
+    heard = f"; {taken:g} dB of its own voice taken out" if taken is not None and not told["why"] else ""
+    why = f" instead of {told['wanted'].replace('_', ' ')}: {told['why']}" if told["why"] else ""
+    yield f"interrupted by {by}{why}, {told['count']} times{heard}"
 
 
 def _workers(workers: list[dict[str, Any]]) -> Iterator[str]:

@@ -175,8 +175,7 @@ class ServiceControls:
         appliance = self._appliance
         if appliance is None:
             return {"by": "nothing", "count": 0}
-        by_word = appliance.attention is not None and appliance.pipeline.config.wake.interrupts
-        return {"by": "wake_word" if by_word else "nothing", "count": appliance.interruptions}
+        return appliance.interruption.report()
 
     def _sound(self, earcon: str, muted_by: str) -> None:
         """Not for the button, which is let go of after every sentence."""

@@ -182,7 +182,7 @@ class Service:
             [
                 lambda: measures.each_second(appliance.queue.waiting()),
                 governing.each_second,
-                self._look_for_speaker,
+                self._look_each_second,
                 gain.each_second,
             ],
         )
@@ -263,9 +263,12 @@ class Service:
             self._source = MicrophoneSource(self._pipeline)
         return self._source()
 
-    def _look_for_speaker(self) -> None:
+    def _look_each_second(self) -> None:
         if self.speaker is not None:
             self.speaker.look()
+        if self._appliance is not None:
+            interruption = self._appliance.interruption
+            self.board.set_alert("echo", interruption.left_db if interruption.is_fallen_back else None)
 
     def _start(self, appliance: Appliance, parts: ExitStack) -> None:
         """Starts the walk and returns once sound arrives, or the microphone is certainly shut on purpose."""

@@ -111,6 +111,11 @@ class Audio(Section):
     backend: Literal["alsa", "sounddevice"] = knob(
         "alsa", "How sound comes and goes: ALSA, or for development on a laptop PortAudio (docs/development.md)."
     )
+    echo_cancellation: Literal["webrtc", "none"] = knob(
+        "webrtc",
+        "What takes rtva's own voice out of the microphone while it speaks: WebRTC's AEC3. Without it nothing that is "
+        "said over an answer is heard but a wake word.",
+    )
     input: AudioInput = AudioInput()
     output: AudioOutput = AudioOutput()
 
@@ -258,7 +263,6 @@ class Wake(Section):
     threshold_speaking: float | None = knob(
         None, "The same while rtva itself speaks; null is as at other times.", gt=0, lt=1
     )
-    interrupts: bool = knob(True, "A wake word ends what is being said, and the next sentence is listened to.")
     near_miss: float = knob(
         0.5, "Probability from which a word that was not heard is counted as a near miss.", gt=0, lt=1
     )
@@ -278,6 +282,21 @@ class Sounds(Section):
     volume: int = knob(60, "Their loudness in percent of the ringing of a timer.", ge=0, le=100)
     duck_db: float = knob(
         18, "Decibels by which what rings is softer while somebody speaks or is answered; 0 leaves it.", ge=0, le=60
+    )
+
+
+class Interruption(Section):
+    by: Literal["any_speech", "wake_word", "nothing"] | None = knob(
+        None,
+        "What ends an answer, so that the sentence over it is listened to. null is any speech, or with wake.enabled "
+        "the wake word alone. Where the loudspeaker is too loud, any_speech falls back to the wake word.",
+        allowed="any_speech, wake_word, nothing, or null",
+    )
+    echo_limit_db: float = knob(
+        -45,
+        "Most that may be left of rtva's own voice, in dB below full scale, for speech over it to be believed.",
+        ge=-90,
+        le=0,
     )
 
 
@@ -365,6 +384,7 @@ class Settings(Section):
     audio: Audio = Audio()
     wake: Wake = Wake()
     sounds: Sounds = Sounds()
+    interruption: Interruption = Interruption()
     vad: Vad = Vad()
     stt: Stt = Stt()
     nlp: Nlp = Nlp()

@@ -1,0 +1,1 @@
+"""Adapters of the EchoCanceller port: they take the loudspeaker out of the microphone."""
