@@ -167,7 +167,7 @@ def test_an_answer_gives_way_where_the_word_does_not_end_it(speaker: Speaker, tm
     first = speaker.word("hey_jarvis", ask, 5.0, stop)
     file = written(tmp_path / "a.wav", first, ask, 4.0, *again)
     gains: list[float] = []
-    config = "wake: {enabled: true, words: [hey_jarvis], interrupts: false}\nsounds: {wake: false}"
+    config = "wake: {enabled: true, words: [hey_jarvis]}\ninterruption: {by: nothing}\nsounds: {wake: false}"
     with VoicePipeline(from_text(config)) as pipeline:
         pipeline.initialize_components()
         microphone = RecordingMicrophone(file, pace="real", silence_after=True)
