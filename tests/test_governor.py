@@ -15,6 +15,7 @@ from firmware_py.config import Config
 from firmware_py.errors import ConfigError, Unavailable
 from firmware_py.events import State, TurnTrace
 from firmware_py.service.governing import Governing, ladder
+from firmware_py.service.renewal import Renewal
 from firmware_py.status.board import Board, Ear
 from firmware_py.status.hub import Hub
 from firmware_py.status.serial_text import lines_for
@@ -195,7 +196,7 @@ def governing(root: Path, clock: Clock, walk: Walk) -> tuple[Governing, Board]:
     board.set_phase(State.IDLE)
     board.set_ear(Ear.OPEN)
     under: Any = walk
-    return Governing(under, board, root, clock), board
+    return Governing(under, board, Renewal(under, board.set_alert, clock), root, clock), board
 
 
 def test_a_board_that_gets_hot_and_cools_down_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

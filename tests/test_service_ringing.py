@@ -20,6 +20,7 @@ from firmware_py.audio.virtual import VirtualSpeaker
 from firmware_py.config import from_text
 from firmware_py.events import Action, Pcm16, State
 from firmware_py.service.reload import Reloader
+from firmware_py.service.renewal import Renewal
 from firmware_py.service.ringer import Ringer
 from firmware_py.state.database import Database
 
@@ -91,7 +92,7 @@ def test_a_reload_takes_a_changed_template_file_and_refuses_a_broken_one(tmp_pat
             jobs.append(job)
 
     walk: Any = Walk()
-    reloader = Reloader(config, lambda: config, walk, lambda new: None)
+    reloader = Reloader(config, lambda: config, walk, lambda new: None, Renewal(walk, lambda name, value: None))
     assert reloader.reload()["applied"] == [] and jobs == []
     file.write_text(text % "on please now")
     assert reloader.reload()["applied"] == ["nlp.intents"] and len(jobs) == 1
@@ -122,6 +123,7 @@ def test_recognition_is_guided_by_the_templates_of_a_reload(weights: Path, tmp_p
         class Walk:
             pipeline: Any
             taker: Any
+            partials = None
 
             def between_turns(self, job: Any) -> None:
                 job()
@@ -129,7 +131,8 @@ def test_recognition_is_guided_by_the_templates_of_a_reload(weights: Path, tmp_p
         walk: Any = Walk()
         walk.pipeline, walk.taker = pipeline, type("Taker", (), {"stations": None})()
         later = [config]
-        reloader = Reloader(config, lambda: later[0], walk, lambda new: None)
+        renewal = Renewal(walk, lambda name, value: None)
+        reloader = Reloader(config, lambda: later[0], walk, lambda new: None, renewal)
         later[0] = config.with_values({"response_generation.cache.size": 7})
         assert reloader.reload()["applied"] == ["response_generation.cache.size"]
         assert pipeline.stt is old

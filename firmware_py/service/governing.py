@@ -11,13 +11,12 @@ from typing import Any
 from firmware_py import cores
 from firmware_py.app import Appliance
 from firmware_py.config import PRESETS, Config
-from firmware_py.errors import RtvaError
 from firmware_py.events import TurnTrace
 from firmware_py.respond.board import Board as Sensors
+from firmware_py.service.renewal import Renewal
 from firmware_py.status.board import Board
 from firmware_py.telemetry import host
 from firmware_py.telemetry.governor import HEAT, LATENCY, MEMORY, Bounds, Governor, Step, Strain
-from firmware_py.turn import TurnSettings
 
 ALL = frozenset({HEAT, MEMORY, LATENCY})
 
@@ -80,11 +79,12 @@ class Governing:
         self,
         appliance: Appliance,
         board: Board,
+        renewal: Renewal,
         root: Path = Path("/"),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.root = root
-        self._appliance, self._board = appliance, board
+        self._appliance, self._board, self._renewal = appliance, board, renewal
         config = appliance.pipeline.config
         self._is_enabled = config.governor.enabled
         self._governor = Governor(ladder(config, _threads(config)), bounds(config), clock)
@@ -147,18 +147,11 @@ class Governing:
     def _do(self, steps: list[Step], values: Mapping[str, Any]) -> None:
         """In the turn thread. A step whose engine cannot be made is refused, and what was before is made again."""
         try:
-            self._use(values)
-        except RtvaError as error:
+            self._appliance.pipeline.ease(values)
+            self._renewal.take()
+        except Exception as error:  # whatever an engine raises: the one before it is closed already
             _log.error("the governor's step %r cannot be taken: %s", steps[-1].name if steps else "back", error)
             if steps:
                 self._governor.refuse(steps[-1])
-            self._use({key: value for step in steps[:-1] for key, value in step.values.items()})
-
-    def _use(self, values: Mapping[str, Any]) -> None:
-        appliance, pipeline = self._appliance, self._appliance.pipeline
-        pipeline.ease(values)
-        pipeline.warm_recognition()
-        appliance.taker.stations = pipeline.stations
-        appliance.taker.settings = TurnSettings(drafts=pipeline.drafts)
-        if appliance.partials is not None:
-            appliance.partials.use(pipeline.partial_stt if pipeline.wants_partials else None)
+            before = {key: value for step in steps[:-1] for key, value in step.values.items()}
+            self._renewal.change(lambda: self._appliance.pipeline.ease(before))

@@ -39,6 +39,7 @@ from firmware_py.service.measures import Exporters, Measures, thresholds
 from firmware_py.service.memory import Memory, recall
 from firmware_py.service.recorder import Recorder, conversations
 from firmware_py.service.reload import Reloader
+from firmware_py.service.renewal import Renewal
 from firmware_py.service.restarts import GOOD_AFTER_S, Restarts, runtime_directory
 from firmware_py.service.ringer import Ringer
 from firmware_py.service.selftest import try_engines
@@ -147,14 +148,15 @@ class Service:
         self._gain = gain = GainKeeper(config, database)
         controls.attach(appliance)
         self._appliance = appliance
-        self._governing = governing = Governing(appliance, self.board)
+        renewal = Renewal(appliance, self.board.set_alert)
+        self._governing = governing = Governing(appliance, self.board, renewal)
 
         def set_thresholds(new: Config) -> None:
             measures.alerts.thresholds = thresholds(new)
             governing.configure(new)
             self.gate.hearing.health.mind_after(new.alerts.microphone_s)
 
-        reloader = Reloader(config, self.options.read_config, appliance, set_thresholds)
+        reloader = Reloader(config, self.options.read_config, appliance, set_thresholds, renewal)
         self.turns.read_shed = lambda: appliance.queue.shed
         self.recorder.appliance = appliance
         controls.reports = Reports(
@@ -182,6 +184,7 @@ class Service:
             [
                 lambda: measures.each_second(appliance.queue.waiting()),
                 governing.each_second,
+                renewal.each_second,
                 self._look_each_second,
                 gain.each_second,
             ],

@@ -8,6 +8,7 @@ from typing import Any
 
 from firmware_py.app import Appliance
 from firmware_py.config import Config, describe
+from firmware_py.service.renewal import Renewal
 
 LIVE = ("audio.output.volume", "nlp.", "llm.", "response_generation.", "alerts.", "governor.")
 """Keys, or sections with a dot behind them, that take effect without a restart."""
@@ -41,10 +42,15 @@ class Reloader:
     """``read`` gives the configuration anew and raises ConfigError for a bad one: then nothing changes at all."""
 
     def __init__(
-        self, config: Config, read: Callable[[], Config], appliance: Appliance, on_alerts: Callable[[Config], None]
+        self,
+        config: Config,
+        read: Callable[[], Config],
+        appliance: Appliance,
+        on_alerts: Callable[[Config], None],
+        renewal: Renewal,
     ) -> None:
         self.config = config
-        self._read, self._appliance, self._on_alerts = read, appliance, on_alerts
+        self._read, self._appliance, self._on_alerts, self._renewal = read, appliance, on_alerts, renewal
         self._files = fingerprint(config)
 
     def reload(self) -> dict[str, Any]:
@@ -87,10 +93,11 @@ class Reloader:
         Recognition that is guided by the templates is loaded anew too, here and not in the first turn.
         """
         pipeline = self._appliance.pipeline
-        pipeline.renew(self.config, templates=templates)
-        if pipeline.runner is not None:
-            pipeline.runner.programs = frozenset(map(str, self.config.nlp.programs))
-        self._appliance.taker.stations = pipeline.stations
-        self._appliance.taker.addressed = pipeline.make_addressed()
-        if templates:
-            pipeline.warm_recognition()
+
+        def renew() -> None:
+            pipeline.renew(self.config, templates=templates)
+            if pipeline.runner is not None:
+                pipeline.runner.programs = frozenset(map(str, self.config.nlp.programs))
+            self._appliance.taker.addressed = pipeline.make_addressed()
+
+        self._renewal.change(renew, warms=templates)

@@ -53,6 +53,7 @@ def blinks(count: int, colour: Colour) -> Pattern:
 
 
 CODES: dict[str, Pattern] = {
+    "recognition": blinks(1, MAGENTA),
     "voice": blinks(2, MAGENTA),
     "speaker": blinks(3, MAGENTA),
     "microphone_silent": blinks(4, MAGENTA),
