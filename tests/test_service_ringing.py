@@ -18,6 +18,7 @@ from firmware_py.app import Appliance, Observers
 from firmware_py.audio import tone
 from firmware_py.audio.virtual import VirtualSpeaker
 from firmware_py.config import from_text
+from firmware_py.errors import DeviceLost
 from firmware_py.events import Action, Pcm16, State
 from firmware_py.service.reload import Reloader
 from firmware_py.service.renewal import Renewal
@@ -141,3 +142,31 @@ def test_recognition_is_guided_by_the_templates_of_a_reload(weights: Path, tmp_p
         assert walk.taker.stations.stt is pipeline.stt is not old
         assert pipeline.is_guided and len(made) == 2
         assert "zanzibar" not in made[0] and "zanzibar" in made[1] and "on" in made[1]
+
+
+class Unplugged(VirtualSpeaker):
+    """Takes a few periods, and then nothing any more."""
+
+    periods = 3
+
+    def write(self, pcm: Pcm16) -> None:
+        self.periods -= 1
+        if self.periods < 0:
+            raise DeviceLost("unplugged", "unplugged")
+        super().write(pcm)
+
+
+def test_a_speaker_that_is_lost_while_it_rings_does_not_leave_the_state_at_speaking() -> None:
+    Pipeline.chatter = chatter = Chatter()
+    pipeline = Pipeline()
+    states: list[State] = []
+    speaker = Unplugged(chatter.rate_hz, pace="fast")
+    appliance = Appliance(pipeline, Silence(), speaker, Observers(on_state=states.append))
+    appliance.start()
+    try:
+        ring = iter([np.full(chatter.rate_hz, 1000, np.int16)] * 5)
+        appliance.between_turns(lambda: appliance.sound_under(ring))
+        eventually(lambda: speaker.periods < 0 and not appliance.player.is_sounding, "it is lost")
+        eventually(lambda: State.SPEAKING in states and states[-1] is State.IDLE, "and nothing is heard any more")
+    finally:
+        appliance.stop()

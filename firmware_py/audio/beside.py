@@ -66,11 +66,13 @@ class Beside:
         with self._lock:
             self._long, self._rest, self._on_end = chunks, np.zeros(0, np.int16), on_end
 
-    def clear(self) -> None:
-        """Ends all of it."""
+    def clear(self) -> Callable[[], None]:
+        """Ends all of it; returns the ``on_end`` of the long sound it cut off, to be called with no lock held."""
         with self._lock:
+            on_end = self._on_end if self.has_long else lambda: None
             self._chimes.clear()
             self._long, self._rest = None, np.zeros(0, np.int16)
+        return on_end
 
     def mix(self, piece: Pcm16, gain: float = 1.0) -> Pcm16:
         """``piece`` with what sounds beside it, cut off at full scale; the long sound fades to ``gain``."""

@@ -138,7 +138,8 @@ class Player:
     def under(self, chunks: Iterator[Pcm16], on_end: Callable[[], None] = lambda: None) -> None:
         """Plays a long sound under everything else, in place of one that is on; nothing waits for it.
 
-        ``chunks`` is pulled in the play thread and must answer at once, ``on_end`` is called there behind its end.
+        ``chunks`` is pulled in the play thread and must answer at once, ``on_end`` is called there behind its end,
+        also where the speaker fails in it.
         """
         with self._change:
             if not self._is_closing:
@@ -261,9 +262,10 @@ class Player:
             if not self._is_wanted() and self._awake_until_ns is None:
                 self._speaker.drain()
         except Exception as error:
-            self._beside.clear()
+            on_end = self._beside.clear()
             self._far_end.dropped()
             self._report(error)
+            on_end()
 
     def _mixed(self, piece: Pcm16) -> Pcm16:
         """A piece of an answer, or of silence, as it is heard: each sound as soft as it is to be now."""
