@@ -26,15 +26,23 @@ class EchoStt:
     """Says how many samples it got and what they sum to; ``fault`` chooses what goes wrong in a call.
 
     ``once``: a file that is made when the fault strikes; while it exists, nothing goes wrong any more.
+    ``load_while``: only while that file exists does ``load_fault`` strike.
     """
 
     def __init__(
-        self, *, fault: str = "", once: Path | None = None, load_fault: str = "", load_s: float = 0.0, note: str = ""
+        self,
+        *,
+        fault: str = "",
+        once: Path | None = None,
+        load_fault: str = "",
+        load_while: Path | None = None,
+        load_s: float = 0.0,
+        note: str = "",
     ) -> None:
         self.calls = 0
         self._fault, self._once = fault, once
         time.sleep(load_s)
-        if load_fault:
+        if load_fault and (load_while is None or load_while.exists()):
             misbehave(load_fault)
 
     def warm(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import os
 import signal
 import threading
@@ -134,6 +135,23 @@ def test_a_crash_while_loading_is_an_error_of_the_constructor() -> None:
 def test_an_error_while_loading_is_the_engines_own() -> None:
     with no_leaks(), pytest.raises(BadInput, match="no good"), stt(load_fault="bad_input"):
         pass
+
+
+def test_the_end_of_a_worker_is_a_warning_also_after_one_that_could_not_be_loaded(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "rtva.workers")
+    is_bad = tmp_path / "bad"
+    with stt(load_fault="bad_input", load_while=is_bad) as engine:
+        is_bad.touch()
+        os.kill(engine.pid(), signal.SIGKILL)
+        eventually(lambda: "no good" in caplog.text)
+        is_bad.unlink()
+        assert engine.transcribe(SPEECH).text == HEARD
+        caplog.clear()
+        os.kill(engine.pid(), signal.SIGKILL)
+        eventually(lambda: "has gone" in caplog.text)
+        assert [r.levelname for r in caplog.records if "SIGKILL" in r.getMessage()] == ["WARNING"]
 
 
 def test_a_load_that_never_ends_is_ended() -> None:

@@ -70,8 +70,9 @@ class Supervisor:
                 self._changed.wait_for(lambda: self._is_up() or self._load_error or self._back_off.failures > 1)
                 if self._active is not None and self._is_up():
                     return self._active
+                error = self._load_error
                 self._changed.wait_for(lambda: not self._dying, OBITUARY_S)
-                raise self._load_error or WorkerFailed(f"{self.job} cannot be started: {self.last_failure}")
+                raise error or WorkerFailed(f"{self.job} cannot be started: {self.last_failure}")
         except BaseException:
             self.close()
             raise
@@ -272,6 +273,7 @@ class Supervisor:
             worker.stage, worker.due_at, worker.ready_at = Stage.READY, float("inf"), time.monotonic()
             worker.load_ms = message["load_ms"]
             worker.methods, worker.attributes = tuple(message["methods"]), message["attributes"]
+            self._load_error = None  # what ends a worker from now on is news
         elif kind == "error" and worker.stage in (Stage.STARTING, Stage.LOADING):
             self._load_error = wire.decode_error(message)
             raise WorkerGone(f"{self._load_error}")
