@@ -110,6 +110,28 @@ def test_a_missing_key_is_an_error_of_the_answer() -> None:
         text_of(Endpoint(server.url, key_file=Path("/nowhere/key")).chat(QUESTION))
 
 
+@pytest.mark.parametrize("held", ["", "\n \n", "sk-sec\tret", "sk-sécret", "sk-sec\0ret", "\ufeffsk-secret"])
+def test_a_file_without_a_key_is_one_error_that_tells_nothing_of_it(tmp_path: Path, held: str) -> None:
+    key = tmp_path / "key"
+    key.write_text(held)
+    with serving() as server, pytest.raises(ModelFailed, match=r"llm\.key_file holds no key") as failed:
+        text_of(Endpoint(server.url, key_file=key).chat(QUESTION))
+    assert "sk-" not in str(failed.value) and not server.requests
+
+
+def test_of_a_key_file_the_first_line_is_the_key(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text("sk-secret\nfrom the console, 3 March\r\n")
+    with serving(says("Yes.")) as server:
+        assert text_of(Endpoint(server.url, key_file=key).chat(QUESTION)) == "Yes."
+    assert server.headers[0]["Authorization"] == "Bearer sk-secret"
+
+
+def test_a_question_that_cannot_be_made_tells_its_kind_alone() -> None:
+    with serving() as server, pytest.raises(ModelFailed, match=r"no question can be made \(UnicodeEncodeError\)$"):
+        text_of(Endpoint(f"{server.url}/größe").chat(QUESTION))
+
+
 def test_a_slow_piece_is_waited_for_only_so_long() -> None:
     with serving() as server:
         server.script = hangs(server)

@@ -1,1 +1,1 @@
-"""Language models: an OpenAI-compatible endpoint, and one inside a worker (experimental)."""
+"""A language model behind an OpenAI-compatible endpoint."""

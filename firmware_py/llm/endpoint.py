@@ -58,8 +58,17 @@ class Request:
     def headers(self) -> dict[str, str]:
         found = {"Content-Type": "application/json", "Accept": "text/event-stream"}
         if self.key_file is not None:
-            found["Authorization"] = f"Bearer {self.key_file.read_text().strip()}"
+            found["Authorization"] = f"Bearer {key_in(self.key_file)}"
         return found
+
+
+def key_in(file: Path) -> str:
+    """The first line of a key file. Raises ModelFailed, which tells nothing of what is in it, and OSError."""
+    lines = file.read_text(errors="replace").strip().splitlines()
+    key = lines[0].strip() if lines else ""
+    if not (key and key.isascii() and key.isprintable()):
+        raise ModelFailed(f"llm.key_file holds no key: {file}")
+    return key
 
 
 class Endpoint:
@@ -177,8 +186,7 @@ def _pieces(
         connection.connect()
         connection.sock.settimeout(SILENT_S)
         opened.hold(connection.sock)
-        path = urlsplit(request.url).path.rstrip("/") + "/chat/completions"
-        connection.request("POST", path, request.body(messages, tools), request.headers())
+        _ask(connection, request, messages, tools)
         response = connection.getresponse()
         if response.status != http.client.OK:
             raise ModelFailed(f"{request.url}: HTTP {response.status} {_why(response)}".strip())
@@ -190,6 +198,19 @@ def _pieces(
         raise ModelFailed(f"{request.url}: {error or type(error).__name__}") from error
     finally:
         connection.close()
+
+
+def _ask(
+    connection: http.client.HTTPConnection, request: Request, messages: Sequence[Message], tools: Sequence[Message]
+) -> None:
+    """Sends the question. What else than the network fails is told by its kind alone: its words may hold the key."""
+    path = urlsplit(request.url).path.rstrip("/") + "/chat/completions"
+    try:
+        connection.request("POST", path, request.body(messages, tools), request.headers())
+    except (OSError, http.client.HTTPException, ModelFailed):
+        raise
+    except Exception as error:
+        raise ModelFailed(f"{request.url}: no question can be made ({type(error).__name__})") from None
 
 
 def reach(url: str) -> None:

@@ -24,7 +24,7 @@ def _url(value: Any) -> str:
             port_is_good
             and parts.scheme in ("http", "https")
             and parts.hostname
-            and not (parts.query or parts.username)
+            and not (parts.query or "@" in parts.netloc or "#" in value)
         ):
             return value
     raise ValueError("not an address of a server")
@@ -61,6 +61,14 @@ class Llm(Section):
         allowed=f"a list of {', '.join(TOOLS)}",
         max_length=4,
     )
+
+    @property
+    def tells_key_in_clear(self) -> bool:
+        """Whether the key leaves this machine without encryption."""
+        parts = urlsplit(self.url)
+        host = parts.hostname or ""
+        is_here = host in ("localhost", "::1") or host.startswith("127.")
+        return self.key_file is not None and parts.scheme == "http" and not is_here
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
