@@ -24,7 +24,7 @@ from firmware_py.service.gain_keeper import REMEMBERED, GainKeeper
 from firmware_py.state.database import Database
 
 ON = from_text("audio: {input: {auto_gain: true}}")
-SAID = TurnTrace(transcript="what time is it")
+SAID = TurnTrace(transcript="what time is it", intent="time")
 CLIPPED: Pcm16 = np.where(np.arange(16_000) % 50 < 25, 32767, -32768).astype(np.int16)
 SOFT: Pcm16 = np.rint(300 * np.sin(np.arange(16_000) / 8)).astype(np.int16)
 GOOD: Pcm16 = np.rint(9000 * np.sin(np.arange(16_000) / 8)).astype(np.int16)
@@ -86,6 +86,50 @@ def test_the_control_is_turned_and_what_was_found_is_remembered(tmp_path: Path) 
     mixers.percent = 77
     again = GainKeeper(ON, database, lambda device: CaptureGain(device, mixers))
     assert mixers.percent == 40 - STEP_DOWN == again.report()["percent"]
+
+
+TALK = "and now the weather for tomorrow"
+
+
+@pytest.mark.parametrize(
+    ("trace", "counts"),
+    [
+        (SAID, True),
+        (TurnTrace(transcript=TALK, wake="jarvis"), True),
+        (TurnTrace(transcript=TALK), False),
+        (TurnTrace(transcript=TALK, guards=("doubtful",)), False),
+        (TurnTrace(transcript="what time is it", intent="time", guards=("loop",)), False),
+        (TurnTrace(transcript="what time is it", intent="time", interrupts=True), False),
+        (TurnTrace(transcript="what time is it", intent="time", wake="jarvis", interrupts=True), False),
+        (TurnTrace(wake="jarvis"), False),
+    ],
+)
+def test_only_what_was_surely_for_it_turns_it(tmp_path: Path, trace: TurnTrace, counts: bool) -> None:
+    mixers = Mixers()
+    keeper = GainKeeper(ON, Database(tmp_path / "state.db"), lambda device: CaptureGain(device, mixers))
+    for _ in range(PATIENCE):
+        keeper.add(SOFT, trace)
+    keeper.each_second()
+    assert mixers.percent == 40 + (STEP_UP if counts else 0)
+
+
+def test_after_a_card_that_was_away_it_goes_on_where_it_was(tmp_path: Path) -> None:
+    mixers = Mixers()
+    keeper = GainKeeper(ON, Database(tmp_path / "state.db"), lambda device: CaptureGain(device, mixers))
+    real = keeper._gain
+
+    def refuse(percent: int) -> None:
+        raise OSError("no such device")
+
+    keeper._gain = SimpleNamespace(control="Mic", set=refuse)
+    for _ in range(3):
+        keeper.add(CLIPPED, SAID)
+        keeper.each_second()
+    assert keeper.report()["percent"] == 40 and keeper.report()["why"] == "no such device"
+    keeper._gain = real
+    keeper.add(CLIPPED, SAID)
+    keeper.each_second()
+    assert keeper.report()["percent"] == mixers.percent == 40 - STEP_DOWN and keeper.report()["why"] == ""
 
 
 def test_off_without_a_control_and_with_a_card_that_fails_the_gain_is_left(tmp_path: Path) -> None:

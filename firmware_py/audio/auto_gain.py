@@ -1,7 +1,7 @@
 """When the capture gain is to be turned: down after speech that was clipped, up after speech that stayed too soft.
 
-A slow loop over whole utterances with words in them: noise, a door or a television alone never turn it, and between
-its bounds for speech it leaves the gain alone.
+A slow loop over whole utterances that were for rtva (understood without doubt, or behind a wake word): noise, a door or
+a television's talk do not turn it, and between its bounds for speech it leaves the gain alone.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LEAST, MOST = 10, 95
 
 @dataclass
 class GainLoop:
-    """``hear`` gets the sound of each utterance with words and returns the percent to set, None to leave it."""
+    """``hear`` gets the sound of each utterance for rtva and returns the percent to set, None to leave it."""
 
     percent: int
     _quiet: deque[float] = field(default_factory=lambda: deque(maxlen=PATIENCE))

@@ -41,15 +41,17 @@ class GainKeeper:
             _log.warning("the capture gain is left as it is: %s", error)
 
     def add(self, sound: Pcm16, trace: TurnTrace | None) -> None:
-        """The sound of an utterance; without words it tells nothing."""
-        if self._gain is not None and trace is not None and trace.transcript:
+        """The sound of an utterance. It counts where somebody surely spoke to rtva: it was understood, or followed a
+        wake word; and not over an answer, which takes the loudspeaker's sound for a voice."""
+        if self._gain is not None and trace is not None and _is_for_rtva(trace):
             self._heard.append(sound)
 
     def each_second(self) -> None:
         while self._heard:
+            before = self._loop.percent
             percent = self._loop.hear(self._heard.popleft())
-            if percent is not None:
-                self._set(percent)
+            if percent is not None and not self._set(percent):
+                self._loop.percent = before
 
     def report(self) -> dict[str, Any]:
         """Plain values for ``status``; ``why`` is "" while it works."""
@@ -72,13 +74,20 @@ class GainKeeper:
             gain.set(kept)
             self._loop.percent = kept
 
-    def _set(self, percent: int) -> None:
+    def _set(self, percent: int) -> bool:
         try:
             self._gain.set(percent)
         except Exception as error:  # a card that is away
             self.why = str(error)
             _log.error("the capture gain cannot be set: %s", error)
-            return
+            return False
+        self.why = ""
         self.changes += 1
         self._database.change({REMEMBERED: percent})
         _log.info("capture gain set", extra={"facts": {"percent": percent, "control": self._gain.control}})
+        return True
+
+
+def _is_for_rtva(trace: TurnTrace) -> bool:
+    is_understood = trace.intent is not None and not trace.guards
+    return bool(trace.transcript) and not trace.interrupts and bool(is_understood or trace.wake)
