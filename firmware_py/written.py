@@ -53,6 +53,8 @@ class WrittenSpeech(Iterator[Pcm16]):
             return
         self._sentences = sentences = self._begin()
         try:
+            if self._is_cancelled.is_set():  # by who came too early to see the sentences
+                return
             for number, sentence in enumerate(sentences):
                 if self._is_cancelled.is_set():
                     return

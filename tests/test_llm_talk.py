@@ -27,6 +27,7 @@ from firmware_py.llm.endpoint import Endpoint
 from firmware_py.nlu.context import ContextManager
 from firmware_py.nlu.hassil import HassilUnderstanding
 from firmware_py.pipeline import VoicePipeline
+from firmware_py.ports import Sentences
 from firmware_py.respond import phrases
 from firmware_py.respond.responder import Responder
 from firmware_py.respond.sentences import MOST, SentenceBuffer, is_said
@@ -151,6 +152,23 @@ def test_one_moment_covers_a_slow_start(server: Server, tmp_path: Path) -> None:
     assert house.say("What is the capital of France?") == [FILLER, "Paris is the capital."]
     assert house.history.last_reply() == "Paris is the capital." and house.chat.counts.fillers == 1
     assert {FILLER, NO_ANSWER, BROKE_OFF} <= set(house.responder.fixed_phrases()), "they are rendered ahead"
+
+
+@pytest.mark.parametrize("filler_s", [0.2, 0.45])
+def test_an_answer_that_began_in_time_is_not_ended_by_the_filler(
+    server: Server, tmp_path: Path, filler_s: float
+) -> None:
+    def script(exchange: Exchange) -> None:
+        exchange.start()
+        exchange.words("Par")
+        time.sleep(0.9)
+        exchange.words("is is the capital.")
+        exchange.done()
+
+    server.script = script
+    house = House(server, tmp_path, Limits(first_s=0.4, total_s=5, filler_s=filler_s))
+    filler = [FILLER] if filler_s < 0.4 else []
+    assert house.say("What is the capital of France?") == [*filler, "Paris is the capital."]
 
 
 @pytest.mark.parametrize(
@@ -298,6 +316,19 @@ def test_speech_that_is_thrown_away_asked_nobody(server: Server, tmp_path: Path)
     speech = WrittenSpeech(reply.talk, Voice())
     speech.close()
     assert list(speech) == [] and server.requests == []
+
+
+def test_speech_that_is_ended_while_it_begins_asked_nobody(server: Server, tmp_path: Path) -> None:
+    house = House(server, tmp_path)
+    talk = house.prepare("What is the capital of France?").talk
+    assert talk is not None
+
+    def begin() -> Sentences:
+        speech.cancel()  # another thread, before the sentences are known
+        return talk()
+
+    speech = WrittenSpeech(begin, Voice())
+    assert list(speech) == [] and server.requests == [] and house.chat.counts.asked == 0
 
 
 @given(st.text(max_size=400), st.integers(1, 20))

@@ -224,12 +224,12 @@ class Talk(Iterator[str]):
         buffer, left = SentenceBuffer(), MOST_SAID - len(self.said)
         stream = self._stream = self._chat.model.chat(messages, tools)
         while not self._is_cancelled:
+            patience_s = self._patience_s()
             try:
-                piece = stream.take(self._patience_s())
+                piece = stream.take(patience_s)
             except TimeoutError:
-                if not self._is_filler_due():
-                    raise
-                yield self._filler()
+                if self._is_filler_due():
+                    yield self._filler()
                 continue
             if piece is None:
                 break
@@ -245,17 +245,21 @@ class Talk(Iterator[str]):
         yield from buffer.end()
 
     def _patience_s(self) -> float:
-        """How long the next piece may take; the first is waited for as long as for the filler at first."""
+        """How long the next piece may take; the first is waited for as long as for the filler at first.
+
+        Raises TimeoutError when it is too late for one.
+        """
         limits, now_s = self._chat.limits, self._chat.clock() - self._started_s
         until = [limits.total_s] if self._has_come else [limits.total_s, limits.first_s]
         if min(until) <= now_s:
             raise TimeoutError
-        if not (self._is_filled or self._has_begun):
+        if now_s < limits.first_s and not (self._is_filled or self._has_begun):
             until.append(max(limits.filler_s, now_s))
         return min(until) - now_s
 
     def _is_filler_due(self) -> bool:
-        is_time = self._chat.clock() - self._started_s < self._chat.limits.first_s
+        limits, now_s = self._chat.limits, self._chat.clock() - self._started_s
+        is_time = limits.filler_s <= now_s < limits.first_s
         return is_time and not (self._is_filled or self._has_begun)
 
     def _filler(self) -> str:
