@@ -45,6 +45,12 @@ def asked(text: str, told: dict[str, Any]) -> Finding:
         ("", {}, "ok", "any speech ends an answer"),
         ("", TOO_LOUD, "warn", "nothing interrupts instead of any_speech"),
         ("wake: {enabled: true}", {}, "ok", "wake_word ends an answer"),
+        (
+            "interruption: {by: wake_word}",
+            {"by": "nothing", "wanted": "wake_word", "why": ""},
+            "warn",
+            "nothing ends an",
+        ),
         ("interruption: {by: nothing}", {}, "ok", "nothing ends an answer"),
         ("audio: {echo_cancellation: none}", {}, "warn", "echo_cancellation is none"),
     ],

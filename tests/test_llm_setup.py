@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from llm_lab import serving
 
 from firmware_py import config
+from firmware_py.cli.config import contradictions
 from firmware_py.config import Config, Effective
 from firmware_py.doctor import Case, Finding, checks
 from firmware_py.errors import ConfigError
@@ -30,6 +32,10 @@ def judge(root: Path, text: str) -> Finding:
         ("url: http://", "llm.url"),
         ("url: http://x:99999/v1", "llm.url"),
         ("url: http://me:secret@x/v1", "llm.url"),
+        ("url: 'http://:secret@x/v1'", "llm.url"),
+        ("url: 'http://@x/v1'", "llm.url"),
+        ("url: 'http://x/v1#part'", "llm.url"),
+        ("url: 'http://x/v1#'", "llm.url"),
         ("tools: [switch]", "llm.tools"),
         ("first_token_s: 40", "first_token_s <= total_s"),
         ("engine: magic", "llm.engine"),
@@ -66,6 +72,40 @@ def test_config_check_says_what_goes_where(rtva: Callable[..., CompletedProcess[
     done = rtva("config", "check", file)
     assert done.returncode == 0
     assert all(words in done.stderr for words in ("network.conf", "whatever is said", "llm.key_file"))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("interruption: {by: wake_word}", "nothing ends an answer"),
+        ("interruption: {by: wake_word}\nwake: {enabled: true}", ""),
+        ("llm: {enabled: true, key_file: KEY, url: 'http://10.0.0.2:8080/v1'}", "over plain http"),
+        ("llm: {enabled: true, key_file: KEY, url: 'https://10.0.0.2/v1'}", ""),
+        ("llm: {enabled: true, key_file: KEY, url: 'http://[::1]:8080/v1'}", ""),
+        ("llm: {enabled: true, key_file: KEY}", ""),
+        ("llm: {enabled: true, url: 'http://10.0.0.2:8080/v1'}", ""),
+    ],
+)
+def test_values_that_undo_others_are_warned_of(text: str, said: str) -> None:
+    warnings = contradictions(config.from_text(text.replace("KEY", "/nowhere/key")))
+    assert len(warnings) == bool(said) and all(said in line for line in warnings)
+
+
+def test_config_check_warns_of_them(rtva: Callable[..., CompletedProcess[str]], tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("interruption: {by: wake_word}\n")
+    done = rtva("config", "check", file, "--json")
+    assert done.returncode == 0 and "nothing ends an answer" in done.stderr
+    assert "nothing ends an answer" in json.loads(done.stdout)["warnings"][0]
+
+
+def test_doctor_says_that_the_key_can_be_read_on_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("firmware_py.llm.endpoint.reach", lambda url: None)
+    key = tmp_path / "key"
+    key.write_text("sk-secret")
+    on = f"llm: {{enabled: true, key_file: {key}, url: 'http://10.0.0.2/v1'}}\nwake: {{enabled: true}}"
+    assert judge(tmp_path, on).status == "warn" and "over plain http" in judge(tmp_path, on).message
+    assert judge(tmp_path, on.replace("http:", "https:")).status == "ok"
 
 
 def test_it_is_off_and_may_change_while_the_service_runs() -> None:

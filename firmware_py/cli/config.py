@@ -38,17 +38,18 @@ def register(subparsers: Any) -> None:
 
 def check(args: argparse.Namespace) -> int:
     """Says whether a configuration file is right, and the templates of your own commands that it names if they are
-    there; nothing else that it names need be installed. Files of your own that are not there are warned of."""
+    there; nothing else that it names need be installed. Files of your own that are not there are warned of, and values
+    that undo others."""
     file = args.file or configuration.find()
-    missing: list[str] = []
+    warnings: list[str] = []
     if file is not None:
         config = configuration.check(file)
         check_templates(config)
         check_language_model(config)
-        missing = missing_files(config)
-        common.note(f"{file}: warning: {line}" for line in missing)
+        warnings = missing_files(config) + contradictions(config)
+        common.note(f"{file}: warning: {line}" for line in warnings)
     if args.json:
-        common.emit({"file": None if file is None else str(file), "ok": True, "warnings": missing})
+        common.emit({"file": None if file is None else str(file), "ok": True, "warnings": warnings})
     elif file is None:
         print("no configuration file: the defaults are in force")
     else:
@@ -69,6 +70,16 @@ def missing_files(config: Config) -> list[str]:
             models.library().model(model)
         except RtvaError as error:
             lines.append(f"stt.model: {error}")
+    return lines
+
+
+def contradictions(config: Config) -> list[str]:
+    """``key: value`` and why, for a value that is allowed and does not do what it says."""
+    lines = []
+    if config.interruption.by == "wake_word" and not config.wake.enabled:
+        lines.append("interruption.by: wake_word: wake.enabled is off, so nothing ends an answer")
+    if config.llm.enabled and config.llm.tells_key_in_clear:
+        lines.append("llm.url: the key of llm.key_file goes to another machine over plain http; https hides it")
     return lines
 
 

@@ -56,6 +56,8 @@ def language_model(case: Case) -> Finding:
         reach(llm.url)
     except RtvaError as error:
         return warn(str(error), "start the server, or correct llm.url; until then it is said that there is no answer")
+    if llm.tells_key_in_clear:
+        return warn(f"the key goes to {llm.url} over plain http", "use https, or mean it")
     if not case.config.wake.enabled:
         return warn("without wake.enabled whatever is said in the room goes to it", "set wake.enabled, or mean it")
     return ok(f"{llm.url} can be reached")

@@ -17,6 +17,11 @@ def interruption(case: Case) -> Finding:
             f"{told['by']} interrupts instead of {wanted}: {why}",
             "turn the loudspeaker down or away from the microphone, or set wake.enabled",
         )
+    if wanted == "wake_word" and not config.wake.enabled:
+        return warn(
+            "nothing ends an answer: interruption.by is wake_word, and wake.enabled is off",
+            "set wake.enabled, or interruption.by: any_speech",
+        )
     if wanted != "any_speech":
         return ok(f"{wanted} ends an answer")
     if config.audio.echo_cancellation == "none":
