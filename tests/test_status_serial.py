@@ -250,4 +250,5 @@ def test_replies_are_rationed() -> None:
 
 def test_the_line_of_health_counts_what_the_microphone_healed_by_itself() -> None:
     status = {"state": "idle", "microphone": "open", "alerts": {}, "counts": {}, "faults": {"overrun": 2, "rate": 1}}
-    assert serial_text.health(status) == "health state=idle microphone=open alerts=0 faults=3"
+    status["capture"] = {"is_on": False}
+    assert serial_text.health(status) == "health state=idle microphone=open alerts=0 capture=no faults=3"

@@ -130,7 +130,7 @@ def unplug(card: Card, times: int) -> None:
         time.sleep(0.6)
     row(
         f"a sound card is unplugged while it captures ({card.driver})",
-        "said on every face within 250 ms",
+        "the gate says so within 250 ms",
         within(seen, 250),
     )
     row("and plugged in again", "captures again within 1 s, found by its name", within(back, 1000))

@@ -110,7 +110,7 @@ def health(status: Mapping[str, Any]) -> str:
     told = {"state": status.get("state"), "microphone": status.get("microphone"), "alerts": len(status["alerts"])}
     faults = {"faults": sum(status["faults"].values())} if "faults" in status else {}
     capture = {"capture": status["capture"]["is_on"]} if "capture" in status else {}
-    return f"health {fields({**told, **kept, **faults, **capture})}"
+    return f"health {fields({**told, **kept, **capture, **faults})}"
 
 
 def parse(line: bytes) -> tuple[str, str]:
