@@ -109,6 +109,7 @@ class EchoPath:
         self.is_heard = self._is_near(at)
         if not self.is_heard:
             return frame
+        is_answer = self.is_speaking() or at < self._guarded_until
         if self.is_speaking():
             self._guarded_until = at + GUARD_SAMPLES
         self._at = at
@@ -126,8 +127,16 @@ class EchoPath:
         self.frames += 1
         if not self.trust.saw(frame, linear, clean, far, in_speech=in_speech):
             clean = frame
-        self._keep(linear if self.trust.is_linear else clean, end)
+        if not is_answer:
+            return frame
+        if self.trust.hears_echo:
+            self._keep(linear if self.trust.is_linear else clean, end)
         return clean
+
+    @property
+    def is_taken_out(self) -> bool:
+        """Whether the frame that was heard last had the loudspeaker in it, and is better for a detector without."""
+        return self.is_heard and self.trust.hears_echo
 
     def believes(self) -> bool:
         """Whether the frame that was heard last may be a person's voice, and not an answer's echo."""

@@ -13,6 +13,8 @@ QUIETEST_DB = -120.0
 LINEAR_ERLE_DB = 12.0
 LEAST_ERLE_DB = -2.0
 """Where the canceller adds more than it takes, the loudspeaker is not heard when it is thought to be."""
+ECHO_DB = 1.0
+"""The linear canceller takes out the loudspeaker alone: where it takes less, there is no echo to speak of."""
 WORSE = 4.0
 AUDIBLE = FULL_SCALE * 1e-6
 """Power behind the canceller beyond that before it: 6 dB, and what is at -60 dB anyhow."""
@@ -61,6 +63,11 @@ class EchoTrust:
     def is_known(self) -> bool:
         """Whether enough was heard to judge by."""
         return len(self._believed) >= FIRST_FRAMES
+
+    @property
+    def hears_echo(self) -> bool:
+        """Whether the loudspeaker was found in the microphone. Elsewhere the canceller can only take from voices."""
+        return self.is_known and self.linear_erle_db >= ECHO_DB
 
     @property
     def is_linear(self) -> bool:

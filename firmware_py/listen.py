@@ -210,7 +210,9 @@ class Listener:
         if self.attention is None:
             return Look.AWAKE
         self._past.append((self.ring.consumed, self._clean.copy(), self._front.is_active))
-        return self.attention.look(self._clean, self.ring.consumed, in_speech=self.in_speech)
+        as_it_came = self.echo is not None and self.echo.is_heard and not self.echo.is_taken_out
+        sound = self._frame if as_it_came else self._clean
+        return self.attention.look(sound, self.ring.consumed, in_speech=self.in_speech)
 
     def _activity(self, end: int, is_active: int) -> int:
         """The energy detector's verdict: unknown for what may be the end of a wake word, so that it counts for less."""
