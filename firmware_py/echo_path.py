@@ -155,7 +155,7 @@ class EchoPath:
             return "there is no echo cancellation"
         trust = self.trust
         return (
-            f"the loudspeaker is too loud in the microphone: {trust.residual_db:.0f} dB are left of it "
+            f"the loudspeaker, or the room, is too loud in the microphone: {trust.residual_db:.0f} dB are left of it "
             f"(limit {trust.settings.most_residual_db:.0f}), {trust.erle_db:.0f} dB are taken out"
         )
 

@@ -21,7 +21,8 @@ from firmware_py.turn import TurnSettings, TurnTaker
 TOO_LOUD: dict[str, Any] = {
     "by": "nothing",
     "wanted": "any_speech",
-    "why": "the loudspeaker is too loud in the microphone: -38 dB are left of it (limit -45), 6 dB are taken out",
+    "why": "the loudspeaker, or the room, is too loud in the microphone: -38 dB are left of it (limit -45), "
+    "6 dB are taken out",
     "count": 2,
     "echo": {"erle_db": 6.0},
 }
@@ -29,7 +30,7 @@ TOO_LOUD: dict[str, Any] = {
 
 def test_the_status_says_what_interrupts_and_why_it_is_not_what_is_wanted() -> None:
     [line] = status._interruption(TOO_LOUD)
-    assert line.startswith("interrupted by nothing instead of any speech: the loudspeaker is too loud")
+    assert line.startswith("interrupted by nothing instead of any speech: the loudspeaker, or the room, is too loud")
     [line] = status._interruption({**TOO_LOUD, "by": "any_speech", "why": "", "echo": {"erle_db": 31.5}})
     assert line == "interrupted by any speech, 2 times; 31.5 dB of its own voice taken out"
     assert list(status._interruption({"by": "nothing", "count": 0})) == []
