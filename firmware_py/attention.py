@@ -80,6 +80,7 @@ class Attention:
     _awaits_silence: bool = False
     _is_used: bool = True
     _is_word: bool = False
+    _is_asleep: bool = False
     _asked: tuple[str, int] | None = None
 
     @property
@@ -103,6 +104,11 @@ class Attention:
 
     def look(self, frame: Pcm16, position: int, *, in_speech: bool) -> Look:
         """Judges the frame that ends at ``position``; ``in_speech`` says whether an utterance is open."""
+        look = self._look(frame, position, in_speech=in_speech)
+        self._is_asleep = look is Look.ASLEEP
+        return look
+
+    def _look(self, frame: Pcm16, position: int, *, in_speech: bool) -> Look:
         if self.engine is not None:
             heard = self.engine.push(frame, is_speaking=self.is_speaking())
             if heard is not None and self._hear(heard, position):
@@ -110,12 +116,15 @@ class Attention:
         asked, self._asked = self._asked, None
         if asked is not None and self._obey(*asked, position, in_speech=in_speech):
             return Look.OPENED
-        if not self.settings.needs_wake or in_speech or self.hears_over():
-            return Look.AWAKE
-        if position <= self._until:
+        if not self.settings.needs_wake or in_speech or position <= self._until:
             return Look.AWAKE
         self._close()
-        return Look.ASLEEP
+        if not self.hears_over():
+            return Look.ASLEEP
+        if not self._is_asleep:
+            return Look.AWAKE
+        self.opened_at, self._is_word = position, False  # what was slept through is no part of an utterance
+        return Look.OPENED
 
     def saw(self, verdict: int, position: int, *, in_speech: bool) -> None:
         """What the detector said of a frame that was attended to."""
@@ -162,6 +171,7 @@ class Attention:
         """What another thread asked for; whether an utterance may begin here. One that is open goes on."""
         if window_ms == SHUT:
             self._until = -1
+            self.opened_by = self.opened_by if in_speech else ""
         elif in_speech:
             self._until = position + window_ms * RATE_HZ // 1000
         else:
@@ -171,6 +181,7 @@ class Attention:
         return False
 
     def _close(self) -> None:
+        self.opened_by = ""
         if self._until >= 0:
             self._until = -1
             self.counts.unused += not self._is_used
