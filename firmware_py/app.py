@@ -102,7 +102,7 @@ class Appliance:
         self.earcons = Earcons(pipeline.config, speaker.rate_hz, self.player.chime)
         self._set_ducking()
         self.interruption, self._echo_note = make_interruption(pipeline.config, self if hears_itself else None)
-        self.interruption.is_playing, self.interruption.end = lambda: self.player.is_playing, lambda: self.hush()
+        self.interruption.playing, self.interruption.end = lambda: self.player.answer, lambda: self.hush()
         self.attention = self._make_attention()
         self.controls = begin_conversation(pipeline, self.player, act=True)
         self.taker = TurnTaker(

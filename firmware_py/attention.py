@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from firmware_py.events import FRAME_SAMPLES, RATE_HZ, Pcm16, WakeHeard
+from firmware_py.events import FOLLOW_UP, FRAME_SAMPLES, RATE_HZ, Pcm16, WakeHeard
 from firmware_py.ports import WakeWord
 
 SETTLED = RATE_HZ // 4
@@ -100,7 +100,7 @@ class Attention:
 
     def ask_back(self, spoken_ms: int = 0) -> None:
         """A question was asked: its answer needs no wake word. ``spoken_ms`` is what of it is still to be heard."""
-        self.call("follow_up", self.settings.follow_up_ms + spoken_ms)
+        self.call(FOLLOW_UP, self.settings.follow_up_ms + spoken_ms)
 
     def look(self, frame: Pcm16, position: int, *, in_speech: bool) -> Look:
         """Judges the frame that ends at ``position``; ``in_speech`` says whether an utterance is open."""

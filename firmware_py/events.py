@@ -80,6 +80,10 @@ class Patience:
     from_ns: int = 0
 
 
+FOLLOW_UP = "follow_up"
+"""``TurnEvent.wake`` of an answer to a question back, for which nobody called."""
+
+
 @dataclass(frozen=True)
 class WakeHeard:
     """A wake word that was heard, or nearly.

@@ -28,18 +28,20 @@ class Interruption:
     """Ends what is being said (``end``, which returns at once) when speech is heard over it.
 
     Speech counts where the loudspeaker is taken out of it well enough; elsewhere only the wake word does, where there
-    is one. ``count`` is of all, ``by_speech`` of those without a wake word.
+    is one. ``playing`` gives what is played now, nothing where nothing is. ``count`` is of all, ``by_speech`` of those
+    without a wake word.
     """
 
     settings: InterruptionSettings
     echo: EchoPath | None = None
-    is_playing: Callable[[], bool] = field(default=lambda: False)
+    playing: Callable[[], object] = field(default=lambda: None)
     end: Callable[[], None] = field(default=lambda: None)
     count: int = 0
     by_speech: int = 0
     _voiced: int = 0
-    _is_ended: bool = False
+    _ended: object = None
     _marks: bool = False
+    _is_word: bool = False
 
     @property
     def is_fallen_back(self) -> bool:
@@ -57,31 +59,31 @@ class Interruption:
 
     def hears_over(self) -> bool:
         """Whether speech is attended to now although no wake word was said."""
-        return self.by == ANY_SPEECH and self.is_playing()
+        return self.by == ANY_SPEECH and bool(self.playing())
 
     def on_wake(self) -> None:
         """A wake word was heard."""
         if self.settings.by != NOTHING:
-            self._interrupt(is_speech=False)
+            self._is_word = self._interrupt(is_speech=False) or self._marks
 
     def on_voice(self, is_voice: bool, in_speech: bool) -> None:
         """A frame that the loudspeaker is in: somebody who spoke before the answer began and goes on ends it too."""
-        if not self.is_playing():
-            self._voiced, self._is_ended = 0, False
+        if not self.playing():
+            self._voiced, self._ended = 0, None
             return
         self._voiced += is_voice and in_speech
         if self._voiced * FRAME_MS >= self.settings.min_voice_ms and self.by == ANY_SPEECH:
-            self._interrupt()
+            self._marks = self._interrupt()
 
     def on_event(self, event: TurnEvent) -> TurnEvent:
         """What the endpointer decided, marked if the utterance interrupts."""
         if event.kind is Kind.SPEECH:
-            self._marks = False
+            self._marks = self._is_word and bool(event.wake)
             if self.hears_over():
-                self._interrupt()
+                self._marks = self._interrupt()
         marked = replace(event, interrupts=True) if self._marks else event
         if event.kind in ENDS:
-            self._marks = False
+            self._marks = self._is_word = False
         return marked
 
     @property
@@ -107,10 +109,12 @@ class Interruption:
             return ""
         return self.echo.why_not_trusted()
 
-    def _interrupt(self, *, is_speech: bool = True) -> None:
-        self._marks = True
-        if self.is_playing() and not self._is_ended:
-            self._is_ended = True
+    def _interrupt(self, *, is_speech: bool = True) -> bool:
+        """Ends what is played, once; whether anything is."""
+        playing = self.playing()
+        if playing and playing is not self._ended:
+            self._ended = playing
             self.count += 1
             self.by_speech += is_speech
             self.end()
+        return bool(playing)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from firmware_py.addressed import Addressed
 from firmware_py.draft import StageClock, Stations, Work, bounded, work_on
 from firmware_py.errors import Cancelled
-from firmware_py.events import RATE_HZ, Kind, Pcm16, Reply, State, TurnEvent, TurnTrace
+from firmware_py.events import FOLLOW_UP, RATE_HZ, Kind, Pcm16, Reply, State, TurnEvent, TurnTrace
 from firmware_py.ports import Player
 from firmware_py.written import WrittenSpeech
 
@@ -134,7 +134,7 @@ class TurnTaker:
         work = draft or work_on(event, self.stations, self._clock(event), withheld=self.addressed.withheld)
         reply = Reply("") if work.withheld else work.reply
         self._record(trace, work, reply)
-        if event.interrupts and _is_echo(work.transcript.text, self.spoken):
+        if _may_be_echo(event) and _is_echo(work.transcript.text, self.spoken):
             trace.reply, trace.guards = "", (*trace.guards, ECHO)
             work.close()
             return trace
@@ -220,7 +220,7 @@ class TurnTaker:
             self.on_state(State.SPEAKING)
         playback.wait()
         if isinstance(chunks, WrittenSpeech):
-            trace.reply = chunks.said
+            trace.reply = self.spoken = chunks.said
         trace.marks.update(
             {
                 name: at
@@ -247,6 +247,11 @@ class TurnTaker:
 def _only_stops(event: TurnEvent, reply: Reply) -> bool:
     """Whether an answer was interrupted to be stopped, and for nothing else."""
     return event.interrupts and bool(reply.actions) and {action.name for action in reply.actions} <= STOPS
+
+
+def _may_be_echo(event: TurnEvent) -> bool:
+    """Whether it was heard over an answer, and nobody called for it: behind a wake word a person speaks."""
+    return event.interrupts and event.wake in ("", FOLLOW_UP)
 
 
 def _is_echo(heard: str, spoken: str) -> bool:

@@ -12,7 +12,7 @@ from wake_lab import Speaker, person
 from firmware_py import backends
 from firmware_py.echo_path import EchoPath, Stages
 from firmware_py.echo_trust import EchoTrust, TrustSettings
-from firmware_py.events import RATE_HZ, Kind, Pcm16
+from firmware_py.events import RATE_HZ, Kind, Pcm16, TurnEvent
 from firmware_py.interruption import ANY_SPEECH, NOTHING, WAKE_WORD, Interruption, InterruptionSettings
 from firmware_py.pipeline import VoicePipeline
 from firmware_py.ports import EchoCanceller
@@ -209,3 +209,48 @@ def test_an_answer_is_ended_once_and_the_next_one_again() -> None:
         playing.now = False
         interruption.on_voice(False, False)
     assert (playing.ended, interruption.by_speech) == (2, 2)
+
+
+def test_the_answer_behind_one_that_was_ended_before_it_sounded_is_ended_too() -> None:
+    """No frame had the loudspeaker in it meanwhile, so that nobody was told that the first was over."""
+    answers, ended = [["first"], ["second"]], []
+    interruption = Playing().interruption(ANY_SPEECH, has_wake=True)
+    interruption.end = lambda: ended.append(answers[0])
+    interruption.playing = lambda: answers[0]
+    for _ in range(2):
+        interruption.on_event(spoken(Kind.SPEECH))
+        interruption.on_wake()
+        answers.pop(0) if len(answers) > 1 else None
+    assert ended == [["first"], ["second"]] and interruption.count == 2
+
+
+def spoken(kind: Kind, wake: str = "") -> TurnEvent:
+    return TurnEvent(kind, 16_000, 0, 1000, 8000, 1, wake=wake)
+
+
+@pytest.mark.parametrize("by", [ANY_SPEECH, WAKE_WORD])
+@pytest.mark.parametrize("is_heard_first", [False, True])
+def test_what_a_word_over_an_answer_calls_for_interrupts_it(by: str, is_heard_first: bool) -> None:
+    """The answer is over when the utterance behind the word begins."""
+    playing = Playing()
+    interruption = playing.interruption(by, has_wake=True)
+    if is_heard_first and by == ANY_SPEECH:
+        interruption.on_event(spoken(Kind.SPEECH))  # of the word itself, taken for speech over the answer
+        playing.now = False
+    interruption.on_wake()
+    playing.now = False
+    said = [interruption.on_event(spoken(kind, "hey_jarvis")) for kind in (Kind.SPEECH, Kind.PAUSE, Kind.ENDPOINT)]
+    assert [event.interrupts for event in said] == [True] * 3
+    interruption.on_wake()
+    later = [interruption.on_event(spoken(kind, "hey_jarvis")) for kind in (Kind.SPEECH, Kind.ENDPOINT)]
+    assert not any(event.interrupts for event in later)
+
+
+def test_a_word_that_nobody_spoke_behind_marks_nothing_later() -> None:
+    playing = Playing()
+    interruption = playing.interruption(WAKE_WORD, has_wake=True)
+    interruption.on_wake()
+    playing.now = False
+    assert not interruption.on_event(spoken(Kind.SPEECH)).interrupts
+    interruption.on_wake()
+    assert not interruption.on_event(spoken(Kind.SPEECH, "hey_jarvis")).interrupts

@@ -93,14 +93,16 @@ class Engines:
         """Nothing."""
 
 
-def turn(heard: str, reply: Reply, *, interrupts: bool, spoken: str = "") -> tuple[Engines, Any, list[Pcm16]]:
+def turn(
+    heard: str, reply: Reply, *, interrupts: bool, spoken: str = "", wake: str = ""
+) -> tuple[Engines, Any, list[Pcm16]]:
     engines = Engines(heard, reply)
     played: list[Pcm16] = []
     stations = Stations(engines, engines, engines, engines)
     taker = TurnTaker(stations, FastPlayer(22_050, 2048, played.append), TurnSettings(is_live=False))
     taker.spoken = spoken
     event = TurnEvent(Kind.ENDPOINT, 16_000, 0, 1000, 8000, 1, np.ones(16_000, np.int16))
-    return engines, taker.handle(replace(event, interrupts=interrupts)), played
+    return engines, taker.handle(replace(event, interrupts=interrupts, wake=wake)), played
 
 
 STOP = Reply("Okay.", "cancel", (Action("stop_speaking"),))
@@ -128,3 +130,44 @@ def test_an_answers_own_words_over_it_are_not_answered(heard: str, interrupts: b
     engines, trace, played = turn(heard, Reply("Yes."), interrupts=interrupts, spoken=spoken)
     assert (bool(engines.committed), bool(played)) == (is_answered, is_answered)
     assert ("echo" in trace.guards) is not is_answered
+
+
+class Written:
+    """A reply that is written while it is spoken."""
+
+    def __init__(self, sentences: list[str]) -> None:
+        self.said, self._left = "", list(sentences)
+
+    def __iter__(self) -> Written:
+        return self
+
+    def __next__(self) -> str:
+        if not self._left:
+            raise StopIteration
+        self.said = f"{self.said} {self._left[0]}".strip()
+        return self._left.pop(0)
+
+    def cancel(self) -> None:
+        self._left.clear()
+
+
+def test_the_words_of_a_written_reply_are_known_as_its_echo() -> None:
+    reply = Reply("", talk=lambda: Written(["Paris is the capital of France.", "It has a tower."]))
+    engines = Engines("what is the capital of france", reply)
+    taker = TurnTaker(
+        Stations(engines, engines, engines, engines),
+        FastPlayer(22_050, 2048, lambda pcm: None),
+        TurnSettings(is_live=False),
+    )
+    event = TurnEvent(Kind.ENDPOINT, 16_000, 0, 1000, 8000, 1, np.ones(16_000, np.int16))
+    taker.handle(event)
+    assert taker.spoken == "Paris is the capital of France. It has a tower."
+    engines.heard = "the capital of france"
+    trace = taker.handle(replace(event, interrupts=True))
+    assert trace is not None and "echo" in trace.guards
+
+
+def test_who_says_the_wake_word_may_say_an_answers_words() -> None:
+    heard, spoken = "set timers, alarms and reminders", "I can set timers, alarms and reminders, and keep lists."
+    _, trace, played = turn(heard, Reply("Yes."), interrupts=True, spoken=spoken, wake="hey_jarvis")
+    assert played and "echo" not in trace.guards

@@ -172,6 +172,11 @@ class Player:
             self._thread.join(5.0)
 
     @property
+    def answer(self) -> Playback | None:
+        """The answer that is played; another answer is another object."""
+        return self._current
+
+    @property
     def is_playing(self) -> bool:
         """Whether an answer is played."""
         return self._current is not None
