@@ -149,3 +149,24 @@ def test_without_one_an_answer_fails_and_it_comes_back_by_itself() -> None:
     rig.gate.close()
     with pytest.raises(Unavailable):
         rig.gate.write(SOUND)
+
+
+def test_a_speaker_whose_opening_never_returns_is_said_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("firmware_py.service.opening.SLOW_S", 0.0)
+    blocked, alerts = threading.Event(), []
+
+    def open_device() -> Device:
+        blocked.wait(30)
+        return Device()
+
+    gate = SpeakerGate(open_device, 16_000, lambda name, value: alerts.append((name, value)))
+    for _ in range(5):
+        gate.look()
+        gate._opening._began -= 1.0  # a second passes
+    said = [record.getMessage() for record in caplog.records if record.name == "rtva"]
+    assert said == ["the speaker: opening it has not returned"] and alerts == [(ALERT, 1.0)]
+    blocked.set()
+    eventually(lambda: gate.look() or alerts[-1] == (ALERT, None))
+    gate.close()

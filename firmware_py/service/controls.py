@@ -67,7 +67,7 @@ class ServiceControls:
             "state": board.state.value,
             "since_s": round(board.since_s(), 1),
             "microphone": board.ear.value if board.ear else None,
-            "microphone_why": board.ear_reason,
+            "microphone_why": self._gate.why_blocked or board.ear_reason,
             "volume": self.volume(),
             "is_silent": appliance.controls.is_muted if appliance else self._remembered.is_silent,
             "alerts": board.alerts,

@@ -18,7 +18,7 @@ from firmware_py.audio.health import SoundHealth
 from firmware_py.errors import DeviceBusy, DeviceLost, RtvaError
 from firmware_py.events import RATE_HZ, Pcm16
 from firmware_py.ports import Microphone
-from firmware_py.service.opening import Opening
+from firmware_py.service.opening import BLOCKED, Opening
 from firmware_py.status.board import Ear
 
 TAIL_BLOCK = 320
@@ -85,6 +85,12 @@ class MicrophoneGate:
     def why_shut(self) -> str:
         """In words, "" when nobody wants it shut."""
         return ", ".join(self._reasons.values())
+
+    @property
+    def why_blocked(self) -> str:
+        """For how long opening it has not returned, in words; "" when nothing is blocked."""
+        blocked = self._opening.is_blocked
+        return f"the microphone: {blocked}" if blocked else ""
 
     def shut(self, by: str, reason: str) -> None:
         """Closes the device as soon as the read in progress is over; what that read brings is thrown away."""
@@ -186,7 +192,7 @@ class MicrophoneGate:
             return True
         error = self._opening.why
         if self._opening.is_blocked:
-            self._say_lost("blocked", f"the microphone: {self._opening.is_blocked}")
+            self._say_lost("blocked", f"the microphone: {BLOCKED}")
         elif error is not None:
             self._say_lost("busy" if isinstance(error, DeviceBusy) else "absent", str(error))
         self._pause(max(0.0, until - time.monotonic()))

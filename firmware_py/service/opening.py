@@ -19,6 +19,8 @@ SHARE = 0.003
 EAGER_S = 3.0
 """So long after the list of sound devices has changed no attempt waits longer than the first: rights come late."""
 SLOW_S = 1.0
+BLOCKED = "opening it has not returned"
+"""Said of it once: what has the seconds in it (:attr:`Opening.is_blocked`) is another sentence each second."""
 NODES = Path("/dev/snd")
 
 
@@ -69,11 +71,11 @@ class Opening(Generic[D]):
 
     @property
     def is_blocked(self) -> str:
-        """In words, when an attempt has not returned for long; else ""."""
+        """In words and seconds, when an attempt has not returned for long; else "". May be asked by anyone."""
         if self._thread is None:
             return ""
         waited_s = time.monotonic() - self._began
-        return f"opening it has not returned for {waited_s:.0f} s" if waited_s > SLOW_S else ""
+        return f"{BLOCKED} for {waited_s:.0f} s" if waited_s > SLOW_S else ""
 
     def give_up(self) -> D | None:
         """What an attempt has brought by now, to be closed; one that is blocked is left to itself."""

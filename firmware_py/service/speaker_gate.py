@@ -11,7 +11,7 @@ from firmware_py.audio.play import PERIOD_SAMPLES
 from firmware_py.errors import DeviceLost, RtvaError, Unavailable
 from firmware_py.events import Pcm16
 from firmware_py.ports import Speaker
-from firmware_py.service.opening import Opening
+from firmware_py.service.opening import BLOCKED, Opening
 
 ALERT = "speaker"
 BEGIN_S = 10.0
@@ -113,7 +113,7 @@ class SpeakerGate:
         if device is not None:
             self._use(device)
             return
-        why = self._opening.is_blocked or str(self._opening.why or "")
+        why = BLOCKED if self._opening.is_blocked else str(self._opening.why or "")
         if why and why != self.why_lost:
             self._say(why)
 
