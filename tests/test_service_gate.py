@@ -220,6 +220,34 @@ def test_a_device_that_never_opens_leaves_the_thread_alive_and_is_said(monkeypat
     assert not thread.is_alive()
 
 
+def test_shut_while_it_is_being_opened_leaves_no_device_open() -> None:
+    may_open, devices, said = threading.Event(), [], []  # type: threading.Event, list[Device], list[tuple[Ear, str]]
+
+    def open_device() -> Device:
+        may_open.wait(30)
+        devices.append(Device())
+        return devices[-1]
+
+    gate = MicrophoneGate(open_device, hearing=Hearing(lambda ear, why: said.append((ear, why))))
+    thread = threading.Thread(target=gate.read)
+    thread.start()
+    eventually(lambda: gate._opening.is_under_way)
+    gate.shut("user", "muted")
+    ticks = gate.ticks
+    eventually(lambda: gate.ticks > ticks + 3)
+    assert Ear.CLOSED not in [ear for ear, _ in said], "it may bring a device yet"
+    may_open.set()
+    eventually(lambda: (Ear.CLOSED, "muted") in said)
+    assert [d.is_closed for d in devices] == [True] and Ear.OPEN not in [ear for ear, _ in said]
+    gate.open("user")
+    eventually(lambda: len(devices) == 2)
+    devices[-1].beats.release()
+    eventually(lambda: said[-1] == (Ear.OPEN, ""))
+    thread.join(10)
+    gate.close()
+    assert gate.read() is None and devices[-1].is_closed
+
+
 class Stuck(Device):
     """Delivers zeros for ever, without a pause."""
 

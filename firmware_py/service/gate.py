@@ -35,7 +35,8 @@ COUNTERS = {"overrun": "xruns", "rate": "rate_changes"}
 class Hearing:
     """Who is told, and what is looked for; both in the capture thread, so both return at once.
 
-    ``on_change(ear, reason)``: CLOSED only after the device is closed, so it is a fact that no sample flows.
+    ``on_change(ear, reason)``: CLOSED only after the device is closed and while no attempt to open it is under way, so
+    it is a fact that no sample flows.
     ``on_problem(name, value)``: what is delivered cannot be speech; the value None when that is over.
     """
 
@@ -176,6 +177,12 @@ class MicrophoneGate:
 
     def _stand_by(self) -> None:
         self._put_away()
+        if (late := self._opening.settle(0.0 if self._tail else LOOK_S)) is not None:
+            late.close()
+            self._opening.at_once()
+        if self._opening.is_under_way:  # it may bring one yet
+            self._say_blocked()
+            return
         self._say(Ear.CLOSED, self.why_shut)
         if not self._tail:
             self._pause(0.5)
@@ -191,12 +198,16 @@ class MicrophoneGate:
             self.reopened += 1
             return True
         error = self._opening.why
-        if self._opening.is_blocked:
-            self._say_lost("blocked", f"the microphone: {BLOCKED}")
-        elif error is not None:
+        if not self._say_blocked() and error is not None:
             self._say_lost("busy" if isinstance(error, DeviceBusy) else "absent", str(error))
         self._pause(max(0.0, until - time.monotonic()))
         return False
+
+    def _say_blocked(self) -> bool:
+        is_blocked = bool(self._opening.is_blocked)
+        if is_blocked:
+            self._say_lost("blocked", f"the microphone: {BLOCKED}")
+        return is_blocked
 
     def _say_lost(self, kind: str, reason: str) -> None:
         if self._said != (Ear.LOST, reason):

@@ -59,15 +59,22 @@ class Opening(Generic[D]):
         until = time.monotonic() + wait_s
         if self._thread is None and self._is_due():
             self._begin()
-        if self._thread is None:
-            return None
-        if not self._done.wait(max(0.0, until - time.monotonic())):
+        return self.settle(max(0.0, until - time.monotonic()))
+
+    def settle(self, wait_s: float) -> D | None:
+        """What the attempt under way brings within ``wait_s``; begins none. Belongs to the thread that polls."""
+        if self._thread is None or not self._done.wait(wait_s):
             return None
         self._thread.join()
         self._thread = None
         device, self._device = self._device, None
         self._due = time.monotonic() + self._retry_s()
         return device
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether an attempt has not been settled: it may hold the device already."""
+        return self._thread is not None
 
     @property
     def is_blocked(self) -> str:
