@@ -215,6 +215,7 @@ class Appliance:
     def talk(self) -> None:
         """Somebody is about to speak: what is being said ends, and no wake word is needed for the next utterance."""
         self.hush()
+        self.interruption.forgive()
         if self.attention is not None:
             self.attention.call(TALK)
 

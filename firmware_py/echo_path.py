@@ -27,7 +27,8 @@ TAIL_SAMPLES = RATE_HZ // 2
 KEPT_SAMPLES = 1 << 19
 """As much as the ring keeps."""
 GUARD_SAMPLES = RATE_HZ * 35 // 100
-"""Behind an answer: its echo may still be taken for speech."""
+"""Behind an answer: its echo may still be taken for speech. It is too short to be an utterance where the answer was
+broken off, so that somebody who called for the ear is believed instead."""
 SETTLE_SAMPLES = RATE_HZ * 3 // 10
 """At the begin of an answer the canceller finds out anew where it is, to the sample."""
 SPANS_KEPT = 64
@@ -98,7 +99,7 @@ class EchoPath:
         self._places: deque[tuple[_Run, int]] = deque(maxlen=PLACES_KEPT)
         self._lead = LEAD_MS * RATE_HZ // 1000
         self._late: _Run | None = None
-        self._at = self._guarded_until = self._settled_at = 0
+        self._at = self._guarded_until = self._settled_at = self._forgiven_until = 0
         self._kept = np.zeros(KEPT_SAMPLES, np.int16)
         self._spans: deque[list[int]] = deque(maxlen=SPANS_KEPT)
 
@@ -110,7 +111,7 @@ class EchoPath:
         if not self.is_heard:
             return frame
         is_answer = self.is_speaking() or at < self._guarded_until
-        if self.is_speaking():
+        if at >= self._forgiven_until and self.is_speaking():
             self._guarded_until = at + GUARD_SAMPLES
         self._at = at
         if self._stages is None:
@@ -138,9 +139,13 @@ class EchoPath:
         """Whether the frame that was heard last had the loudspeaker in it, and is better for a detector without."""
         return self.is_heard and self.trust.hears_echo
 
+    def forgive(self) -> None:
+        """Believes what is heard from now on, as long as an answer is guarded; from any thread."""
+        self._forgiven_until = self._at + GUARD_SAMPLES
+
     def believes(self) -> bool:
         """Whether the frame that was heard last may be a person's voice, and not an answer's echo."""
-        if not self.is_heard or self._at > self._guarded_until:
+        if not self.is_heard or self._at > self._guarded_until or self._at < self._forgiven_until:
             return True
         return self._at > self._settled_at and self.trust.believes()
 

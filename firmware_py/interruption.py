@@ -65,6 +65,12 @@ class Interruption:
         """A wake word was heard."""
         if self.settings.by != NOTHING:
             self._is_word = self._interrupt(is_speech=False) or self._marks
+            self.forgive()
+
+    def forgive(self) -> None:
+        """Somebody called for the ear and ended what was said: who speaks now is no echo. From any thread."""
+        if self.echo is not None:
+            self.echo.forgive()
 
     def on_voice(self, is_voice: bool, in_speech: bool) -> None:
         """A frame that the loudspeaker is in: somebody who spoke before the answer began and goes on ends it too."""

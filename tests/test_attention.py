@@ -11,7 +11,9 @@ from test_listen import RATE, LoudVad, feed, sound
 
 from firmware_py._ring import Ring
 from firmware_py.attention import TALK, Attention, AttentionSettings
+from firmware_py.echo_path import EchoPath
 from firmware_py.events import Kind, Pcm16, TurnEvent, WakeHeard
+from firmware_py.interruption import WAKE_WORD, Interruption, InterruptionSettings
 from firmware_py.listen import Listener, ListenSettings
 
 
@@ -113,3 +115,64 @@ def test_who_opened_the_ear_is_kept_to_the_end_of_what_is_said(by: str) -> None:
     ear.attention.answered()
     [*_, end] = ear.hear((0.4, 0.5), (1.0, 0.001))
     assert end.wake == by
+
+
+@dataclass
+class Run:
+    """An answer that sounds from the begin on, until it is dropped."""
+
+    first: int = 0
+    start_ns: int = 0
+    end: int = 0
+    is_over: bool = False
+    until_ns: int = 1 << 62
+
+
+class Loudspeaker:
+    """What is heard of an answer in the microphone's own time."""
+
+    def __init__(self) -> None:
+        self.runs = [Run()]
+
+    def read(self, start: int, stop: int) -> Pcm16 | None:
+        return None
+
+    def lost_at(self, position: int) -> int:
+        return 0
+
+    def device_position(self, at_ns: int) -> int:
+        return at_ns * RATE // 1_000_000_000
+
+
+@pytest.mark.parametrize("order_s", [0.4, 0.6])
+@pytest.mark.parametrize("by", ["hey_jarvis", TALK])
+def test_an_order_in_one_breath_with_what_ended_the_answer_is_whole(by: str, order_s: float) -> None:
+    """The echo is not trusted, and the answer sounds for 40 ms more."""
+    ear, loudspeaker = Ear(*([1.5] if by == "hey_jarvis" else [])), Loudspeaker()
+    path = EchoPath(None, loudspeaker, loudspeaker)
+    path.is_speaking = lambda: loudspeaker.runs[0].until_ns > ear.ring.consumed * 1_000_000_000 // RATE
+    ear.listener.echo = path
+
+    def end() -> None:
+        loudspeaker.runs[0].until_ns = (ear.ring.consumed + RATE // 25) * 1_000_000_000 // RATE
+
+    interruption = Interruption(InterruptionSettings(WAKE_WORD, has_wake=True), path, path.is_speaking, end)
+    ear.attention.on_wake = lambda heard: interruption.on_wake()
+    ear.hear((1.5, 0.001))
+    if by == TALK:
+        end()
+        interruption.forgive()
+        ear.attention.call(TALK)
+    events = ear.hear((0.05, 0.001), (order_s, 0.5), (1.2, 0.001))
+    assert [event.kind for event in events] == [Kind.SPEECH, Kind.PAUSE, Kind.ENDPOINT]
+    assert events[-1].speech_start / RATE == pytest.approx(1.55, abs=0.03)
+    assert (events[-1].speech_end - events[-1].speech_start) / RATE == pytest.approx(order_s, abs=0.05)
+
+
+def test_behind_an_answer_that_nobody_ended_its_echo_is_not_believed() -> None:
+    ear, loudspeaker = Ear(), Loudspeaker()
+    ear.listener.echo = path = EchoPath(None, loudspeaker, loudspeaker)
+    path.is_speaking = lambda: ear.ring.consumed < RATE
+    loudspeaker.runs[0].until_ns = 1_000_000_000
+    ear.attention.call(TALK)
+    assert ear.hear((1.0, 0.001), (0.3, 0.5), (1.0, 0.001)) == []
