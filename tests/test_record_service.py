@@ -93,7 +93,7 @@ class Walk:
     def __init__(self) -> None:
         self.ring = Ring(1 << 16)
         self.queue = type("Queue", (), {"shed": 0, "__len__": lambda self: 0})()
-        self.listener: Any = types.SimpleNamespace(in_speech=False, forget=self.forget)
+        self.listener: Any = types.SimpleNamespace(in_speech=False, forget=self.forget, heard=self.ring.copy)
         self.controls = types.SimpleNamespace(percent=40)
         self.pipeline: Any = types.SimpleNamespace(world=LocalWorld(), stations="stations", actuator=DryActuator())
         self.pipeline.config = _config()
