@@ -170,7 +170,8 @@ class Listener:
         started = time.perf_counter_ns()
         echo = self.echo
         if echo is not None:
-            frame = echo.hear(frame, self.ring.consumed, in_speech=self.in_speech)
+            clean = echo.hear(frame, self.ring.consumed, in_speech=self.in_speech)
+            frame = frame if self._is_called_without_echo(echo) else clean
         self._front.process(frame, self._clean)
         self.level_db, self.floor_db = self._front.level_db, self._front.floor_db
         look = self._look()
@@ -218,9 +219,16 @@ class Listener:
         """The energy detector's verdict: unknown for what may be the end of a wake word, so that it counts for less."""
         return -1 if self.attention is not None and self.attention.is_tail(end) else is_active
 
+    def _is_called_without_echo(self, echo: EchoPath) -> bool:
+        """Whether somebody opened the ear and no echo is found in what it hears: cancelling would take from the voice
+        alone."""
+        if self.attention is None or not self.attention.settings.needs_wake or not self.attention.is_open:
+            return False
+        return echo.trust.is_known and not echo.trust.hears_echo
+
     def _over_sound(self, verdict: int, echo: EchoPath) -> int:
         """The detector's verdict on a frame that the loudspeaker is in: what may be its echo begins no utterance."""
-        believed = echo.believes()
+        believed = echo.believes() or self._is_called_without_echo(echo)
         self.on_voice(verdict > 0 and believed, self.in_speech)
         return verdict if believed or self.in_speech else 0
 
