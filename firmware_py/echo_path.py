@@ -134,11 +134,6 @@ class EchoPath:
             self._keep(linear if self.trust.is_linear else clean, end)
         return clean
 
-    @property
-    def is_taken_out(self) -> bool:
-        """Whether the frame that was heard last had the loudspeaker in it, and is better for a detector without."""
-        return self.is_heard and self.trust.hears_echo
-
     def forgive(self) -> None:
         """Believes what is heard from now on, as long as an answer is guarded; from any thread."""
         self._forgiven_until = self._at + GUARD_SAMPLES

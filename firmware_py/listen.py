@@ -211,7 +211,7 @@ class Listener:
         if self.attention is None:
             return Look.AWAKE
         self._past.append((self.ring.consumed, self._clean.copy(), self._front.is_active))
-        as_it_came = self.echo is not None and self.echo.is_heard and not self.echo.is_taken_out
+        as_it_came = self.echo is not None and self.echo.is_heard and not self.echo.trust.hears_echo
         sound = self._frame if as_it_came else self._clean
         return self.attention.look(sound, self.ring.consumed, in_speech=self.in_speech)
 
