@@ -16,6 +16,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from status_lab import eventually
 
@@ -26,6 +27,7 @@ from firmware_py.telemetry import alerts as alerts_module
 from firmware_py.telemetry import host, journal
 from firmware_py.telemetry.alerts import AlertWatch, Readings, Thresholds
 from firmware_py.telemetry.exporter import HttpExporter, TextfileExporter
+from firmware_py.telemetry.hearing import ECHO_COUNTS, ECHO_DB, Heard
 from firmware_py.telemetry.metrics import COUNTS, Metrics, Now
 from firmware_py.telemetry.statistics import Statistics
 from firmware_py.telemetry.window import Window, spread
@@ -137,6 +139,13 @@ def test_promtool_agrees() -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+ECHO: dict[str, Any] = {**dict.fromkeys(ECHO_DB, -61.0), **dict.fromkeys(ECHO_COUNTS, 0), "is_trusted": True}
+HEARD = Heard(
+    {"words": {"alexa": {"heard": 3, "near": 2}}, "unused": 1},
+    {"by": "any_speech", "count": 5, "by_speech": 4, "echo": ECHO},
+)
+
+
 @pytest.fixture
 def metrics() -> Metrics:
     statistics = Statistics()
@@ -158,6 +167,7 @@ def metrics() -> Metrics:
             [worker],
             {"serial": 9},
             (5, 2),
+            heard=HEARD,
         ),
     )
     found.observe({"stt": 80.0})
@@ -287,3 +297,24 @@ def test_every_metric_of_the_grafana_dashboard_exists() -> None:
     assert stages == {"audio", "vad", "stt", "nlu", "reply", "tts_first", "answer", "gap"}
     assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
     assert "__inputs" not in dashboard and "${datasource}" in json.dumps(dashboard)
+
+
+def exported(heard: Heard) -> dict[tuple[str, tuple[str, ...]], float]:
+    return samples(generate_latest(Metrics(Statistics(), lambda: Now(heard=heard)).registry).decode())
+
+
+def test_who_is_heard_and_what_is_left_of_the_loudspeaker_are_metrics(metrics: Metrics) -> None:
+    found = samples(generate_latest(metrics.registry).decode())
+    assert found[("rtva_wake_words_total", ("alexa", "near"))] == 2 and found[("rtva_wake_unused_total", ())] == 1
+    assert found[("rtva_interruptions_total", ("speech",))] == 4
+    assert found[("rtva_interruptions_total", ("wake_word",))] == 1
+    assert found[("rtva_interruption_by", ("any_speech",))] == 1 and found[("rtva_interruption_by", ("nothing",))] == 0
+    assert found[("rtva_echo_residual_db", ())] == -61 and found[("rtva_echo_is_trusted", ())] == 1
+
+
+def test_what_is_not_known_yet_has_no_sample() -> None:
+    unknown = Heard(interruption={**HEARD.interruption, "echo": {**ECHO, "residual_db": None}})
+    found = samples(generate_latest(Metrics(Statistics(), lambda: Now(heard=unknown)).registry).decode())
+    assert ("rtva_echo_room_db", ()) in found and ("rtva_echo_residual_db", ()) not in found
+    found = samples(generate_latest(Metrics(Statistics(), Now).registry).decode())
+    assert not any(name.startswith(("rtva_echo", "rtva_interruption")) for name, _ in found)

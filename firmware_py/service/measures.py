@@ -148,6 +148,7 @@ def read_now(
     measures: Measures, appliance: Appliance, controls: ServiceControls, gpu: Callable[[], float] | None
 ) -> Any:
     """The readings of this moment."""
+    from firmware_py.telemetry.hearing import Heard
     from firmware_py.telemetry.metrics import Now
 
     status, board = controls.status(), controls.board
@@ -167,6 +168,6 @@ def read_now(
         faults=status["faults"],
         governor_steps=len(status["governor"].get("steps", ())),
         language_model=status["language_model"],
-        wake_words=status["wake"].get("words", {}),
+        heard=Heard(status["wake"], status["interruption"]),
         guards=status["guards"],
     )

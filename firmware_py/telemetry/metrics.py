@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from firmware_py.events import State
+from firmware_py.telemetry.hearing import Heard
 from firmware_py.telemetry.statistics import Statistics
 from firmware_py.telemetry.window import QUANTILES
 
@@ -34,7 +35,7 @@ class Now:
     speech_cache: tuple[int, int] = (0, 0)
     faults: dict[str, int] = field(default_factory=dict)
     governor_steps: int = 0
-    wake_words: dict[str, dict[str, int]] = field(default_factory=dict)
+    heard: Heard = field(default_factory=Heard)
     guards: dict[str, int] = field(default_factory=dict)
     language_model: dict[str, int] = field(default_factory=dict)
 
@@ -138,11 +139,7 @@ def _walk(now: Now) -> Iterator[Metric]:
     for fault, count in now.faults.items():
         faults.add_metric([fault], count)
     yield faults
-    words = CounterMetricFamily("rtva_wake_words", "Wake words heard, and nearly.", labels=["word", "how"])
-    for word, heard in now.wake_words.items():
-        for how, count in heard.items():
-            words.add_metric([word, how], count)
-    yield words
+    yield from now.heard.metrics()
     guards = CounterMetricFamily("rtva_guard_fired", "What kept noise from being words or answered.", labels=["guard"])
     for guard, count in now.guards.items():
         guards.add_metric([guard], count)
