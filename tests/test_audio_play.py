@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from gated_speaker import GatedSpeaker
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,32 +44,7 @@ def over(playback: Playback) -> Playback:
     return playback
 
 
-class SlowSpeaker:
-    """A speaker that accepts a period when the test lets it, and remembers what it was told."""
-
-    rate_hz = RATE_HZ
-    period_samples = 100
-
-    def __init__(self) -> None:
-        self.written: list[Pcm16] = []
-        self.calls: list[str] = []
-        self.permits = threading.Semaphore(0)
-
-    def write(self, pcm: Pcm16) -> None:
-        assert self.permits.acquire(timeout=30)
-        self.written.append(pcm)
-
-    def delay_s(self) -> float:
-        return 0.0
-
-    def flush(self) -> None:
-        self.calls.append("flush")
-
-    def drain(self) -> None:
-        self.calls.append("drain")
-
-
-def slow_player(speaker: SlowSpeaker, **options: object) -> Player:
+def slow_player(speaker: GatedSpeaker, **options: object) -> Player:
     player = Player(speaker, **options)  # type: ignore[arg-type]
     player.start()
     return player
@@ -122,7 +98,7 @@ def test_the_voice_may_be_slower_than_the_speaker(player: Player, heard: list[Pc
 
 
 def test_stopping_silences_within_one_period_and_counts_what_was_not_said() -> None:
-    speaker = SlowSpeaker()
+    speaker = GatedSpeaker()
     player = slow_player(speaker)
     playback = player.play(chunks(1000))
     speaker.permits.release()
@@ -147,7 +123,7 @@ def test_stopping_closes_a_voice_at_work() -> None:
         finally:
             closed.set()
 
-    speaker = SlowSpeaker()
+    speaker = GatedSpeaker()
     player = slow_player(speaker)
     playback = player.play(endless())
     speaker.permits.release(2)
@@ -166,7 +142,7 @@ def test_a_runaway_voice_is_held_back_not_stored() -> None:
             made += 1600
             yield np.ones(1600, np.int16)
 
-    speaker = SlowSpeaker()
+    speaker = GatedSpeaker()
     player = slow_player(speaker)
     playback = player.play(endless())
     limit = int(QUEUE_S * RATE_HZ)
@@ -181,7 +157,7 @@ def test_a_runaway_voice_is_held_back_not_stored() -> None:
 
 
 def test_a_new_answer_can_take_the_place_of_the_old() -> None:
-    speaker = SlowSpeaker()
+    speaker = GatedSpeaker()
     player = slow_player(speaker)
     old, waiting = player.play(chunks(10_000, value=1)), player.play(chunks(100, value=2))
     speaker.permits.release(2)
@@ -197,7 +173,7 @@ def test_a_new_answer_can_take_the_place_of_the_old() -> None:
 
 
 def test_answers_that_pile_up_are_dropped_oldest_first_and_counted() -> None:
-    speaker = SlowSpeaker()
+    speaker = GatedSpeaker()
     player = slow_player(speaker)
     playing = player.play(chunks(100))
     while not player.is_playing:
@@ -305,7 +281,7 @@ def test_no_thread_is_left_behind() -> None:
             assert not thread.is_alive()
 
 
-class SleepySpeaker(SlowSpeaker):
+class SleepySpeaker(GatedSpeaker):
     """A device that needs waking, with room for everything."""
 
     needs_waking = True
@@ -452,7 +428,7 @@ class TestFastPlayer:
 
 
 def test_waiting_has_a_limit() -> None:
-    speaker = SlowSpeaker()
+    speaker = GatedSpeaker()
     player = slow_player(speaker)
     playback = player.play(chunks(100))
     assert not playback.wait(0.01)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from gated_speaker import GatedSpeaker
 from status_lab import eventually
 
 from firmware_py.audio import tone
@@ -71,30 +71,9 @@ def test_a_sound_by_itself_is_heard_whole_and_the_device_is_drained() -> None:
     assert not whole[sound.size :].any() and speaker.underruns == 0
 
 
-class Steps:
-    """A speaker that takes a period when the test lets it."""
-
-    rate_hz = RATE_HZ
-    period_samples = 100
-
-    def __init__(self) -> None:
-        self.written: list[Pcm16] = []
-        self.permits = threading.Semaphore(0)
-
-    def write(self, pcm: Pcm16) -> None:
-        assert self.permits.acquire(timeout=30)
-        self.written.append(pcm)
-
-    def delay_s(self) -> float:
-        return 0.0
-
-    def flush(self) -> None: ...
-    def drain(self) -> None: ...
-
-
 @pytest.fixture
-def stepped() -> Iterator[tuple[Player, Steps]]:
-    speaker = Steps()
+def stepped() -> Iterator[tuple[Player, GatedSpeaker]]:
+    speaker = GatedSpeaker()
     player = Player(speaker)
     player.start()
     yield player, speaker
@@ -102,7 +81,7 @@ def stepped() -> Iterator[tuple[Player, Steps]]:
     player.stop()
 
 
-def test_an_answer_does_not_wait_for_a_sound_and_loses_nothing_to_it(stepped: tuple[Player, Steps]) -> None:
+def test_an_answer_does_not_wait_for_a_sound_and_loses_nothing_to_it(stepped: tuple[Player, GatedSpeaker]) -> None:
     player, speaker = stepped
     player.chime(np.full(1000, 7, np.int16))
     speaker.permits.release()
