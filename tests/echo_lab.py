@@ -124,12 +124,34 @@ class Simulated:
         return level_db(self.near[start:stop]) - level_db(self.clean[start:stop])
 
 
+class Played:
+    """An answer that the loudspeaker plays, rendered once: ``piece`` is what it makes of it."""
+
+    def __init__(self, room: Room, response: Sound, voice: Pcm16, voice_hz: int, began: int, echo: Sound) -> None:
+        self.voice, self.began, self.written = voice, began, 0
+        self.flush_at: int | None = None
+        self.sound = room.loudspeaker(voice, voice_hz)
+        self._heard_at = began + int(room.delay_ms * RATE_HZ / 1000)
+        self._response, self._echo = response, echo
+        self._add(self.sound, 1.0)
+
+    def cut(self, heard: int) -> None:
+        """Nothing behind its sample ``heard`` was played: takes that out of the echo again."""
+        self._add(self.sound[heard:], -1.0, heard)
+
+    def _add(self, sound: Sound, sign: float, at: int = 0) -> None:
+        if sound.size:
+            echo = self._echo[self._heard_at + at :]
+            rendered = convolved(sound, self._response)[: echo.size]
+            echo[: rendered.size] += sign * rendered
+
+
 class Scene:
     """The real listener, far end and canceller in a simulated room, as fast as they go.
 
     ``answers`` are ``(sample, pcm at voice_hz)``: each is played from there, and ended where speech is heard over it.
-    ``person`` is added to the microphone. The loudspeaker is a device with a buffer, the microphone delivers 10 ms at
-    a time.
+    ``person`` is added to the microphone, and ``background`` in the place of a quiet room's noise. The loudspeaker is
+    a device with a buffer, the microphone delivers 10 ms at a time.
     """
 
     def __init__(self, listener: Listener, path: EchoPath, far_end: FarEnd, past: _Past) -> None:
@@ -138,54 +160,62 @@ class Scene:
         self.hear = path.hear
         self._random = np.random.default_rng(11)
         self._late_s = 0.0
+        self._played: Played | None = None
+        self._speaking = 0
 
     def run(
-        self, room: Room, answers: list[tuple[int, Pcm16]], voice_hz: int, person: Sound, *, interrupts: bool = True
+        self,
+        room: Room,
+        answers: list[tuple[int, Pcm16]],
+        voice_hz: int,
+        person: Sound,
+        *,
+        interrupts: bool = True,
+        background: Sound | None = None,
     ) -> Simulated:
         near_all, events, ended = [], [], []
         count = person.size // BLOCK
-        quiet = noise(count * BLOCK)
-        response = room.response()
-        echo = np.zeros(count * BLOCK + response.size + RATE_HZ)
-        delay = int(room.delay_ms * RATE_HZ / 1000)
-        waiting = [(at, pcm_, room.loudspeaker(pcm_, voice_hz)) for at, pcm_ in answers]
-        current: tuple[int, Pcm16, Sound] | None = None
-        written, flush_at, speaking = 0, None, 0
+        quiet = noise(count * BLOCK) if background is None else np.resize(background, count * BLOCK)
+        echo = np.zeros(count * BLOCK + RATE_HZ)
+        response, waiting = room.response(), list(answers)
         base = self.listener.ring.written
+        self._speaking = 0
         clean_all: list[Pcm16] = []
         self._tap(clean_all)
         for block in range(count):
             at = block * BLOCK
-            if current is None and waiting and at >= waiting[0][0]:
-                current, written, flush_at = waiting.pop(0), 0, None
+            if self._played is None and waiting and at >= waiting[0][0]:
+                began, voice = waiting.pop(0)
+                self._played = Played(room, response, voice, voice_hz, began // BLOCK * BLOCK, echo)
                 self._late_s = self._random.uniform(0, TOLD_WRONG_S)
-                self.is_playing = True
-            if current is not None:
-                began, voice, sound = current[0] // BLOCK * BLOCK, current[1], current[2]
-                heard = at - began
-                if (flush_at is not None and at >= flush_at) or heard >= sound.size:
-                    if flush_at is not None:
-                        self.far_end.dropped()
-                    current, self.is_playing = None, False
-                else:
-                    speaking += BLOCK
-                    piece = sound[heard : heard + BLOCK]
-                    if piece.any():
-                        echo[at + delay : at + delay + piece.size + response.size] += convolved(piece, response)[
-                            : min(piece.size + response.size, echo.size - at - delay)
-                        ]
-                    written = self._write(voice, voice_hz, written, heard, sound.size, flush_at)
+            if self._played is not None:
+                self._play(self._played, voice_hz, at)
+            self.is_playing = self._played is not None
             near = pcm(person[at : at + BLOCK] + echo[at : at + BLOCK] + quiet[at : at + BLOCK])
             self.past.at_ns = (base + at + BLOCK) * 1_000_000_000 // RATE_HZ
             self.listener.ring.write(near)
             near_all.append(near)
             for event in self.listener.decide():
                 events.append(event)
-                if event.kind is Kind.SPEECH and self.is_playing and interrupts and flush_at is None:
+                played = self._played
+                if event.kind is Kind.SPEECH and played is not None and interrupts and played.flush_at is None:
                     ended.append(event.at - base)
-                    flush_at = at + BLOCK + PERIOD * RATE_HZ // voice_hz
+                    played.flush_at = at + BLOCK + PERIOD * RATE_HZ // voice_hz
         near, clean = np.concatenate(near_all), np.concatenate(clean_all or near_all)
-        return Simulated(events, ended, near, clean, self.path, speaking / RATE_HZ)
+        return Simulated(events, ended, near, clean, self.path, self._speaking / RATE_HZ)
+
+    def _play(self, played: Played, voice_hz: int, at: int) -> None:
+        """What of the answer sounds at ``at``; it is over behind its end, and where it was flushed."""
+        heard = at - played.began
+        if played.flush_at is not None and at >= played.flush_at:
+            self.far_end.dropped()
+            played.cut(heard)
+            self._played = None
+        elif heard >= played.sound.size:
+            self._played = None
+        else:
+            self._speaking += BLOCK
+            self._write(played, voice_hz, heard)
 
     def _tap(self, kept: list[Pcm16]) -> None:
         """Keeps what is listened to."""
@@ -199,16 +229,16 @@ class Scene:
         if echo is not None:
             echo.hear = heard  # type: ignore[method-assign]
 
-    def _write(self, voice: Pcm16, voice_hz: int, written: int, heard: int, length: int, flush_at: int | None) -> int:
-        """Has the device take what it has room for: it has played ``heard`` of ``length`` samples by now."""
-        played = heard * voice.size / length
-        while flush_at is None and written < voice.size and written + PERIOD - played <= BUFFER:
-            piece = voice[written : written + PERIOD]
-            written += piece.size
-            self.far_end.wrote(piece, voice_hz, (written - played) / voice_hz + self._late_s)
-            if written == voice.size:
+    def _write(self, played: Played, voice_hz: int, heard: int) -> None:
+        """Has the device take what it has room for: it has played ``heard`` samples at 16 kHz by now."""
+        voice = played.voice
+        gone = heard * voice.size / played.sound.size
+        while played.flush_at is None and played.written < voice.size and played.written + PERIOD - gone <= BUFFER:
+            piece = voice[played.written : played.written + PERIOD]
+            played.written += piece.size
+            self.far_end.wrote(piece, voice_hz, (played.written - gone) / voice_hz + self._late_s)
+            if played.written == voice.size:
                 self.far_end.paused()
-        return written
 
 
 def scene(vad: Vad, settings: ListenSettings | None = None, trust: EchoTrust | None = None) -> Scene:
