@@ -156,7 +156,7 @@ class EchoPath:
         trust = self.trust
         return (
             f"the loudspeaker, or the room, is too loud in the microphone: {trust.residual_db:.0f} dB are left of it "
-            f"(limit {trust.settings.most_residual_db:.0f}), {trust.erle_db:.0f} dB are taken out"
+            f"(limit {trust.limit_db:.0f}), {trust.erle_db:.0f} dB are taken out"
         )
 
     def restore(self, start: int, sound: Pcm16) -> Pcm16:
@@ -177,6 +177,8 @@ class EchoPath:
             "erle_db": round(trust.erle_db, 1) if trust.is_known else None,
             "linear_erle_db": round(trust.linear_erle_db, 1) if trust.is_known else None,
             "residual_db": round(trust.residual_db, 1) if trust.is_known else None,
+            "limit_db": round(trust.limit_db, 1),
+            "room_db": round(trust.room_db, 1) if trust.is_room_known else None,
             "is_trusted": trust.is_trusted,
             "cancelled_s": round(self.frames * FRAME_SAMPLES / RATE_HZ, 1),
             "missing_samples": self.missing,

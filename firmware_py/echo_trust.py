@@ -30,6 +30,11 @@ DOUBT_FRAMES = 50
 """A frame counts only once nobody turned out to have begun to speak in it."""
 BACK_DB = 3.0
 """So much below the limit what is left must lie before it is believed again."""
+ROOM_FRAMES = 1000
+ROOM_DB = 3.0
+"""What is left may be so much louder than the room is by itself: noise comes and goes."""
+ROOM_MOST_DB = 15.0
+"""So far above the limit the room may lift it. Noise that is louder leaves nothing of a voice to believe."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +51,19 @@ class EchoTrust:
 
     ``residual_db`` is the level of what is left that nine of ten frames stay below, ``erle_db`` by how much the
     canceller lowered the microphone's power (echo return loss enhancement) over the last two seconds of such frames.
+    ``room_db`` is the level that nine of ten frames stay below while nothing plays and nobody speaks: what is left is
+    held against it where that is louder than the limit.
     """
 
     def __init__(self, settings: TrustSettings | None = None) -> None:
         self.settings = settings or TrustSettings()
         self.is_trusted = False
-        self.residual_db = QUIETEST_DB
+        self.residual_db = self.room_db = QUIETEST_DB
         self.erle_db = self.linear_erle_db = 0.0
         self._doubted: deque[tuple[float, float, float]] = deque()
         self._believed: deque[tuple[float, float, float]] = deque(maxlen=WINDOW_FRAMES)
+        self._resting: deque[float] = deque()
+        self._rested: deque[float] = deque(maxlen=ROOM_FRAMES)
         self._rings = 0
         self._count = 0
         self._level_db = QUIETEST_DB
@@ -63,6 +72,11 @@ class EchoTrust:
     def is_known(self) -> bool:
         """Whether enough was heard to judge by."""
         return len(self._believed) >= FIRST_FRAMES
+
+    @property
+    def is_room_known(self) -> bool:
+        """Whether enough was heard of the room by itself."""
+        return len(self._rested) >= FIRST_FRAMES
 
     @property
     def hears_echo(self) -> bool:
@@ -96,6 +110,21 @@ class EchoTrust:
                 self._judge()
         return is_better
 
+    def rests(self, level_db: float, *, in_speech: bool) -> None:
+        """The level of a frame, in dB below full scale, that the loudspeaker is not in."""
+        if in_speech:
+            self._resting.clear()
+            return
+        self._resting.append(level_db)
+        if len(self._resting) > DOUBT_FRAMES:
+            self._rested.append(self._resting.popleft())
+
+    @property
+    def limit_db(self) -> float:
+        """The most that may be left of the loudspeaker: as configured, or as loud as the room is without it."""
+        most_db = self.settings.most_residual_db
+        return max(most_db, min(self.room_db + ROOM_DB, most_db + ROOM_MOST_DB))
+
     def believes(self) -> bool:
         """Whether the frame that was seen last may be somebody's voice."""
         return self.is_trusted and self._level_db > self.residual_db + self.settings.margin_db
@@ -105,7 +134,9 @@ class EchoTrust:
         self.residual_db = decibels(sorted(clean)[len(clean) * 9 // 10])
         self.erle_db = 10 * math.log10((sum(near) + 1.0) / (sum(clean) + 1.0))
         self.linear_erle_db = 10 * math.log10((sum(near) + 1.0) / (sum(linear) + 1.0))
-        limit_db = self.settings.most_residual_db - (0.0 if self.is_trusted else BACK_DB)
+        if self.is_room_known:
+            self.room_db = sorted(self._rested)[len(self._rested) * 9 // 10]
+        limit_db = self.limit_db - (0.0 if self.is_trusted else BACK_DB)
         self.is_trusted = self.residual_db <= limit_db and self.erle_db > LEAST_ERLE_DB
 
 

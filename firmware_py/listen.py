@@ -168,19 +168,22 @@ class Listener:
 
     def _push(self, frame: Pcm16) -> list[TurnEvent]:
         started = time.perf_counter_ns()
-        echo = self.echo
+        echo, is_called = self.echo, False
         if echo is not None:
             clean = echo.hear(frame, self.ring.consumed, in_speech=self.in_speech)
-            frame = frame if self._is_called_without_echo(echo) else clean
+            is_called = self._is_called_without_echo(echo)
+            frame = frame if is_called else clean
         self._front.process(frame, self._clean)
         self.level_db, self.floor_db = self._front.level_db, self._front.floor_db
+        if echo is not None and not echo.is_heard:
+            echo.trust.rests(self.level_db, in_speech=self.in_speech)
         look = self._look()
         between = time.perf_counter_ns()
         if look is not Look.AWAKE:
             return self._open_past() if look is Look.OPENED else []
         verdict = self.vad.push(self._clean)
         if echo is not None and echo.is_heard:
-            verdict = self._over_sound(verdict, echo)
+            verdict = self._over_sound(verdict, echo.believes() or is_called)
         after_vad = time.perf_counter_ns()
         if self._asked is not self._heeded:
             self._heed(self._asked)
@@ -226,9 +229,8 @@ class Listener:
             return False
         return echo.trust.is_known and not echo.trust.hears_echo
 
-    def _over_sound(self, verdict: int, echo: EchoPath) -> int:
+    def _over_sound(self, verdict: int, believed: bool) -> int:
         """The detector's verdict on a frame that the loudspeaker is in: what may be its echo begins no utterance."""
-        believed = echo.believes() or self._is_called_without_echo(echo)
         self.on_voice(verdict > 0 and believed, self.in_speech)
         return verdict if believed or self.in_speech else 0
 

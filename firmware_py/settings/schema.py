@@ -294,7 +294,8 @@ class Interruption(Section):
     )
     echo_limit_db: float = knob(
         -45,
-        "Most that may be left of rtva's own voice, in dB below full scale, for speech over it to be believed.",
+        "Most that may be left of rtva's own voice, in dB below full scale, for speech over it to be believed; in a "
+        "room that is louder than that, as much as the room has by itself.",
         ge=-90,
         le=0,
     )
