@@ -33,6 +33,38 @@ def fold(str text, str language="en"):
     return "".join(out)
 
 
+cdef int32_t _grow(list keys, const int32_t[::1] numbers, int32_t[:, ::1] rows, uint8_t[::1] letters):
+    """The trie of sorted ``keys``, level by level; returns how many nodes it has.
+
+    ``rows`` become: first child, children, first token, tokens in the order of the nodes; the last three are scratch:
+    the keys below a node, from and to, and its depth.
+    """
+    cdef Py_ssize_t start, at, hi
+    cdef int32_t node = 0, nodes = 1, depth, placed = 0
+    cdef uint8_t letter
+    rows[4, 0], rows[5, 0], rows[6, 0] = 0, <int32_t>len(keys), 0
+    while node < nodes:
+        at, hi, depth = rows[4, node], rows[5, node], rows[6, node]
+        rows[2, node] = placed
+        while at < hi and len(<bytes>keys[at]) == depth:
+            rows[3, placed] = numbers[at]
+            placed += 1
+            at += 1
+        rows[0, node] = nodes
+        while at < hi:
+            start = at
+            letter = (<const uint8_t *><char *><bytes>keys[start])[depth]
+            while at < hi and (<const uint8_t *><char *><bytes>keys[at])[depth] == letter:
+                at += 1
+            rows[4, nodes], rows[5, nodes], rows[6, nodes] = <int32_t>start, <int32_t>at, depth + 1
+            letters[nodes] = letter
+            nodes += 1
+        rows[1, node] = nodes - rows[0, node]
+        node += 1
+    rows[2, nodes] = placed
+    return nodes
+
+
 cdef class Vocabulary:
     """Token texts (normalised bytes; empty: the token is never admitted) as a trie.
 
@@ -43,53 +75,27 @@ cdef class Vocabulary:
     cdef readonly int n_tokens
 
     def __init__(self, list texts):
-        order = sorted((t, i) for i, t in enumerate(texts) if t)
-        cdef list keys = [t for t, _ in order]
-        cdef list ranges = [(0, len(keys), 0)]
-        cdef list child = [], n_children = [], byte = [0], first = [], ends = []
-        cdef Py_ssize_t node = 0, lo, hi, depth, at, start
-        while node < len(ranges):
-            lo, hi, depth = ranges[node]
-            first.append(lo)
-            at = lo
-            while at < hi and len(keys[at]) == depth:
-                at += 1
-            ends.append(at)
-            child.append(len(ranges))
-            start = at
-            while start < hi:
-                letter = keys[start][depth]
-                at = start + 1
-                while at < hi and keys[at][depth] == letter:
-                    at += 1
-                ranges.append((start, at, depth + 1))
-                byte.append(letter)
-                start = at
-            n_children.append(len(ranges) - child[node])
-            node += 1
+        order = sorted([i for i, t in enumerate(texts) if t], key=texts.__getitem__)
+        cdef list keys = [texts[i] for i in order]
+        cdef const int32_t[::1] numbers = np.array(order, np.int32)
+        most = sum(map(len, keys)) + 2  # nodes, the root among them, and the end of the last
+        scratch, letters = np.zeros((7, most), np.int32), np.zeros(most, np.uint8)
+        cdef int32_t[:, ::1] rows = scratch
+        cdef uint8_t[::1] bytes_view = letters
+        cdef int32_t nodes = _grow(keys, numbers, rows, bytes_view)
         self.n_tokens = len(texts)
-        self._keep(child, n_children, byte, first, ends, [i for _, i in order])
+        self._keep(nodes, [scratch[0], scratch[1], scratch[2], scratch[3]], letters)
 
-    def _keep(self, child, n_children, byte, first, ends, tokens):
-        counts = np.asarray(ends, np.int64) - np.asarray(first, np.int64)
-        rows = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
-        # The tokens of a node stand at first .. end of the sorted order; rows pack them in the order of the nodes.
-        taken = np.concatenate([np.zeros(0, np.int64), *(np.arange(a, b) for a, b in zip(first, ends) if b > a)])
-        flat = np.asarray(tokens, np.int32)[taken.astype(np.int64)]
-        arrays = [np.asarray(a, np.int32) for a in (child, n_children)]
-        arrays += [np.asarray(byte, np.uint8), rows, np.ascontiguousarray(flat, np.int32)]
+    def _keep(self, int32_t nodes, list columns, letters):
+        arrays = [np.array(column[:nodes + 1]) for column in columns[:3]]
+        arrays += [np.array(columns[3][:max(1, arrays[2][nodes])]), np.array(letters[:nodes])]
         self._arrays = arrays
-        cdef const int32_t[::1] child_view = arrays[0], counts_view = arrays[1], rows_view = arrays[3]
-        cdef const uint8_t[::1] byte_view = arrays[2]
-        flat_kept = arrays[4] if arrays[4].size else np.zeros(1, np.int32)
-        arrays.append(flat_kept)
-        cdef const int32_t[::1] flat_view = flat_kept
-        self.c.n_nodes = len(child)
-        self.c.child = &child_view[0]
-        self.c.n_children = &counts_view[0]
+        cdef const int32_t[::1] child = arrays[0], counts = arrays[1], first = arrays[2], tokens = arrays[3]
+        cdef const uint8_t[::1] byte_view = arrays[4]
+        self.c.n_nodes = nodes
+        self.c.child, self.c.n_children = &child[0], &counts[0]
         self.c.byte = &byte_view[0]
-        self.c.token_first = &rows_view[0]
-        self.c.tokens = &flat_view[0]
+        self.c.token_first, self.c.tokens = &first[0], &tokens[0]
 
     @property
     def capsule(self):

@@ -28,7 +28,7 @@ BACKENDS: dict[str, dict[str, str]] = {
         "pyttsx3": "firmware_py.tts.espeak:Espeak",
         "coqui": "firmware_py.tts.coqui:Coqui",
     },
-    "grammar": {"hassil": "firmware_py.nlu.grammar:guidance"},
+    "grammar": {"hassil": "firmware_py.nlu.kept_grammar:guidance"},
     "understanding": {"hassil": "firmware_py.nlu.hassil:HassilUnderstanding"},
     "completeness": {"templates": "firmware_py.nlu.completeness:TemplateCompleteness"},
     "history": {"turns": "firmware_py.nlu.context:ContextManager"},

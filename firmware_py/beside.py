@@ -16,13 +16,9 @@ def warm(engine: Any) -> None:
 
 
 @contextmanager
-def beside(work: Callable[[], None], name: str, *, is_later: bool = False) -> Iterator[None]:
-    """Has ``work`` done in a thread of its own during the block, and waits for it; ``is_later``: behind the block, in
-    its thread. What it raises is raised here, unless the block raises."""
-    if is_later:
-        yield
-        work()
-        return
+def beside(work: Callable[[], None], name: str) -> Iterator[None]:
+    """Has ``work`` done in a thread of its own during the block, and waits for it. What it raises is raised here,
+    unless the block raises."""
     raised: list[BaseException] = []
 
     def do() -> None:

@@ -17,7 +17,7 @@ from firmware_py.errors import BadWeights, RtvaError, Unavailable
 from firmware_py.weights import adding, manifest
 from firmware_py.weights.coqui import CoquiFiles, checked_coqui
 from firmware_py.weights.library import FORMAT_OF, Library, Wanted, command_for, file_of, type_of
-from firmware_py.weights.store import home
+from firmware_py.weights.store import bundled, home
 
 __all__ = [
     "FORMAT_OF",
@@ -28,6 +28,7 @@ __all__ = [
     "VoiceWeights",
     "convert",
     "fetch",
+    "grammar_folders",
     "home",
     "library",
     "listing",
@@ -56,6 +57,11 @@ def speech_key(engine: str, arguments: dict[str, Any]) -> str:
 def speech_folder() -> Path:
     """Where rendered speech is kept between runs."""
     return home() / "cache" / "speech"
+
+
+def grammar_folders() -> tuple[Path, Path]:
+    """Where the automaton of the templates is kept: this machine's own folder, and what the installation brought."""
+    return home() / "cache" / "grammar", bundled().parent / "grammar"
 
 
 @dataclass(frozen=True)

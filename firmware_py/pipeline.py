@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, cast
 
 from firmware_py import backends, cores, models
 from firmware_py.addressed import Addressed
-from firmware_py.beside import beside, warm
+from firmware_py.beside import warm
 from firmware_py.config import Config
 from firmware_py.draft import Stations, Work
 from firmware_py.errors import ConfigError, Unavailable
@@ -66,25 +67,28 @@ class VoicePipeline:
         self.runner: Any = None
         self.on_chat: Callable[[str | None], None] = lambda failure: None  # told how each answer of a model went
 
-    def initialize_components(self, *, stt_model: str | None = None, at_once: bool = False) -> None:
-        """Loads and warms recognition, understanding, replies and voice now instead of at first use.
+    def load_components(self) -> None:
+        """Loads all but the voice now; the first use, for which nothing is paid ahead, follows at once."""
+        if self.wants_partials:
+            warm(self.partial_stt)
+        _ = self.stt, self.understanding, self.responder, self.completeness
 
-        ``stt_model`` replaces the configured model; calling it again changes that and reloads nothing else. ``at_once``
-        loads the voice beside the rest, in a thread of its own.
-        """
+    def initialize_components(self, *, stt_model: str | None = None) -> None:
+        """Loads and warms recognition, voice, understanding and replies now instead of at first use. ``stt_model``
+        replaces the configured model; calling it again changes that and reloads nothing else."""
         if stt_model is not None and stt_model != self._stt_model:
             self._stt_model = stt_model
             for part in ("stt", "open", "partial"):
                 self._close_part(part)
-        with beside(lambda: warm(self.speech), "load-voice", is_later=not at_once):
-            self.warm_recognition()
-            if self.wants_partials:
-                warm(self.partial_stt)
+        self.warm_recognition()
+        if self.wants_partials:
+            warm(self.partial_stt)
+        warm(self.speech)
         warm(self.understanding)
         _ = self.stations, self.completeness
 
     def warm_recognition(self) -> None:
-        """Loads and warms the recogniser alone, so that the first utterance's time is the engine's own."""
+        """Loads and warms the recogniser alone."""
         warm(self.stt)
 
     @property
@@ -193,10 +197,8 @@ class VoicePipeline:
         self._close_part("responder")
 
     def renew(self, config: Config, *, templates: bool = True) -> None:
-        """Takes another configuration for understanding and replies.
-
-        A recogniser guided by ``templates`` that may have changed is loaded anew when needed; other engines stay.
-        """
+        """Takes another configuration for understanding and replies. A recogniser guided by ``templates`` that may
+        have changed is loaded anew when needed; other engines stay."""
         self._own_config = config
         self.config = config.with_values(self._eased)
         if templates and self.config.stt.guided:
@@ -205,10 +207,8 @@ class VoicePipeline:
             self._close_part(part)
 
     def ease(self, values: Mapping[str, Any]) -> None:
-        """Puts ``values`` over the configuration's own for a while, ``{}`` takes all back.
-
-        Recognition is made anew when it is next needed, if they touch it. Raises ConfigError.
-        """
+        """Puts ``values`` over the configuration's own for a while, ``{}`` takes all back. Recognition is made anew
+        when it is next needed, if they touch it. Raises ConfigError."""
         before, config = self.config, self._own_config.with_values(values)
         self._eased, self.config = dict(values), config
         if before.stt != config.stt:
@@ -284,13 +284,13 @@ class VoicePipeline:
         model = self._eased.get("stt.model", self._stt_model)
         weights = models.resolve_stt(model, stt.optimization.compute_type)
         self._note(weights.note)
-        language = weights.language or self._language_for(weights.model)
+        language = weights.language or self.language_for(weights.model)
         arguments = {
             "model": weights.path,
             "threads": 1 if role == "partial" else self._threads(),
             "language": None if language == "auto" else language,
             "device": stt.optimization.device,
-            "guidance": self._guidance(language) if stt.guided and role == "stt" else None,
+            "guidance": self.guidance(language) if stt.guided and role == "stt" else None,
         }
         engine = self._make_engine("partial" if role == "partial" else "stt", "whisper_cpp", arguments)
         self._note(getattr(engine, "note", None))
@@ -302,7 +302,7 @@ class VoicePipeline:
             wanted = min(wanted or cores.MOST_THREADS, most)
         return cores.recognition_threads(wanted, cores.available(), leaves_one=self._leaves_core)
 
-    def _language_for(self, model: str) -> str:
+    def language_for(self, model: str) -> str:
         """The configured language; of a model that hears English only, English."""
         language = self.config.stt.language
         if model.endswith(".en") and language != "en":
@@ -311,13 +311,16 @@ class VoicePipeline:
             return "en"
         return language
 
-    def _guidance(self, language: str) -> dict[str, Any] | None:
-        """The sentences that recognition is guided by, None when there are no templates in its language."""
+    def guidance(self, language: str, folders: tuple[Path, ...] = ()) -> dict[str, Any] | None:
+        """The sentences that recognition is guided by, None when there are none in its language; kept in ``folders``,
+        or else where a start finds them."""
         codes = getattr(self.understanding, "languages", ())
         code = language if language in codes or language != "auto" else next(iter(codes), language)
         if code not in codes:
             return None
-        grammar = in_process("grammar", "hassil", {"understanding": self.understanding, "language": code})
+        places = folders or models.grammar_folders()
+        arguments = {"understanding": self.understanding, "language": code, "folders": places}
+        grammar = in_process("grammar", "hassil", arguments)
         return {"grammar": grammar, "operating_point": self.config.stt.guided_threshold}
 
     def _make_tts(self) -> Any:

@@ -45,6 +45,7 @@ def test_the_service_loads_the_voice_in_a_thread_of_its_own(weights: Path) -> No
         return in_process(kind, name, arguments)
 
     with VoicePipeline(make_engine=make) as pipeline:
-        pipeline.initialize_components(at_once=True)
+        with beside(lambda: pipeline.tts.rate_hz, "load-voice"):
+            pipeline.load_components()
         assert list(pipeline.speech.synthesize("Hello."))
     assert made["tts"] == "load-voice" and made["stt"] == threading.current_thread().name

@@ -78,3 +78,37 @@ def test_another_word_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["cache", "burn"])
     assert caught.value.code == 64
+
+
+def test_build_makes_what_a_start_finds(
+    folder: Path, weights: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from firmware_py.nlu import kept_grammar
+    from firmware_py.pipeline import VoicePipeline
+
+    home = folder.parent.parent
+    (home / "models").symlink_to(weights / "models")
+    found = told(capsys, "build")
+    assert found["folder"] == str(home / "cache" / "grammar") and found["files"] == 1
+    assert told(capsys, "build") == found
+    monkeypatch.delattr(kept_grammar, "compile_understanding")
+    with VoicePipeline() as pipeline:
+        assert pipeline.guidance("en") is not None
+
+
+def test_build_for_an_installation_lies_beside_the_program(
+    folder: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder.parent.parent / "models").symlink_to(weights / "models")
+    monkeypatch.setattr("sys.prefix", str(tmp_path / "prefix"))
+    assert told(capsys, "build", "--shipped")["folder"] == str(tmp_path / "prefix/share/rtva/grammar")
+    assert not (folder.parent / "grammar").exists()
+
+
+def test_build_says_where_it_cannot_keep_anything(
+    folder: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder.parent.parent / "models").symlink_to(weights / "models")
+    (folder.parent / "grammar").touch()
+    assert main(["cache", "build"]) == 69
+    assert "grammar: nothing can be kept there" in capsys.readouterr().err

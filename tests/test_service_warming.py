@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from status_lab import eventually
 
@@ -16,7 +17,9 @@ from firmware_py.respond import phrases
 from firmware_py.respond.responder import Responder
 from firmware_py.respond.skills import chance, clock, discover, talk, volume
 from firmware_py.service import warming
-from firmware_py.service.warming import Warming
+from firmware_py.service.spare_sentences import SpareSentences
+from firmware_py.service.warming import Warming, steps
+from firmware_py.service.warming import phrases as phrases_of
 
 OWN = """\
 language: en
@@ -56,7 +59,7 @@ def pipeline_of(speech: Any) -> Any:
 def test_all_phrases_are_kept_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(warming, "RETRY_S", 0.001)
     speech = Speech(refusals=2)
-    assert Warming(pipeline_of(speech), lambda: True).join(10)
+    assert Warming([*phrases_of(pipeline_of(speech))], lambda: True).join(10)
     assert speech.kept == ["One.", "Two."]
 
 
@@ -68,7 +71,7 @@ def test_it_waits_while_somebody_speaks(monkeypatch: pytest.MonkeyPatch) -> None
         asked.release()
         return is_quiet.is_set()
 
-    warm = Warming(pipeline_of(speech), look)
+    warm = Warming([*phrases_of(pipeline_of(speech))], look)
     for _ in range(5):
         assert asked.acquire(timeout=10)
     assert speech.kept == []
@@ -78,13 +81,31 @@ def test_it_waits_while_somebody_speaks(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_it_ends_when_it_is_closed() -> None:
-    warm = Warming(pipeline_of(Speech()), lambda: False)
+    warm = Warming([*phrases_of(pipeline_of(Speech()))], lambda: False)
     warm.close()
     assert warm.join(0)
 
 
 def test_without_a_cache_it_does_nothing() -> None:
-    assert Warming(pipeline_of(object()), lambda: True).join(10)
+    assert list(phrases_of(pipeline_of(object()))) == []
+
+
+@pytest.mark.parametrize(("warm", "has_voice", "wanted"), [(True, True, 4), (False, True, 2), (True, False, 1)])
+def test_first_the_repair_then_the_spare_sentences_then_the_phrases(
+    tmp_path: Path, warm: bool, has_voice: bool, wanted: int
+) -> None:
+    done: list[str] = []
+    pipeline = pipeline_of(Speech())
+    pipeline.understanding = SimpleNamespace(warm=lambda: done.append("repair"))
+    pipeline.config = SimpleNamespace(tts=SimpleNamespace(cache=SimpleNamespace(warm=warm)))
+    sentences = SpareSentences(tmp_path, {"sorry": "Sorry."})
+    sentences.take(16_000, "key")
+    pipeline.tts.synthesize = lambda text: done.append(text) or iter([np.ones(8, np.int16)])
+    found = steps(pipeline, sentences if has_voice else None)
+    assert len(found) == wanted
+    assert Warming(found, lambda: True).join(10)
+    assert done == ["repair", "Sorry."][: 1 + has_voice]
+    assert pipeline.tts.kept == ["One.", "Two."][: wanted - 2 if has_voice else 0]
 
 
 def test_the_phrases_are_what_the_skills_say() -> None:

@@ -42,16 +42,23 @@ def said(chunks: Iterator[Pcm16]) -> Pcm16:
 
 def kept(folder: Path, voice: Voice | None = None) -> SpareSentences:
     sentences = SpareSentences(folder, TEXTS)
-    sentences.keep(voice or Voice(), "key")
+    made(sentences, voice or Voice())
     return sentences
+
+
+def made(sentences: SpareSentences, voice: Voice, key: str = "key") -> int:
+    """How many ``voice`` had to make."""
+    missing = sentences.take(voice.rate_hz, key)
+    assert sentences.make(voice)
+    return missing
 
 
 def test_sentences_are_made_once_and_again_for_another_voice(tmp_path: Path) -> None:
     voice = Voice()
-    assert SpareSentences(tmp_path, TEXTS).keep(voice, "key") == 2 and voice.asked == list(TEXTS.values())
-    assert SpareSentences(tmp_path, TEXTS).keep(voice, "key") == 0
-    assert SpareSentences(tmp_path, TEXTS).keep(Voice(22_050), "key") == 2, "another rate"
-    assert SpareSentences(tmp_path, TEXTS).keep(voice, "another") == 2
+    assert made(SpareSentences(tmp_path, TEXTS), voice) == 2 and voice.asked == list(TEXTS.values())
+    assert made(SpareSentences(tmp_path, TEXTS), voice) == 0
+    assert made(SpareSentences(tmp_path, TEXTS), Voice(22_050)) == 2, "another rate"
+    assert made(SpareSentences(tmp_path, TEXTS), voice, "another") == 2
     assert len(list(tmp_path.glob("*.wav"))) == 2, "the old ones are gone"
 
 
@@ -61,14 +68,25 @@ def test_a_damaged_file_is_made_again_and_never_played(tmp_path: Path, content: 
     for file in tmp_path.glob("*.wav"):
         file.write_bytes(content)
     assert not SpareSentences(tmp_path, TEXTS).load()
-    assert SpareSentences(tmp_path, TEXTS).keep(Voice(), "key") == 2
+    assert made(SpareSentences(tmp_path, TEXTS), Voice()) == 2
     assert SpareSentences(tmp_path, TEXTS).load()
+
+
+def test_making_them_gives_way_within_a_chunk_and_goes_on_later(tmp_path: Path) -> None:
+    voice, sentences = Voice(), SpareSentences(tmp_path, TEXTS)
+    sentences.take(voice.rate_hz, "key")
+    answers = iter([True, True, True, False])
+    assert not sentences.make(voice, lambda: next(answers))
+    assert sentences.sound(VOICE_FAILED) is not None and sentences.sound("Sorry.") is None
+    assert [file.name.split("-")[0] for file in tmp_path.iterdir()] == ["voice"]
+    assert sentences.make(voice) and voice.asked == [VOICE_FAILED, "Sorry.", "Sorry."]
+    assert SpareSentences(tmp_path, TEXTS).take(voice.rate_hz, "key") == 0
 
 
 def test_without_a_disk_they_last_as_long_as_the_process(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     sentences = SpareSentences(tmp_path / "file" / "below", TEXTS)
-    assert sentences.keep(Voice(), "key") == 2
+    assert made(sentences, Voice()) == 2
     assert sentences.sound("Sorry.") is not None
 
 
@@ -135,10 +153,10 @@ def test_without_weights_it_starts_with_what_an_earlier_start_made(tmp_path: Pat
         return there[0]
 
     with pytest.raises(Unavailable):
-        SpareVoice(make, SpareSentences(tmp_path, TEXTS)).warm()
+        SpareVoice(make, SpareSentences(tmp_path, TEXTS)).load()
     kept(tmp_path, Voice(22_050))
     spare = SpareVoice(make, SpareSentences(tmp_path, TEXTS), clock=lambda: clock[0])
-    spare.warm()
+    spare.load()
     assert spare.rate_hz == 22_050 and spare.failure is not None
     assert said(spare.synthesize("Hello")).size > 22_050
     there.append(Voice(22_050))

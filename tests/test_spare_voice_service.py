@@ -49,8 +49,9 @@ def test_a_voice_that_dies_for_good_and_a_start_without_it(folder: Path, voice: 
     (folder / "config.yaml").write_text(CONFIG.format(folder, "mic") + NOT_CACHED)
     running = Running(folder)
     running.until_told("READY=1")
-    made = sorted((folder / "home" / "sentences").glob("*.wav"))
-    assert [file.name.split("-")[0] for file in made] == ["action", "apology", "failed", "missed", "unknown", "voice"]
+    wanted = ["action", "apology", "failed", "missed", "unknown", "voice"]
+    made = folder / "home" / "sentences"
+    eventually(lambda: sorted(f.name.split("-")[0] for f in made.glob("*.wav")) == wanted, "the spare sentences", 90)
     away = voice.with_name("away")
     voice.rename(away)
     eventually(lambda: says_with_a_dead_voice(running), "the alert", 90)

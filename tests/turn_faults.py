@@ -79,7 +79,8 @@ class Rig:
         self.spare = SpareVoice(lambda: pipeline.tts, sentences)
         pipeline.stand_in = self.spare
         pipeline.initialize_components()
-        sentences.keep(pipeline.tts, "")
+        sentences.take(pipeline.tts.rate_hz, "")
+        sentences.make(pipeline.tts)
         self.sounds = [question(pipeline, text) for text in QUESTIONS]
         self._spared = self.spare.failures
         observers = Observers(

@@ -41,7 +41,7 @@ ENABLED = ("rtva-first-boot.service", "rtva-ready.service")
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--board", choices=tuple(BOARDS), default="qemu-arm64")
-    parser.add_argument("--deb", type=Path, help="the package; else build/deb's, made where it is missing")
+    parser.add_argument("--deb", type=Path, help="a package that is there; else one is made")
     args = parser.parse_args()
     try:
         bring()
@@ -79,7 +79,7 @@ def told(what: str, began: float) -> float:
 
 
 def package(deb: Path | None) -> Path:
-    """The package for this board. Raises NotHere."""
+    """The package for this board, made anew unless one is named. Raises NotHere."""
     if deb is not None:
         if not deb.is_file():
             raise NotHere(f"no package {deb}")

@@ -1,7 +1,8 @@
-"""``rtva cache stats|clear``: what is kept so that answers are instant.
+"""``rtva cache stats|clear|build``: what is kept so that answers are instant and starts are short.
 
 Rendered speech lies on the disk; a running service has more of it in memory, and cached replies. ``clear`` empties
-all of that.
+all of that. ``build`` makes what a start would make of the sentence templates; with ``--shipped`` beside the program,
+where an installation keeps it for a first start that cannot write.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from firmware_py.errors import Unavailable, understood
 
 def register(subparsers: Any) -> None:
     parser = subparsers.add_parser("cache", help="kept replies and speech", description=__doc__)
-    parser.add_argument("wanted", choices=("stats", "clear"), help="tell, or empty")
+    parser.add_argument("wanted", choices=("stats", "clear", "build"), help="tell, empty, or make ahead")
+    parser.add_argument("--shipped", action="store_true", help="build: into the installation's own folder")
     control.add_socket(parser)
     common.add_json(parser)
     parser.set_defaults(run=run)
@@ -24,6 +26,8 @@ def register(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     config = common.load_config(args)
+    if args.wanted == "build":
+        return build(config, args)
     store = open_store(config)
     with understood():
         service = kept_in_memory(ask_service(args))
@@ -43,6 +47,27 @@ def run(args: argparse.Namespace) -> int:
         show(fields)
     if args.wanted == "clear" and kept.disk_entries:
         raise Unavailable(f"{store.folder}: {kept.disk_entries} files cannot be removed")
+    return 0
+
+
+def build(config: Config, args: argparse.Namespace) -> int:
+    """The automaton of the templates, made or found. Raises Unavailable where it cannot be kept."""
+    from firmware_py import models
+    from firmware_py.nlu.kept_grammar import SUFFIX
+    from firmware_py.pipeline import VoicePipeline
+
+    folder = models.grammar_folders()[1 if args.shipped else 0]
+    with VoicePipeline(config) as pipeline:
+        weights = models.resolve_stt(config.stt.model, config.stt.optimization.compute_type)
+        language = weights.language or pipeline.language_for(weights.model)
+        is_wanted = config.stt.guided and pipeline.guidance(language, (folder,)) is not None
+    sizes = [path.stat().st_size for path in folder.glob(f"*{SUFFIX}")]
+    if is_wanted and not sizes:
+        raise Unavailable(f"{folder}: nothing can be kept there")
+    if args.json:
+        common.emit({"folder": str(folder), "files": len(sizes), "bytes": sum(sizes)})
+    else:
+        print(f"{folder}: {len(sizes)} automata of sentence templates, {sum(sizes) / (1 << 20):.1f} MB")
     return 0
 
 

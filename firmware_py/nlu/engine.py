@@ -38,11 +38,12 @@ class Engine:
     """Compiled once, then read-only. Raises TemplateError for templates that cannot be compiled.
 
     ``graphs`` and ``values`` are the compiled templates and lists, for others that walk them; ``pronunciations`` are
-    ``(normal words, how else they may be written)``.
+    ``(normal words, how else they may be written)``; ``sources`` are the hashes of the files it was compiled from.
     """
 
     def __init__(self, grammar: Grammar) -> None:
         self.language = grammar.language
+        self.sources = tuple(grammar.sources)
         self.deeds = dict(grammar.deeds)
         self._responses = {key: text for key, (text, _) in grammar.responses.items()}
         self.responses = tuple(self._responses.values())

@@ -148,11 +148,6 @@ class _Arcs:
             self.arcs[inner] += [(word, inner), (word, end)]
 
 
-def guidance(understanding: HassilUnderstanding, language: str) -> dict[str, Any]:
-    """``Grammar.data()`` of what ``understanding`` knows in ``language``."""
-    return compile_understanding(understanding, language=language).data()
-
-
 class Builder:
     """Grows the automaton graph by graph."""
 

@@ -8,6 +8,7 @@ write words of the templates, and ``actions`` what is done (:mod:`.deeds_section
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from firmware_py.nlu.templates import (
     Value,
     Where,
 )
-from firmware_py.nlu.yaml_nodes import Item, TemplateError, read
+from firmware_py.nlu.yaml_nodes import Item, TemplateError, read, text_of
 
 TOP_KEYS: tuple[str, ...] = ("language", "intents", "lists", "expansion_rules", "skip_words", "settings", "responses")
 TOP_KEYS += ("pronunciations", "actions")
@@ -46,13 +47,16 @@ def load(paths: list[Path], language: str) -> list[Grammar]:
     grammars: dict[str, Grammar] = {}
     for path in paths:
         try:
-            root = read(path)
+            text = text_of(path)
+            root = read(text, path)
             named = [item.text("language") for key, item in root.map("the file") if key == "language"]
         except TemplateError as mistake:
             raise TemplateError(mistake.what, mistake.line, path) from None
         code = named[0] if named else language
         try:
-            _File(grammars.setdefault(code, Grammar(code)), path).read(root)
+            grammar = grammars.setdefault(code, Grammar(code))
+            grammar.sources.append(hashlib.sha256(text.encode()).hexdigest())
+            _File(grammar, path).read(root)
         except TemplateError as mistake:
             raise TemplateError(mistake.what, mistake.line, mistake.path or path) from None
     return list(grammars.values())

@@ -135,9 +135,10 @@ class Pronunciation:
 
 @dataclass
 class Grammar:
-    """Everything the files of one language say together."""
+    """Everything the files of one language say together; ``sources`` are the sha256 of their texts, in order."""
 
     language: str
+    sources: list[str] = field(default_factory=list)
     templates: list[Template] = field(default_factory=list)
     scope: Scope = field(default_factory=Scope)
     skip_words: list[str] = field(default_factory=list)

@@ -134,17 +134,18 @@ def _number(text: str) -> int | float | str:
     return text
 
 
-def read(path: Path) -> Item:
-    """The root node of a YAML file.
-
-    Raises TemplateError for anything that is not one YAML document in UTF-8; OSError is the caller's.
-    """
+def text_of(path: Path) -> str:
+    """The text of a file. Raises TemplateError when it is too large or not UTF-8; OSError is the caller's."""
     if path.stat().st_size > MAX_BYTES:
         raise TemplateError(f"the file is larger than {MAX_BYTES >> 20} MiB", 1, path)
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise TemplateError(f"not UTF-8 text (byte {error.start})", 1, path) from None
+
+
+def read(text: str, path: Path) -> Item:
+    """The root node of what ``path`` holds. Raises TemplateError for anything that is not one YAML document."""
     try:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:

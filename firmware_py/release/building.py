@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import filecmp
 import os
 import platform
@@ -53,6 +54,7 @@ def build(bundle: Bundle, releases: Releases) -> str:
         _environment(python, release)
         _move_in(release)
         _speak(release)
+        _keep_templates(release)
         _share(release, releases)
     except BaseException:
         shutil.rmtree(release, ignore_errors=True)
@@ -99,6 +101,14 @@ def _speak(release: Path) -> None:
         config = release / "share" / "rtva" / "config.yaml"
         command = (str(release / "bin" / "rtva"), "say", "Hello.", "--config", str(config))
         _run("a trial sentence", *command, RTVA_HOME=home)
+
+
+def _keep_templates(release: Path) -> None:
+    """What a start makes of the sentence templates, made now; templates that are wrong are for the trial to find."""
+    config = release / "share" / "rtva" / "config.yaml"
+    with tempfile.TemporaryDirectory() as home, contextlib.suppress(Unavailable):
+        command = (str(release / "bin" / "rtva"), "cache", "build", "--shipped", "--config", str(config))
+        _run("keeping the templates", *command, RTVA_HOME=home)
 
 
 def _share(release: Path, releases: Releases) -> None:

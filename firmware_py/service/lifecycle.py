@@ -20,6 +20,7 @@ from firmware_py.agenda.clock import Clock
 from firmware_py.agenda.lists import Lists
 from firmware_py.agenda.scheduler import Scheduler
 from firmware_py.app import Appliance, Observers
+from firmware_py.beside import beside
 from firmware_py.config import Config
 from firmware_py.devices import MicrophoneSource, SpeakerSource
 from firmware_py.errors import RtvaError, Unavailable
@@ -47,7 +48,7 @@ from firmware_py.service.spare_sentences import VOICE_FAILED, SpareSentences
 from firmware_py.service.spare_voice import SpareVoice
 from firmware_py.service.speaker_gate import SpeakerGate
 from firmware_py.service.turn_log import TurnLog
-from firmware_py.service.warming import Warming
+from firmware_py.service.warming import Warming, steps
 from firmware_py.service.watch import Vitals, Watch
 from firmware_py.state.database import Database
 from firmware_py.status.board import Board, Ear
@@ -95,6 +96,7 @@ class Service:
         self.debug = DebugCapture(DebugFolder(models.home() / DEBUG_FOLDER), self.board)
         self.recorder = Recorder(conversations(models.home() / CONVERSATIONS_FOLDER), self.board)
         self.debug.purges.append(self.recorder.purge)
+        self._sentences = SpareSentences(models.home() / SENTENCES_FOLDER, SENTENCES)
         self.turns = TurnLog()
         self.controls: ServiceControls | None = None
         self.speaker: SpeakerGate | None = None
@@ -196,8 +198,8 @@ class Service:
         self.board.set_phase(State.IDLE)
         self.notifier.ready()
         _log.info("ready", extra={"facts": {"self_test_ms": self._self_test_ms}})
-        if config.tts.cache.warm and self.board.alerts.get("voice") is None:
-            parts.callback(Warming(pipeline, appliance.is_quiet).close)
+        has_voice = self.board.alerts.get("voice") is None
+        parts.callback(Warming(steps(pipeline, self._sentences if has_voice else None), appliance.is_quiet).close)
         self._stay(appliance, reloader)
 
     def _wait_after_failures(self) -> None:
@@ -219,9 +221,9 @@ class Service:
         pipeline = parts.enter_context(VoicePipeline(config, make_engine=make, leaves_core=True))
         self._pipeline = pipeline
         pipeline.on_chat = self._tell_chat
-        sentences = SpareSentences(models.home() / SENTENCES_FOLDER, SENTENCES)
-        pipeline.stand_in = spare = SpareVoice(lambda: pipeline.tts, sentences, self._tell_voice)
-        pipeline.initialize_components(at_once=True)
+        pipeline.stand_in = spare = SpareVoice(lambda: pipeline.tts, self._sentences, self._tell_voice)
+        with beside(spare.load, "load-voice"):
+            pipeline.load_components()
         for note in pipeline.notes:
             _log.warning("%s", note)
         self._self_test_ms = round(try_engines(pipeline, spare))

@@ -30,7 +30,7 @@ def self_test(stt: SpeechToText, tts: TextToSpeech) -> float:
 
 
 def try_engines(pipeline: VoicePipeline, spare: SpareVoice) -> float:
-    """The self-test, and the spare sentences made. A voice that fails it is replaced by them, where they are there."""
+    """The self-test, and the spare sentences of an earlier start taken. A voice that fails it is replaced by them."""
     if spare.failure is None:
         try:
             took_ms = self_test(pipeline.stt, pipeline.voice)
@@ -38,6 +38,6 @@ def try_engines(pipeline: VoicePipeline, spare: SpareVoice) -> float:
             if not spare.take_over(error):
                 raise
         else:
-            spare.sentences.keep(pipeline.tts, pipeline.speech_key)
+            spare.sentences.take(pipeline.tts.rate_hz, pipeline.speech_key)
             return took_ms
     return self_test(pipeline.stt, spare)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import wave
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -40,26 +40,40 @@ class SpareSentences:
         self.rate_hz = 0
         self._folder, self._texts = folder, dict(texts)
         self._sounds: dict[str, Pcm16] = {}
+        self._missing: dict[str, Path] = {}
 
     def sound(self, text: str) -> Pcm16 | None:
         """The sentence at ``rate_hz``, None when it is not one of them or was never made."""
         return self._sounds.get(text)
 
-    def keep(self, tts: Voice, key: str) -> int:
-        """Loads what ``tts`` (known as ``key``) made before and has it make the rest; returns how many it made.
-
-        Without a disk to write to they last as long as the process. Raises what the voice raises.
-        """
-        self.rate_hz, self._sounds, made = tts.rate_hz, {}, 0
+    def take(self, rate_hz: int, key: str) -> int:
+        """Loads what the voice known as ``key`` made before; returns how many :meth:`make` has to make."""
+        self.rate_hz, self._sounds, self._missing = rate_hz, {}, {}
         for name, text in self._texts.items():
             file = self._folder / f"{name}-{hashlib.sha256(f'{key} {text}'.encode()).hexdigest()[:12]}.wav"
-            sound = _read(file, self.rate_hz)
+            sound = _read(file, rate_hz)
             if sound is None:
-                sound = np.concatenate([*tts.synthesize(text), np.zeros(0, np.int16)])
-                self._write(file, sound, self._folder.glob(f"{name}-*.wav"))
-                made += 1
-            self._sounds[text] = sound
-        return made
+                self._missing[text] = file
+            else:
+                self._sounds[text] = sound
+        return len(self._missing)
+
+    def make(self, tts: Voice, may_go_on: Callable[[], bool] = lambda: True) -> bool:
+        """Has ``tts`` say what :meth:`take` did not find; whether all are there now.
+
+        Gives up within a chunk when ``may_go_on`` turned false: ask again later. Without a disk to write to they last
+        as long as the process. Raises what the voice raises.
+        """
+        for text, file in list(self._missing.items()):
+            chunks = [np.zeros(0, np.int16)]
+            for chunk in tts.synthesize(text):
+                chunks.append(chunk)
+                if not may_go_on():
+                    return False
+            sound = self._sounds[text] = np.concatenate(chunks)
+            del self._missing[text]
+            self._write(file, sound, self._folder.glob(f"{file.name.split('-')[0]}-*.wav"))
+        return True
 
     def load(self) -> bool:
         """Without a voice: takes the newest file of each sentence; whether there is any."""

@@ -43,13 +43,11 @@ class SpareVoice:
         self._tts: Any = None
         self._again_s = 0.0
 
-    def warm(self) -> None:
-        """Makes the voice and pays for its first use. Raises Unavailable or BadWeights only where no sentence of an
-        earlier start could stand in: then it is the installation that is wrong."""
+    def load(self) -> None:
+        """Makes the voice. Raises Unavailable or BadWeights only where no sentence of an earlier start could stand in:
+        then it is the installation that is wrong."""
         try:
-            warm = getattr(self._voice(), "warm", None)
-            if warm is not None:
-                warm()
+            self._voice()
         except (RtvaError, OSError) as error:
             if not self.take_over(error):
                 raise

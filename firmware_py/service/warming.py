@@ -1,4 +1,4 @@
-"""Renders the fixed phrases ahead of their first use, while nobody speaks and the machine has time."""
+"""What a start leaves for later: first uses, spare sentences, fixed phrases, while nobody speaks and there is time."""
 
 from __future__ import annotations
 
@@ -7,28 +7,55 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
+from firmware_py.beside import warm
 from firmware_py.errors import RtvaError
 from firmware_py.pipeline import VoicePipeline
+from firmware_py.service.spare_sentences import SpareSentences
 
 NICE = 19
 RETRY_S = 1.0
+Step = Callable[[Callable[[], bool]], bool]
+"""Is given what asks whether it may go on, and tells whether it is done; False: it gave way and is asked again."""
 
 _log = logging.getLogger("rtva")
 
 
-class Warming:
-    """A thread that has the cache of rendered speech keep the fixed phrases, and ends when it has all.
+def steps(pipeline: VoicePipeline, sentences: SpareSentences | None) -> list[Step]:
+    """The first repair of a sentence; with ``sentences`` (there is a voice) those that are missing, and, as
+    ``tts.cache.warm`` says, what is said again and again."""
+    found: list[Step] = [partial(_first_use, pipeline.understanding)]
+    if sentences is not None:
+        found.append(partial(sentences.make, pipeline.tts))
+        if pipeline.config.tts.cache.warm:
+            found += phrases(pipeline)
+    return found
 
-    It works while ``is_quiet``, gives way within a chunk, and rests after each phrase as long as that took. With
-    engines in workers the rendering is the worker's, at its own low priority. Without a cache it does nothing.
+
+def phrases(pipeline: VoicePipeline) -> Iterator[Step]:
+    """Each fixed phrase rendered and kept; none without a cache."""
+    speech: Any = pipeline.tts
+    if hasattr(speech, "keep"):
+        yield from (partial(speech.keep, phrase) for phrase in pipeline.fixed_phrases())
+
+
+def _first_use(engine: Any, may_go_on: Callable[[], bool]) -> bool:
+    warm(engine)
+    return True
+
+
+class Warming:
+    """A thread that takes the steps in their order, and ends behind the last.
+
+    It works while ``is_quiet``, gives way within a chunk of speech, and rests after each step as long as that took.
+    With engines in workers the rendering is the worker's, at its own low priority.
     """
 
-    def __init__(self, pipeline: VoicePipeline, is_quiet: Callable[[], bool]) -> None:
-        self._speech: Any = pipeline.tts
-        self._phrases = pipeline.fixed_phrases() if hasattr(self._speech, "keep") else ()
+    def __init__(self, steps: Sequence[Step], is_quiet: Callable[[], bool]) -> None:
+        self._steps = steps
         self._is_quiet = is_quiet
         self._is_closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="warm-speech", daemon=True)
@@ -40,7 +67,7 @@ class Warming:
         self._thread.join(2.0)
 
     def join(self, timeout_s: float) -> bool:
-        """Waits until all phrases are kept; whether they are."""
+        """Waits until all is done; whether it is."""
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
@@ -51,17 +78,17 @@ class Warming:
         with contextlib.suppress(OSError):  # a thread of its own has a priority of its own (Linux)
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
         try:
-            for phrase in self._phrases:
-                if not self._keep(phrase):
+            for step in self._steps:
+                if not self._take(step):
                     return
         except RtvaError as error:
-            _log.warning("the fixed phrases are not rendered ahead: %s", error)
+            _log.warning("no speech is rendered ahead: %s", error)
 
-    def _keep(self, phrase: str) -> bool:
-        """Whether it was kept; else the service is stopping."""
+    def _take(self, step: Step) -> bool:
+        """Whether it was done; else the service is stopping."""
         while not self._is_closing.is_set():
             started = time.monotonic()
-            if self._may_go_on() and self._speech.keep(phrase, self._may_go_on):
+            if self._may_go_on() and step(self._may_go_on):
                 self._is_closing.wait(time.monotonic() - started)
                 return True
             self._is_closing.wait(RETRY_S)

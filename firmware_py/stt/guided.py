@@ -37,6 +37,7 @@ LOSS, LOSS_A_TOKEN, MOST_LOSS = 8.0, 0.4, 13.0
 these was believed. Speech of other kinds takes 16 decodes for its search, and 59 without these limits."""
 CACHE_BYTES = 16 << 20
 OPEN, CLOSE = -2, -3
+_PLAIN = re.compile(rb" ?[A-Za-z0-9]+")
 _STRAY_POINT = re.compile(rb"(?<!\d)\.|\.(?!\d)")
 SURE_MARGIN = 12.0
 """Margin in nats of a sentence without a rival within the search."""
@@ -153,6 +154,8 @@ def unpack(text: str, dtype: type[np.generic]) -> NDArray[Any]:
 
 def _folded(text: bytes, language: str) -> bytes:
     """A token's text as the automaton reads it; b"" for punctuation, b"." for a decimal point or comma."""
+    if _PLAIN.fullmatch(text):
+        return text.lower()  # what all below comes to for most tokens
     point = "." if language.startswith("en") else ","
     if text == point.encode():
         return b"."

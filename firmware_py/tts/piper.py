@@ -44,9 +44,9 @@ class Piper:
 
     ``num_threads`` 0 is half the cores. With ``streaming`` the first 0.2 s of a sentence are handed out while the
     rest is decoded; a voice that cannot be cut for that is said sentence by sentence. Without
-    ``sentence_splitting`` a text is said in one go (up to a hard cap). The constructor loads and warms the voice;
-    ``note`` is what a user should know of that, or None. Raises Unavailable when a file or a library is missing,
-    BadInput when a file is not a Piper voice; both name the file.
+    ``sentence_splitting`` a text is said in one go (up to a hard cap). The constructor loads the voice and
+    measures its pace; ``note`` is what a user should know of that, or None. Raises Unavailable when a file or a
+    library is missing, BadInput when a file is not a Piper voice; both name the file.
     """
 
     def __init__(
@@ -64,14 +64,10 @@ class Piper:
         self._phonemes = Phonemes(self._info)
         self.note: str | None = None
         self._voice = self._open(onnx, num_threads, streaming)
-        self.warm()
 
     def warm(self) -> None:
         """One sentence through everything, so that the first real one is not slower than the next."""
-        feed = self._feed(self._phonemes.ids(WARM_TEXT))
-        if isinstance(self._voice, SplitVoice):
-            self._voice.calibrate(*feed)
-        for _ in self._voice.sound(*feed):
+        for _ in self._voice.sound(*self._feed(self._phonemes.ids(WARM_TEXT))):
             pass
 
     def synthesize(self, text: str, *, limits: Limits = DEFAULT_LIMITS) -> Iterator[Pcm16]:
@@ -93,9 +89,12 @@ class Piper:
     def _open(self, onnx: Path, num_threads: int, streaming: bool) -> SplitVoice | WholeVoice:
         if streaming and onnx.is_file():
             try:
-                parts = open_parts(onnx, self._feed(self._phonemes.ids(WARM_TEXT)), num_threads)
+                feed = self._feed(self._phonemes.ids(WARM_TEXT))
+                parts = open_parts(onnx, feed, num_threads)
                 self.note = parts.note
-                return SplitVoice(parts, 1000 * HOP_SAMPLES / self.rate_hz)
+                voice = SplitVoice(parts, 1000 * HOP_SAMPLES / self.rate_hz)
+                voice.calibrate(*feed)
+                return voice
             except ValueError as error:
                 self.note = f"{onnx} is said sentence by sentence: {error}"
         return WholeVoice(onnx, num_threads)

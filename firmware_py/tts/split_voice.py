@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ from numpy.typing import NDArray
 
 from firmware_py.tts.schedule import FIRST_FRAMES, Pace
 from firmware_py.tts.sessions import Floats, Net
+
+CALIBRATIONS = 2
+"""Times that each of two windows is decoded to know the pace; the better time counts."""
 
 
 @dataclass(frozen=True)
@@ -119,11 +123,20 @@ class SplitVoice:
 
     def calibrate(self, *feed: NDArray[Any]) -> None:
         """Measure what decoding costs here, which also warms the shapes of the first chunks."""
-        latent = self._parts.front(*feed)[0]
-        latent = np.tile(latent, (1, 1, 1 + 8 * FIRST_FRAMES // latent.shape[2]))
         sizes = (FIRST_FRAMES, 3 * FIRST_FRAMES)
-        best = [min(self._time_ms(latent, size) for _ in range(3)) for size in sizes]
-        self._pace = Pace.measured((sizes[0], best[0]), (sizes[1], best[1]), self._frame_ms)
+        frames = 2 * FIRST_FRAMES + CALIBRATIONS * sum(sizes)
+        latent = self._parts.front(*feed)[0]
+        latent = np.tile(latent, (1, 1, 2 + frames // latent.shape[2]))[:, :, : frames + FIRST_FRAMES]
+        piece, at = Latent(self._parts, latent), 2 * FIRST_FRAMES
+        piece.samples(0, at)
+        best = dict.fromkeys(sizes, math.inf)
+        for size in sizes * CALIBRATIONS:
+            started_ns = self._now_ns()
+            piece.samples(at, at + size)
+            best[size] = min(best[size], (self._now_ns() - started_ns) / 1e6)
+            at += size
+        small, large = best.items()
+        self._pace = Pace.measured(small, large, self._frame_ms)
 
     def sound(self, *feed: NDArray[Any]) -> Iterator[Floats]:
         """The piece's sound, float32 chunks; ``feed`` is ids, lengths and scales as the graph takes them."""
@@ -138,10 +151,3 @@ class SplitVoice:
             yield chunk
             ahead_ms = begin * self._frame_ms - (self._now_ns() - heard_ns) / 1e6
             size = pace.following(size, ahead_ms, latent.frames - begin)
-
-    def _time_ms(self, latent: Floats, frames: int) -> float:
-        piece, begin = Latent(self._parts, latent), 2 * FIRST_FRAMES
-        piece.samples(0, begin)
-        started_ns = self._now_ns()
-        piece.samples(begin, begin + frames)
-        return (self._now_ns() - started_ns) / 1e6
