@@ -76,7 +76,9 @@ class Engines:
         return row
 
 
-def orders(every: int) -> Iterator[tuple[str, str, np.ndarray, dict[str, Any]]]:
+def orders(
+    every: int, conditions: tuple[str, ...] = CONDITIONS
+) -> Iterator[tuple[str, str, np.ndarray, dict[str, Any]]]:
     """``(condition, file, samples, label)``, each file in all conditions before the next."""
     labels = json.loads((RECORDINGS / "coffee" / "labels.json").read_text())
     noise = speech.load(RECORDINGS / "noise" / "kitchen-first-minute.flac").astype(np.float64)
@@ -84,8 +86,8 @@ def orders(every: int) -> Iterator[tuple[str, str, np.ndarray, dict[str, Any]]]:
     names = sorted(labels)
     for name in sorted(names, key=_shuffled)[::every]:
         clean = speech.load(RECORDINGS / "coffee" / name).astype(np.float64)
-        for condition in CONDITIONS:
-            rng = np.random.default_rng([names.index(name), CONDITIONS.index(condition)])
+        for condition in conditions:
+            rng = np.random.default_rng([names.index(name), conditions.index(condition)])
             heard = clean
             if condition == "far":
                 heard = rooms.far(clean, talk, rng)

@@ -19,6 +19,7 @@ from firmware_py._ring import Ring
 from firmware_py.attention import Attention, Look
 from firmware_py.echo_path import EchoPath
 from firmware_py.events import FRAME_SAMPLES, Kind, Patience, Pcm16, TurnEvent
+from firmware_py.own_level import OwnLevel
 from firmware_py.ports import Vad
 
 KINDS = {SPEECH: Kind.SPEECH, PAUSE: Kind.PAUSE, RESUME: Kind.RESUME, ENDPOINT: Kind.ENDPOINT, TOO_LONG: Kind.TOO_LONG}
@@ -99,6 +100,7 @@ class Listener:
         self._clean = np.zeros(FRAME_SAMPLES, np.int16)
         self._past: deque[tuple[int, Pcm16, int]] = deque(maxlen=PAST_FRAMES)
         self._overrun = 0
+        self._own = OwnLevel()
         self.too_short = 0
         self._was_candidate = False
         self._forgetting: Callable[[int], None] | None = None
@@ -184,6 +186,9 @@ class Listener:
         verdict = self.vad.push(self._clean)
         if echo is not None and echo.is_heard:
             verdict = self._over_sound(verdict, echo.believes() or is_called)
+        else:
+            is_open = self.in_speech or bool(self._endpointer.is_candidate)
+            verdict = self._own.judge(verdict, self.level_db, is_open=is_open, in_speech=self.in_speech)
         after_vad = time.perf_counter_ns()
         if self._asked is not self._heeded:
             self._heed(self._asked)
