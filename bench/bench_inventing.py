@@ -1,6 +1,7 @@
 """Whether rtva answers when nobody spoke to it: noise, breathing, music, silence, and a television across the room.
 
-    .venv/bin/python bench/bench_inventing.py [--minutes N] [--quick] [--only KIND...] [--json FILE] [--out FILE]
+    .venv/bin/python bench/bench_inventing.py [--minutes N] [--quick] [--only KIND...] [--least DB]
+        [--json FILE] [--out FILE]
 
 Everything of ``noise_material.py`` goes through the whole walk with the default configuration (always listening, guided
 recognition along the built-in templates) at fast pace. A row a sound and level: minutes, utterances that the detector
@@ -72,9 +73,11 @@ def rows(found: list[tuple[Piece, list[dict[str, Any]]]]) -> list[list[str]]:
 def main() -> None:
     parser = report_parser(__doc__, "a minute of kitchen and of television, not five")
     parser.add_argument("--only", nargs="+", metavar="KIND", help="these sounds alone")
+    parser.add_argument("--least", default="null", metavar="DB", help="response_generation.least_level_db")
     args: argparse.Namespace = parser.parse_args()
+    config = from_text(f"response_generation: {{least_level_db: {args.least}}}")
     found = []
-    with VoicePipeline(from_text("")) as pipeline, tempfile.TemporaryDirectory() as scratch:
+    with VoicePipeline(config) as pipeline, tempfile.TemporaryDirectory() as scratch:
         pipeline.initialize_components()
         for piece in pieces(FOLDER, 1 if args.quick else 5):
             if args.only and piece.kind not in args.only:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from firmware_py.events import Reply, Transcript, TurnEvent
+import numpy as np
+
+from firmware_py.events import FRAME_SAMPLES, Pcm16, Reply, Transcript, TurnEvent
 
 LEAST_CONFIDENCE = 0.6
 """Of a transcript. 62 recorded orders, near and from 1 and 2.5 m in a room, clean or at 15 dB in a kitchen: 0.52 and
@@ -19,24 +21,34 @@ FORGET_NS = 60_000_000_000
 """So many such sentences in a row are told; then none until one is understood, or none came for so long."""
 ANSWER_NS = 30_000_000_000
 """A question is open so long."""
-DOUBTFUL, CHATTER, NOT_SPOKEN_TO = "doubtful", "chatter", "not_spoken_to"
+FAR, DOUBTFUL, CHATTER, NOT_SPOKEN_TO = "far", "doubtful", "chatter", "not_spoken_to"
+LOUDEST_FRAMES = 20
+"""An utterance is as loud as its loudest 200 ms."""
+SILENCE_DB = -120.0
 Unknown = Literal["always", "addressed", "spoken_to"]
 
 
 @dataclass
 class Addressed:
-    """Knows the turns so far, by the time at which each was over; the turn thread's alone."""
+    """Knows the turns so far, by the time at which each was over; the turn thread's alone.
+
+    ``least_level_db``: what stays below it (dB below full scale) was said across the room, by whomever; nothing of it
+    is answered or done without a wake word, a button or an open question. None: all is near.
+    """
 
     unknown: Unknown = "addressed"
+    least_level_db: float | None = None
     _in_a_row: int = 0
     _last_ns: int = -FORGET_NS
     _asked_ns: int = -ANSWER_NS
 
     def withheld(self, event: TurnEvent, heard: Transcript, reply: Reply) -> str:
         """Why the reply is not given, "" when it is. Changes nothing."""
-        if not reply.is_unknown or self.unknown == "always":
-            return ""
         if event.wake or event.decided_ns - self._asked_ns < ANSWER_NS:
+            return ""
+        if self.least_level_db is not None and level_db(event.audio) < self.least_level_db:
+            return FAR
+        if not reply.is_unknown or self.unknown == "always":
             return ""
         if self.unknown == "spoken_to":
             return NOT_SPOKEN_TO
@@ -50,6 +62,8 @@ class Addressed:
         if not heard.text:
             return
         now_ns = event.decided_ns
+        if self.withheld(event, heard, reply) == FAR:
+            return
         self._asked_ns = now_ns if reply.asks else -ANSWER_NS
         if not reply.is_unknown:
             self._in_a_row = 0
@@ -59,3 +73,12 @@ class Addressed:
             self._in_a_row = 1
         if reply.is_unknown:
             self._last_ns = now_ns
+
+
+def level_db(audio: Pcm16) -> float:
+    """The level that the loudest 200 ms of an utterance reach, frame by frame, in dB below full scale."""
+    frames = audio[: audio.size // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES).astype(np.float32)
+    if not len(frames):
+        return SILENCE_DB
+    energy = np.sort(np.var(frames, axis=1))[-LOUDEST_FRAMES:]
+    return max(SILENCE_DB, float(10 * np.log10(energy[0] / 32768.0**2 + 1e-12)))

@@ -16,6 +16,7 @@ BACKENDS: dict[str, dict[str, str]] = {
         "webrtc": "firmware_py.vad.webrtc:WebRtcVad",
         "silero": "firmware_py.vad.silero:SileroVad",
     },
+    "processed_vad": {"webrtc": "firmware_py.vad.processed:ProcessedVad"},
     "wake": {"micro": "firmware_py.wake.micro:MicroWakeWord"},
     "echo": {
         "kalman": "firmware_py.echo.kalman:KalmanEcho",

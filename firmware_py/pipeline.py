@@ -15,6 +15,7 @@ from firmware_py import backends, cores, models
 from firmware_py.addressed import Addressed
 from firmware_py.beside import warm
 from firmware_py.config import Config
+from firmware_py.detectors import make_detector
 from firmware_py.draft import Stations, Work
 from firmware_py.errors import ConfigError, Unavailable
 from firmware_py.events import Ending, Patience, TurnEvent
@@ -218,8 +219,9 @@ class VoicePipeline:
             self._close_part("open")
 
     def make_addressed(self) -> Addressed:
-        """Who is told that a sentence was not understood; each stream needs its own."""
-        return Addressed(self.config.response_generation.unknown)
+        """Who is answered; each stream needs its own."""
+        settings = self.config.response_generation
+        return Addressed(settings.unknown, settings.least_level_db)
 
     @property
     def drafts(self) -> bool:
@@ -228,16 +230,7 @@ class VoicePipeline:
 
     def make_vad(self) -> Vad:
         """A fresh detector; each stream needs its own."""
-        vad = self.config.vad
-        arguments: dict[str, Any] = {"aggressiveness": vad.aggressiveness}
-        engine: str = vad.engine
-        if engine == "silero":
-            try:
-                arguments["model"] = models.resolve_vad("silero")
-            except Unavailable as missing:
-                self._note(f"vad.engine silero: {missing}; using webrtc")
-                engine = "webrtc"
-        return cast(Vad, in_process("vad", engine, arguments))
+        return make_detector(self.config, self._note)
 
     def listen_settings(self) -> ListenSettings:
         """The endpointer's knobs."""

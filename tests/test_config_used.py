@@ -10,6 +10,7 @@ from firmware_py.settings.knobs import knobs
 PACKAGE = Path(__file__).resolve().parent.parent / "firmware_py"
 READERS = [
     PACKAGE / "pipeline.py",
+    PACKAGE / "detectors.py",
     PACKAGE / "app.py",
     PACKAGE / "ears.py",
     PACKAGE / "earcons.py",

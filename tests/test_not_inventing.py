@@ -16,11 +16,13 @@ from firmware_py.addressed import (
     ANSWER_NS,
     CHATTER,
     DOUBTFUL,
+    FAR,
     FORGET_NS,
     LEAST_CONFIDENCE,
     MOST_IN_A_ROW,
     NOT_SPOKEN_TO,
     Addressed,
+    level_db,
 )
 from firmware_py.cli.status import view
 from firmware_py.events import Kind, Reply, Transcript, TurnEvent, TurnTrace
@@ -87,6 +89,33 @@ def test_what_is_understood_is_never_withheld(turns: list[tuple[float, bool, boo
         addressed.committed(at(now, wake), heard, reply)
 
 
+def loud(db: float, seconds: float = 1.0, wake: str = "") -> TurnEvent:
+    """An utterance of noise at this level."""
+    sound = np.random.default_rng(1).normal(0, 32768 * 10 ** (db / 20), int(seconds * 16000)).astype(np.int16)
+    return TurnEvent(Kind.ENDPOINT, 0, 0, 0, 0, SECOND_NS, sound, wake=wake)
+
+
+@pytest.mark.parametrize("unknown", ["always", "addressed", "spoken_to"])
+def test_what_is_said_across_the_room_is_neither_answered_nor_done(unknown: str) -> None:
+    addressed = Addressed(unknown, least_level_db=-40.0)  # type: ignore[arg-type]
+    for reply in (KNOWN, UNKNOWN, ASKING):
+        assert addressed.withheld(loud(-46), WELL, reply) == FAR
+        assert addressed.withheld(loud(-46, wake="alexa"), BADLY, reply) == ""
+        addressed.committed(loud(-46), WELL, reply)
+    assert addressed.withheld(loud(-34), WELL, KNOWN) == ""
+    assert addressed.withheld(loud(-46), WELL, KNOWN) == FAR, "a question that was never asked is not open"
+    addressed.committed(loud(-34), WELL, ASKING)
+    assert addressed.withheld(loud(-46), WELL, KNOWN) == "", "who is asked may answer from where he sits"
+    assert Addressed(least_level_db=None).withheld(loud(-80), WELL, KNOWN) == ""
+
+
+def test_the_level_of_an_utterance_is_that_of_its_loudest_fifth_of_a_second() -> None:
+    parts = [loud(-50, 2.0).audio, loud(-30, 0.3).audio, loud(-10, 0.05).audio]
+    assert level_db(np.concatenate(parts)) == pytest.approx(-30, abs=1.5)
+    assert level_db(np.zeros(16000, np.int16)) == level_db(np.zeros(0, np.int16)) == -120
+    assert level_db(loud(-30, 0.1).audio) == pytest.approx(-30, abs=1.5)
+
+
 def test_each_guard_is_counted_once_a_turn_and_is_seen_everywhere() -> None:
     counts = GuardCounts()
     counts.add(TurnTrace(transcript="", guards=("retry", "no_speech"), guided_score=0.2))
@@ -102,7 +131,7 @@ def test_each_guard_is_counted_once_a_turn_and_is_seen_everywhere() -> None:
         "no_match": 1,
         DOUBTFUL: 1,
     }
-    assert {DOUBTFUL, CHATTER, NOT_SPOKEN_TO} <= set(GUARDS)
+    assert {FAR, DOUBTFUL, CHATTER, NOT_SPOKEN_TO} <= set(GUARDS)
     metrics = Metrics(Statistics(), lambda: Now(guards=counts.report(4)))
     assert metrics.registry.get_sample_value("rtva_guard_fired_total", {"guard": "too_short"}) == 4
     page = (Path(__file__).resolve().parent.parent / "docs" / "monitoring.md").read_text()

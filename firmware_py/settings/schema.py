@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ValidationInfo, model_validator
 from typing_extensions import Self
 
+from firmware_py.settings.audio import Audio
 from firmware_py.settings.base import Section, anchored, file_paths, knob
 from firmware_py.settings.faces import Alerts, Governor, Metrics, Status
 from firmware_py.settings.languages import WHISPER_LANGUAGES
@@ -60,64 +61,6 @@ def _wake_word(word: Any, info: ValidationInfo) -> str:
     if not isinstance(word, str) or "\0" in word or not ("/" in word or word in WAKE_WORDS):
         raise ValueError("not a wake word")
     return anchored(word, info) if "/" in word else word
-
-
-class AudioInput(Section):
-    device: str = knob("default", "ALSA capture device, as `arecord -L` names it.", min_length=1)
-    channel: int | None = knob(
-        None, "Channel of the device that is listened to, from 0; null mixes all of them.", ge=0, le=63
-    )
-    auto_gain: bool = knob(
-        False,
-        "The mixer's capture gain is turned down after speech that was clipped, slowly up after speech that stayed too "
-        "soft, and kept over a restart.",
-    )
-    sample_rate: int = knob(
-        16000,
-        "Rate the microphone is asked for; any other than 16000 is resampled to it.",
-        guide="3. Audio Configuration, Sample Rate",
-        ge=8000,
-        le=192000,
-    )
-    chunk_size: int = knob(
-        1024,
-        "Samples the device delivers at once (its period); smaller answers sooner and costs more CPU.",
-        guide="3. Audio Configuration, Buffer Size",
-        ge=64,
-        le=16384,
-    )
-
-
-class AudioOutput(Section):
-    device: str = knob("default", "ALSA playback device, as `aplay -L` names it.", min_length=1)
-    volume: int = knob(100, "Loudness of the voice at the start, in percent.", ge=0, le=100)
-    sample_rate: int = knob(
-        22050,
-        "Rate the speaker is opened at; a voice with another rate is resampled to it.",
-        guide="3. Audio Configuration, Sample Rate",
-        ge=8000,
-        le=192000,
-    )
-    buffer_size: int = knob(
-        2048,
-        "Samples the playback device holds; smaller is heard sooner, larger survives a busy machine.",
-        guide="3. Audio Configuration, Buffer Size",
-        ge=128,
-        le=65536,
-    )
-
-
-class Audio(Section):
-    backend: Literal["alsa", "sounddevice"] = knob(
-        "alsa", "How sound comes and goes: ALSA, or for development on a laptop PortAudio (docs/development.md)."
-    )
-    echo_cancellation: Literal["webrtc", "none"] = knob(
-        "webrtc",
-        "What takes rtva's own voice out of the microphone while it speaks: WebRTC's AEC3. Without it nothing that is "
-        "said over an answer is heard but a wake word.",
-    )
-    input: AudioInput = AudioInput()
-    output: AudioOutput = AudioOutput()
 
 
 class SttOptimization(Section):
@@ -365,6 +308,13 @@ class ResponseGeneration(Section):
         "addressed",
         "Who is told that a sentence was not understood. spoken_to: who said a wake word, pressed the button or was "
         "asked; addressed: others too, if they are heard well and do not go on and on, as a television does.",
+    )
+    least_level_db: float | None = knob(
+        None,
+        "What is said without a wake word, a button or an open question and stays below this level, in dB below full "
+        "scale, is neither answered nor done: a television across the room. null takes everything.",
+        ge=-90,
+        le=0,
     )
     cache: Cache = Cache()
 
