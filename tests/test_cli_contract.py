@@ -7,12 +7,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from firmware_py.__main__ import main
 from firmware_py.audio.wav import write_wav
+from firmware_py.cli.entry import Parser, make_parser
 
 Rtva = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -47,6 +49,28 @@ def test_a_wrong_call_is_one_line_and_a_code(
     captured = capsys.readouterr()
     assert got == code and captured.out == ""
     assert says in one_line(captured.err)
+
+
+@pytest.mark.parametrize("command", ["run", "first-boot", "mute", "say", "frobnicate", ""])
+def test_one_command_alone_is_read_as_the_whole_line_reads_it(command: str) -> None:
+    def commands(parser: Parser) -> dict[str, str]:
+        actions = parser._subparsers._group_actions if parser._subparsers else []
+        choices: Any = actions[0].choices
+        return {name: each.format_help() for name, each in choices.items()}
+
+    alone, all_of_them = commands(make_parser(command)), commands(make_parser())
+    assert len(all_of_them) > 20
+    if command in all_of_them:
+        assert alone[command] == all_of_them[command]
+    else:
+        assert alone == all_of_them
+
+
+def test_running_the_service_imports_no_other_command() -> None:
+    code = "import sys; from firmware_py.cli.entry import make_parser; make_parser('run');"
+    code += "print([m for m in sys.modules if m.startswith(('firmware_py.cli.setup', 'firmware_py.doctor'))])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("command", [["record", "--from", "x.wav"], ["record", "--microphone"], ["ask", "x.wav"]])

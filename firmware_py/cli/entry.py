@@ -12,7 +12,7 @@ import logging
 import os
 import pkgutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NoReturn
 
 from firmware_py import __version__, cli
@@ -36,7 +36,8 @@ def run(argv: Sequence[str] | None = None) -> int:
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
-        args = make_parser().parse_args(argv)
+        words = sys.argv[1:] if argv is None else argv
+        args = make_parser(words[0] if words else "").parse_args(words)
         logging.basicConfig(level=os.environ.get("RTVA_LOG", "WARNING"), format="rtva: %(levelname)s: %(message)s")
         return int(args.run(args))
     except RtvaError as error:
@@ -52,17 +53,26 @@ def run(argv: Sequence[str] | None = None) -> int:
         return fail(f"internal error: {type(error).__name__}: {error} (RTVA_DEBUG=1 shows where)", EX_SOFTWARE)
 
 
-def make_parser() -> Parser:
-    """The whole command line."""
+def make_parser(command: str = "") -> Parser:
+    """The whole command line; where ``command`` is one, that alone: the service needs no other to be imported."""
+    found = {module.name for module in pkgutil.iter_modules(cli.__path__)}
+    if (name := command.replace("-", "_")) in found:
+        parser, names = _parser_of([name])
+        if command in names:
+            return parser
+    return _parser_of(sorted(found, key=lambda n: (ORDER.index(n) if n in ORDER else len(ORDER), n)))[0]
+
+
+def _parser_of(modules: Sequence[str]) -> tuple[Parser, Collection[str]]:
+    """A parser of the commands of ``modules``, and their names."""
     parser = Parser(prog="rtva", description="A headless, fully offline, real-time voice assistant.")
     parser.add_argument("--version", action="version", version=f"rtva {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
-    found = {module.name for module in pkgutil.iter_modules(cli.__path__)}
-    for name in sorted(found, key=lambda n: (ORDER.index(n) if n in ORDER else len(ORDER), n)):
+    for name in modules:
         register = getattr(importlib.import_module(f"{cli.__name__}.{name}"), "register", None)
         if register is not None:
             register(subparsers)
-    return parser
+    return parser, subparsers.choices
 
 
 def fail(message: str, code: int) -> int:
