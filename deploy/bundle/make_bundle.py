@@ -30,6 +30,7 @@ from firmware_py.tts.piper import Piper
 
 BUILD = ROOT / "build" / "bundle"
 ARM64_ROOT = BUILD / "arm64-root"
+COMMIT = "commit"
 UNITS = ("rtva.service", "rtva-profile.service", "rtva-profile.timer", "rtva-settle.service", "rtva.sysusers",
          "rtva.tmpfiles", "60-rtva.rules", "settle.sh")  # fmt: skip
 
@@ -58,9 +59,21 @@ def make(target: Target, note: str) -> Path:
     share(tree / "share", note)
     weights = list(put_weights(tree / "share" / "rtva" / "models"))
     (tree / "share" / "rtva" / "sbom.json").write_text(sbom(__version__, house.glob("*.whl"), weights, epoch))
+    (target.work / COMMIT).write_text(commit())
     key = signing_key()
     wheelhouse.run("openssl", "pkey", "-in", key, "-pubout", "-out", tree / "key.pem")
     return pack(tree, target, key, epoch)
+
+
+def commit() -> str:
+    """What the checkout is at; "" where something of it is not committed."""
+    return "" if wheelhouse.run("git", "status", "--porcelain") else wheelhouse.run("git", "rev-parse", "HEAD")
+
+
+def is_of_this_commit(target: Target) -> bool:
+    """Whether the tree of a bundle is there and made of what is checked out now."""
+    stamp, now = target.work / COMMIT, commit()
+    return bool(now) and (target.work / "tree" / "manifest").exists() and stamp.exists() and stamp.read_text() == now
 
 
 def share(folder: Path, note: str) -> None:

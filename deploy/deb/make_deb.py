@@ -61,7 +61,7 @@ def main() -> int:
     args = parser.parse_args()
     target = Target(args.arch, args.py, make_bundle.BUILD / f"{args.arch}-{args.py}")
     try:
-        if not (target.work / "tree" / "manifest").exists():
+        if not make_bundle.is_of_this_commit(target):
             make_bundle.make(target, "")
         print(make(target, args.revision))
     except CannotBuild as error:
