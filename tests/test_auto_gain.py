@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +21,7 @@ from firmware_py.doctor import Case
 from firmware_py.doctor.checks_audio import capture_gain
 from firmware_py.errors import Unavailable
 from firmware_py.events import Pcm16, TurnTrace
+from firmware_py.service import gain_keeper
 from firmware_py.service.gain_keeper import REMEMBERED, GainKeeper
 from firmware_py.state.database import Database
 
@@ -74,17 +76,18 @@ def test_the_control_is_turned_and_what_was_found_is_remembered(tmp_path: Path) 
     keeper = GainKeeper(ON, database, lambda device: CaptureGain(device, mixers))
     keeper.add(CLIPPED, TurnTrace(transcript=""))
     keeper.add(CLIPPED, None)
-    keeper.each_second()
+    keeper.work()
     assert mixers.percent == 40, "what holds no words turns nothing"
     keeper.add(CLIPPED, SAID)
     assert mixers.percent == 40, "not in the turn thread"
-    keeper.each_second()
+    keeper.work()
     assert mixers.percent == 40 - STEP_DOWN == database.get(REMEMBERED)
     assert keeper.report() == {
         "is_on": True, "why": "", "control": "Mic", "percent": 40 - STEP_DOWN, "changes": 1
     }  # fmt: skip
     mixers.percent = 77
     again = GainKeeper(ON, database, lambda device: CaptureGain(device, mixers))
+    again.work()
     assert mixers.percent == 40 - STEP_DOWN == again.report()["percent"]
 
 
@@ -109,27 +112,64 @@ def test_only_what_was_surely_for_it_turns_it(tmp_path: Path, trace: TurnTrace, 
     keeper = GainKeeper(ON, Database(tmp_path / "state.db"), lambda device: CaptureGain(device, mixers))
     for _ in range(PATIENCE):
         keeper.add(SOFT, trace)
-    keeper.each_second()
+    keeper.work()
     assert mixers.percent == 40 + (STEP_UP if counts else 0)
 
 
-def test_after_a_card_that_was_away_it_goes_on_where_it_was(tmp_path: Path) -> None:
+def refuse(percent: int) -> None:
+    raise OSError("no such device")
+
+
+def test_a_handle_that_fails_is_replaced_and_it_goes_on_where_it_was(tmp_path: Path) -> None:
     mixers = Mixers()
     keeper = GainKeeper(ON, Database(tmp_path / "state.db"), lambda device: CaptureGain(device, mixers))
-    real = keeper._gain
-
-    def refuse(percent: int) -> None:
-        raise OSError("no such device")
-
+    keeper.work()
     keeper._gain = SimpleNamespace(control="Mic", set=refuse)
-    for _ in range(3):
-        keeper.add(CLIPPED, SAID)
-        keeper.each_second()
-    assert keeper.report()["percent"] == 40 and keeper.report()["why"] == "no such device"
-    keeper._gain = real
     keeper.add(CLIPPED, SAID)
-    keeper.each_second()
+    keeper.work()
+    assert keeper.report()["percent"] == 40 and keeper.report()["why"] == "no such device"
+    keeper.add(CLIPPED, SAID)
+    keeper.work()
     assert keeper.report()["percent"] == mixers.percent == 40 - STEP_DOWN and keeper.report()["why"] == ""
+
+
+def test_a_card_that_is_plugged_in_again_gets_the_gain_that_was_found(tmp_path: Path) -> None:
+    cards: list[Mixers] = []
+
+    def plugged(device: str) -> CaptureGain:
+        cards.append(Mixers())
+        return CaptureGain(device, cards[-1])
+
+    keeper = GainKeeper(ON, Database(tmp_path / "state.db"), plugged)
+    keeper.add(CLIPPED, SAID)
+    keeper.work()
+    keeper.renew()
+    keeper.work()
+    assert [card.percent for card in cards] == [40 - STEP_DOWN, 40 - STEP_DOWN], "the new one's own was 40"
+    keeper.add(CLIPPED, SAID)
+    keeper.work()
+    assert [card.percent for card in cards] == [40 - STEP_DOWN, 40 - 2 * STEP_DOWN]
+
+
+def test_a_mixer_that_never_returns_holds_up_nobody_and_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called, free = threading.Event(), threading.Event()
+
+    def blocked(device: str) -> Any:
+        called.set()
+        free.wait(20)
+        raise Unavailable("gone")
+
+    monkeypatch.setattr(gain_keeper, "STUCK_S", 0.0)
+    keeper = GainKeeper(ON, Database(tmp_path / "state.db"), blocked)
+    keeper.start()
+    assert called.wait(10)
+    keeper.add(CLIPPED, SAID)
+    keeper.renew()
+    assert "has not returned" in keeper.report()["why"]
+    keeper.close()
+    free.set()
 
 
 def test_off_without_a_control_and_with_a_card_that_fails_the_gain_is_left(tmp_path: Path) -> None:
@@ -141,15 +181,12 @@ def test_off_without_a_control_and_with_a_card_that_fails_the_gain_is_left(tmp_p
 
     keeper = GainKeeper(ON, database, none)
     keeper.add(CLIPPED, SAID)
-    keeper.each_second()
+    keeper.work()
     assert keeper.report() == {"is_on": False, "why": "hw:7 has no mixer"}
-
-    def refuse(percent: int) -> None:
-        raise OSError("no such device")
 
     gone = GainKeeper(ON, database, lambda device: SimpleNamespace(percent=50, control="Mic", set=refuse))
     gone.add(CLIPPED, SAID)
-    gone.each_second()
+    gone.work()
     assert gone.report()["why"] == "no such device" and gone.report()["changes"] == 0
     assert database.get(REMEMBERED) is None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,8 +45,11 @@ class Rig:
         self.is_there = True
         self.has_ended = False
         self.problems: list[tuple[str, float | None]] = []
+        self.faults: list[tuple[str, int]] = []
         hearing = Hearing(
-            lambda ear, why: self.said.append((ear, why)), lambda name, value: self.problems.append((name, value))
+            lambda ear, why: self.said.append((ear, why)),
+            lambda name, value: self.problems.append((name, value)),
+            lambda name, lost: self.faults.append((name, lost)),
         )
         self.gate = MicrophoneGate(self._open, tail_ms=100, hearing=hearing)
         self.thread = threading.Thread(target=self._capture)
@@ -273,3 +277,13 @@ def test_one_that_delivers_one_value_for_ever_is_told_and_opened_anew_ever_later
     assert gate.faults["replaced"] == len(devices) - 1 and 6 <= len(devices) <= 14
     gate.close()
     assert gate.read() is None
+
+
+def test_what_a_device_heals_itself_is_told_with_what_it_cost(rig: Rig) -> None:
+    rig.sound()
+    device: Any = rig.device
+    device.xruns, device.lost = 1, 4800
+    rig.sound()
+    device.rate_changes = 1
+    rig.sound()
+    assert rig.faults == [("overrun", 4800), ("rate", 0)]

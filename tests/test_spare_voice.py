@@ -15,6 +15,7 @@ from firmware_py.events import Pcm16, State
 from firmware_py.service.spare_sentences import VOICE_FAILED, SpareSentences
 from firmware_py.service.spare_voice import RETRY_S, SpareVoice
 from firmware_py.status.patterns import CODES, PATTERNS, pattern_for
+from firmware_py.tts.cache import CachedSpeech
 
 TEXTS = {"voice": VOICE_FAILED, "sorry": "Sorry."}
 
@@ -104,6 +105,34 @@ def test_a_voice_that_fails_is_replaced_and_comes_back(tmp_path: Path) -> None:
     voice.error = None
     said(spare.synthesize("Hello"))
     assert told[-1] is None and spare.failure is None
+
+
+def silent(text: str, **options: Any) -> Iterator[Pcm16]:
+    return iter([np.zeros(400, np.int16)])
+
+
+def test_a_voice_that_makes_no_sound_has_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    voice, told = Voice(), []  # type: Voice, list[Exception | None]
+    spare = SpareVoice(lambda: voice, kept(tmp_path, voice), told.append)
+    monkeypatch.setattr(voice, "synthesize", silent)
+    heard = said(spare.synthesize("Hello"))
+    assert heard.any() and spare.failures == 1 and "no sound" in str(spare.failure)
+    assert not said(spare.synthesize("...")).any() and spare.failures == 1 and spare.failure, "no word, no proof"
+    monkeypatch.undo()
+    said(spare.synthesize("Hello"))
+    assert spare.failure is None and told[-1] is None
+
+
+def test_silence_is_kept_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mute: Any = Voice()
+    monkeypatch.setattr(mute, "synthesize", silent)
+    with pytest.raises(Unavailable, match="no sound"):
+        SpareSentences(tmp_path, TEXTS).keep(mute, "key")
+    assert not list(tmp_path.glob("*.wav"))
+    cached = CachedSpeech(mute, None)
+    said(cached.synthesize("Hello."))
+    monkeypatch.undo()
+    assert said(cached.synthesize("Hello.")).any()
 
 
 def test_a_voice_that_breaks_off_in_the_middle_says_so_behind_it(tmp_path: Path) -> None:

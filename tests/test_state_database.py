@@ -9,10 +9,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from status_lab import eventually
 
+from firmware_py.service import memory
 from firmware_py.state import database as database_module
 from firmware_py.state import last_good, migrations
 from firmware_py.state.database import Database
+from firmware_py.status.board import Board
+from firmware_py.status.hub import Hub
 
 KILLS = Path(__file__).parent / "state_kills.py"
 SHM = Path("/dev/shm")
@@ -180,6 +184,44 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     assert "nothing is kept" in database.problem
     assert not database.change({"volume": 2}) and database.get("volume") == 2, "it works on, in memory"
     database.close()
+
+
+def test_where_the_disk_is_well_again_what_was_changed_meanwhile_is_brought_to_it(tmp_path: Path) -> None:
+    path, told = tmp_path / "file" / "state.db", []  # type: Path, list[str]
+    (tmp_path / "file").write_text("in the way")
+    database = Database(path)
+    database.on_problem = told.append
+    assert not database.change({"volume": 2}) and not database.try_again()
+    (tmp_path / "file").unlink()
+    assert database.try_again() and told == [""]
+    assert database.change({"muted": True})
+    database.close()
+    again = Database(path)
+    assert again.settings() == {"volume": 2, "muted": True}
+    again.close()
+
+
+def test_a_full_disk_is_tried_again_without_a_change(tmp_path: Path) -> None:
+    database, told = Database(tmp_path / "state.db"), []  # type: Database, list[str]
+    database.on_problem = told.append
+    database.change({"volume": 1})
+    database._db.execute("PRAGMA max_page_count = 4")
+    assert not database.change({"text": "x" * 100_000})
+    database._db.execute("PRAGMA max_page_count = 1000")
+    assert database.try_again() and database.settings() == {"volume": 1}
+    assert len(told) == 2 and "full" in told[0] and told[1] == ""
+    database.close()
+
+
+def test_the_alert_is_on_while_nothing_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "RETRY_S", 0.05)
+    (tmp_path / "file").write_text("in the way")
+    database, board = Database(tmp_path / "file" / "state.db"), Board(Hub())
+    kept = memory.Memory(database, board.hub, board.set_alert)
+    assert board.alerts == {"state_file": 1.0}
+    (tmp_path / "file").unlink()
+    eventually(lambda: not board.alerts)
+    kept.close()
 
 
 def test_an_older_file_is_brought_up_step_by_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from gpio_fake import FakeLines
 from status_lab import NotedControls, eventually
 
 from firmware_py.events import State
+from firmware_py.status.board import Board, Ear
 from firmware_py.status.gpio import GpioFace, GpioPins
 from firmware_py.status.gpio_lines import GpiodLines, Lines, Wiring
 from firmware_py.status.hub import Hub
@@ -87,6 +88,7 @@ class Rig:
         return self.opened[-1]
 
     def to(self, state: State) -> None:
+        self.hub.publish("speaking", is_on=state is State.SPEAKING)
         self.hub.publish("state", state=state.value, previous="")
 
     def shows(self, line: int, is_on: bool = True) -> None:
@@ -152,6 +154,18 @@ def test_the_amplifier_is_on_while_it_speaks_and_a_moment_longer(rig: Rig) -> No
     rig.to(State.IDLE)
     rig.shows(3)
     assert rig.lines.outputs[6] is True
+    rig.shows(6, False)
+
+
+def test_the_amplifier_stays_on_where_the_microphone_goes_in_mid_answer(rig: Rig) -> None:
+    board = Board(rig.hub)
+    board.set_phase(State.IDLE)
+    board.set_walk(State.SPEAKING)
+    rig.shows(6)
+    board.set_ear(Ear.LOST, "unplugged")
+    eventually(lambda: rig.lines.outputs[2] and not rig.lines.outputs[4], "the light of no microphone")
+    assert rig.lines.outputs[6] is True and rig.lines.outputs[9] is False
+    board.set_walk(State.IDLE)
     rig.shows(6, False)
 
 

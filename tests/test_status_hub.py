@@ -129,3 +129,41 @@ def test_a_turn_becomes_plain_values() -> None:
     assert notice.fields["answer_ms"] == 200.0 and notice.fields["gap_ms"] is None
     assert notice.fields["slots"]["minutes"] == 3 and isinstance(notice.fields["slots"]["odd"], str)
     assert notice.at_ns <= time.monotonic_ns()
+
+
+def test_a_microphone_that_goes_in_mid_answer_is_shown_at_once() -> None:
+    board = Board(Hub())
+    speaking = board.hub.subscribe("test", frozenset({"speaking"}))
+    board.set_phase(State.IDLE)
+    for walk in (State.LISTENING, State.THINKING, State.SPEAKING):
+        board.set_walk(walk)
+        board.set_ear(Ear.LOST, "unplugged")
+        assert board.state is State.NO_MICROPHONE
+        board.set_ear(Ear.OPEN)
+        assert board.state is walk
+    board.set_ear(Ear.LOST, "unplugged")
+    board.set_walk(State.IDLE)
+    assert [n.fields["is_on"] for n in iter(speaking.take, None)] == [True, False], "the answer goes on meanwhile"
+
+
+def test_a_fault_that_healed_itself_is_told_and_shown_for_a_while() -> None:
+    now_s = [0.0]
+    board = Board(Hub(), lambda: int(now_s[0] * 1e9))
+    told = board.hub.subscribe("test", frozenset({"fault", "alert"}))
+    board.set_phase(State.IDLE)
+    board.add_fault("overrun", 1600)
+    assert board.state is State.DEGRADED and board.alerts == {"microphone_overrun": 1.0}
+    for _ in range(50):
+        now_s[0] += 0.01
+        board.add_fault("overrun", 10)
+    board.tick()
+    now_s[0] = 1.1
+    board.tick()
+    now_s[0] = 11.0
+    board.tick()
+    assert board.alerts, "as long behind the last one"
+    now_s[0] = 11.2
+    board.tick()
+    assert board.state is State.IDLE and not board.alerts
+    faults = [(n.fields["count"], n.fields["lost_samples"]) for n in iter(told.take, None) if n.topic == "fault"]
+    assert faults == [(1, 1600), (50, 500)], "a storm of them is no storm of notices"

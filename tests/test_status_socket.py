@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import select
 import socket
 import stat
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -198,3 +202,38 @@ def test_without_a_service(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     left.close()
     assert main(["status", "--socket", str(tmp_path / "dead")]) == 69
     assert "does not answer" in capsys.readouterr().err
+
+
+def test_a_path_that_no_socket_can_have_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], hub: Hub, controls: NotedControls
+) -> None:
+    long = tmp_path / ("x" * 110)
+    assert main(["status", "--socket", str(long)]) == 64
+    assert capsys.readouterr().err.count("\n") == 1
+    config = tmp_path / "config.yaml"
+    config.write_text(f"status: {{socket: {long}}}\n")
+    assert main(["config", "check", str(config)]) == 78
+    assert "at most 107 bytes" in capsys.readouterr().err
+    with pytest.raises(Unavailable):
+        ControlSocket(long, controls, hub)
+
+
+@pytest.mark.parametrize("what", [["status", "--follow"], ["events"]])
+def test_a_reader_that_has_seen_enough_ends_it_quietly(
+    served: ControlSocket, controls: NotedControls, what: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {"version": "1", "state": "idle", "since_s": 1.0, "is_silent": False, "microphone": "open", "volume": 40,
+            "level_db": None, "alerts": {}, "counts": {}, "totals": {}, "faces": {}, "workers": [], "latency_ms": {},
+            "turns": []}  # fmt: skip
+    monkeypatch.setattr(controls, "status", lambda: told)
+    command = [sys.executable, "-m", "firmware_py", *what, "--json", "--socket", str(served.path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None
+        until, readers = time.monotonic() + 60, process.stdout
+        while process.poll() is None and time.monotonic() < until:
+            served._hub.publish("state", state="idle", previous="")
+            if not readers.closed and select.select([readers], [], [], 0.05)[0]:
+                assert readers.readline()
+                readers.close()
+            time.sleep(0.02)
+        assert (process.stderr.read(), process.wait(10)) == (b"", 0)

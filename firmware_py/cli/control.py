@@ -14,6 +14,7 @@ from typing import Any
 
 from firmware_py.cli import common
 from firmware_py.errors import RtvaError, StrangeAnswer, Unavailable, UsageError, understood
+from firmware_py.settings.base import SOCKET_PATH_BYTES
 from firmware_py.status.commands import CAPTURE_DEFAULT_MIN, CAPTURE_MINUTES
 
 SERVICE_SOCKET = Path("/run/rtva/control.sock")
@@ -112,8 +113,11 @@ def follow_events(args: argparse.Namespace) -> int:
 
 
 def find(args: argparse.Namespace) -> Path:
-    """The socket that is meant: named, configured, the service's, the user session's. Raises Unavailable."""
-    named = getattr(args, "socket", None) or common.load_config(args).status.socket
+    """The socket that is meant: named, configured, the service's, the session's. Raises Unavailable, UsageError."""
+    given = getattr(args, "socket", None)
+    if given is not None and len(os.fsencode(given)) > SOCKET_PATH_BYTES:
+        raise UsageError(f"--socket: the path of a socket has at most {SOCKET_PATH_BYTES} bytes")
+    named = given or common.load_config(args).status.socket
     session = Path(os.environ.get("XDG_RUNTIME_DIR") or "/nonexistent") / "rtva" / SERVICE_SOCKET.name
     places = [named] if named else [SERVICE_SOCKET, session]
     for path in places:
@@ -123,18 +127,20 @@ def find(args: argparse.Namespace) -> Path:
 
 
 class Conversation:
-    """Lines to and from the service."""
+    """Lines to and from the service at ``path``. What fails between is Unavailable; what a caller's own output raises
+    is the caller's."""
 
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
+    def __init__(self, connection: socket.socket, path: Path) -> None:
+        self._connection, self._path = connection, path
         self._lines = connection.makefile("rb")
 
     def ask(self, command: str, argument: str = "") -> dict[str, Any]:
-        """One command and its answer. Raises Refused with what the service said, StrangeAnswer, TimeoutError."""
+        """One command and its answer. Raises Refused with what the service said, StrangeAnswer, Unavailable."""
         is_question = command in QUESTIONS or argument in ("status", "stats")
-        self._connection.settimeout(QUESTION_S if is_question else REPLY_S)
         request = {"command": command, "argument": argument}
-        self._connection.sendall(json.dumps(request).encode() + b"\n")
+        with _reached(self._path):
+            self._connection.settimeout(QUESTION_S if is_question else REPLY_S)
+            self._connection.sendall(json.dumps(request).encode() + b"\n")
         answer = next(self.lines(), None)
         if answer is None:
             raise Unavailable("the service hung up; too many clients, or it is stopping")
@@ -147,8 +153,12 @@ class Conversation:
         return answer
 
     def lines(self) -> Iterator[dict[str, Any]]:
-        """Objects until the service hangs up. Raises StrangeAnswer."""
-        for line in self._lines:
+        """Objects until the service hangs up. Raises StrangeAnswer, Unavailable."""
+        while True:
+            with _reached(self._path):
+                line = self._lines.readline()
+            if not line:
+                return
             try:
                 told = json.loads(line)
             except (ValueError, RecursionError) as error:
@@ -162,15 +172,21 @@ class Conversation:
 def talk(path: Path) -> Iterator[Conversation]:
     """A conversation with the service at ``path``. Raises Unavailable."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        try:
+        with _reached(path):
             # connect() of a Unix socket obeys this, not settimeout(), while the listener's queue is full
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(QUESTION_S), 0))
             connection.connect(str(path))
-            yield Conversation(connection)
-        except PermissionError as error:
-            raise Unavailable(f"{path}: not allowed; join the group that owns it (usermod -aG rtva NAME)") from error
-        except (ConnectionError, TimeoutError, BlockingIOError, FileNotFoundError) as error:
-            raise Unavailable(f"{path}: the service does not answer ({error})") from error
+        yield Conversation(connection, path)
+
+
+@contextlib.contextmanager
+def _reached(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except PermissionError as error:
+        raise Unavailable(f"{path}: not allowed; join the group that owns it (usermod -aG rtva NAME)") from error
+    except (ConnectionError, TimeoutError, BlockingIOError, FileNotFoundError) as error:
+        raise Unavailable(f"{path}: the service does not answer ({error})") from error
 
 
 def ask(command: str, argument: str, path: Path) -> dict[str, Any]:

@@ -38,10 +38,12 @@ class Hearing:
     ``on_change(ear, reason)``: CLOSED only after the device is closed and while no attempt to open it is under way, so
     it is a fact that no sample flows.
     ``on_problem(name, value)``: what is delivered cannot be speech; the value None when that is over.
+    ``on_fault(name, lost)``: a device healed itself, or was replaced, which cost so many samples (16 kHz).
     """
 
     on_change: Callable[[Ear, str], None] = lambda ear, reason: None
     on_problem: Callable[[str, float | None], None] = lambda name, value: None
+    on_fault: Callable[[str, int], None] = lambda name, lost: None
     health: SoundHealth = field(default_factory=SoundHealth)
 
 
@@ -147,12 +149,13 @@ class MicrophoneGate:
 
     def _take(self, block: Pcm16, device: Microphone) -> None:
         self._last_ns = self._count_absence(block.size)
-        self.lost = self._lost_before + self.absent + device.lost
+        lost, self.lost = self.lost, self._lost_before + self.absent + device.lost
         for fault, counter in COUNTERS.items():
             count = getattr(device, counter, 0)
             if count != self._seen[fault]:
                 self.faults[fault] += count - self._seen[fault]
                 self._seen[fault] = count
+                self.hearing.on_fault(fault, self.lost - lost)
         self._say(Ear.OPEN, "")
         hearing = self.hearing
         for name, value in hearing.health.look(block):
@@ -168,6 +171,7 @@ class MicrophoneGate:
             self._replace_step_s = min(2 * self._replace_step_s, SILENT_LAST_S)
             self._replace_at_s = silent_s + self._replace_step_s
             self.faults["replaced"] += 1
+            self.hearing.on_fault("replaced", 0)
             self._put_away(is_replaced=True)
 
     def _lose(self, error: Exception) -> None:

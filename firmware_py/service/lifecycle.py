@@ -92,7 +92,7 @@ class Service:
         self.hub = Hub()
         self.board = Board(self.hub)
         self.notifier = notifier or Notifier()
-        self.gate = MicrophoneGate(self._open_microphone, hearing=Hearing(self.board.set_ear, self.board.set_alert))
+        self.gate = MicrophoneGate(self._open_microphone, hearing=self._hearing())
         self.debug = DebugCapture(DebugFolder(models.home() / DEBUG_FOLDER), self.board)
         self.recorder = Recorder(conversations(models.home() / CONVERSATIONS_FOLDER), self.board)
         self.debug.purges.append(self.recorder.purge)
@@ -109,6 +109,15 @@ class Service:
         self._reload_asked = threading.Event()
         self._self_test_ms = 0
         self._restarts = Restarts(runtime_directory())
+
+    def _hearing(self) -> Hearing:
+        return Hearing(self._on_ear, self.board.set_alert, self.board.add_fault)
+
+    def _on_ear(self, ear: Ear, reason: str) -> None:
+        """In the capture thread."""
+        if ear is Ear.OPEN and self.board.ear is Ear.LOST and self._gain is not None:
+            self._gain.renew()
+        self.board.set_ear(ear, reason)
 
     def stop(self) -> None:
         """Safe in a signal handler."""
@@ -134,7 +143,7 @@ class Service:
         database = Database(models.home() / STATE_FILE)
         controls = ServiceControls(self.board, self.gate, Reports(), recall(database), self.debug)
         self.controls = controls
-        parts.callback(Memory(database, self.hub).close)
+        parts.callback(Memory(database, self.hub, self.board.set_alert).close)
         self.debug.start()
         parts.callback(self.debug.close)
         measures = Measures(self.board, config)
@@ -148,6 +157,8 @@ class Service:
         parts.callback(runner.close)
         appliance = self._make_appliance(pipeline, parts)
         self._gain = gain = GainKeeper(config, database)
+        gain.start()
+        parts.callback(gain.close)
         controls.attach(appliance)
         self._appliance = appliance
         renewal = Renewal(appliance, self.board.set_alert)
@@ -188,7 +199,6 @@ class Service:
                 governing.each_second,
                 renewal.each_second,
                 self._look_each_second,
-                gain.each_second,
             ],
         )
         parts.callback(Scheduler(pipeline.agenda, Ringer(appliance)).close)

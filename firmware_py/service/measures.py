@@ -19,7 +19,7 @@ from firmware_py.telemetry.alerts import CPU_FOR_S, AlertWatch, Readings, Thresh
 from firmware_py.telemetry.statistics import Statistics
 from firmware_py.telemetry.window import Window
 
-TOPICS = frozenset({"turn", "failure", "state", "ear", "alert", "stuck", "muted", "volume", "shed"})
+TOPICS = frozenset({"turn", "failure", "state", "ear", "alert", "stuck", "muted", "volume", "shed", "fault"})
 
 _log = logging.getLogger("rtva")
 
@@ -109,6 +109,8 @@ def log_line(topic: str, told: dict[str, Any]) -> tuple[int, str, dict[str, Any]
     if topic == "alert":
         word = "raised" if told["is_on"] else "over"
         return logging.WARNING, f"alert {told['name']} {word}", {"value": told["value"]}
+    if topic == "fault":
+        return logging.WARNING, f"microphone fault {told['name']}", {k: told[k] for k in ("count", "lost_samples")}
     if topic == "shed":
         return logging.WARNING, f"an utterance was dropped unheard: {told['reason']}", {}
     if topic == "stuck" and told["parts"]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from firmware_py.state.database import Database
 from firmware_py.status.hub import Hub, Notice
 
+ALERT = "state_file"
+RETRY_S = 10.0
+"""How often a disk that cannot be written to is tried again."""
 TOPICS = frozenset({"volume", "muted", "turn", "failure"})
 
 
@@ -33,13 +37,18 @@ def recall(database: Database) -> Remembered:
 
 
 class Memory:
-    """Writes changes as they come, several that come together as one."""
+    """Writes changes as they come, several that come together as one. ``set_alert(name, value)`` is told when nothing
+    can be kept, and with None that it can again."""
 
-    def __init__(self, database: Database, hub: Hub) -> None:
-        self._database = database
+    def __init__(
+        self, database: Database, hub: Hub, set_alert: Callable[[str, float | None], None] = lambda name, value: None
+    ) -> None:
+        self._database, self._set_alert = database, set_alert
         self._subscription = hub.subscribe("memory", TOPICS, size=256)
         self._is_closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="memory", daemon=True)
+        database.on_problem = self._tell
+        self._tell(database.problem)
         self._thread.start()
 
     def close(self) -> None:
@@ -52,10 +61,17 @@ class Memory:
 
     def _run(self) -> None:
         while not self._is_closing.is_set():
-            notice = self._subscription.get(None)
+            notice = self._subscription.get(RETRY_S if self._database.problem else None)
             if notice is not None:
                 self._write(notice)
+            elif self._database.problem:
+                self._database.try_again()
         self._write(self._subscription.take())
+
+    def _tell(self, problem: str) -> None:
+        """In the thread that found it; this one waits for the disk from now on."""
+        self._set_alert(ALERT, 1.0 if problem else None)
+        self._subscription.wake()
 
     def _write(self, notice: Notice | None) -> None:
         settings: dict[str, Any] = {}

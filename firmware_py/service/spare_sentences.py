@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from firmware_py.audio.wav import write_wav
-from firmware_py.errors import RtvaError
+from firmware_py.errors import RtvaError, Unavailable
 from firmware_py.events import Pcm16
 
 MOST_S = 15.0
@@ -62,7 +62,7 @@ class SpareSentences:
         """Has ``tts`` say what :meth:`take` did not find; whether all are there now.
 
         Gives up within a chunk when ``may_go_on`` turned false: ask again later. Without a disk to write to they last
-        as long as the process. Raises what the voice raises.
+        as long as the process. Raises what the voice raises, and Unavailable where it makes no sound.
         """
         for text, file in list(self._missing.items()):
             chunks = [np.zeros(0, np.int16)]
@@ -70,7 +70,10 @@ class SpareSentences:
                 chunks.append(chunk)
                 if not may_go_on():
                     return False
-            sound = self._sounds[text] = np.concatenate(chunks)
+            sound = np.concatenate(chunks)
+            if not sound.any():
+                raise Unavailable(f"the voice makes no sound of {text!r}")
+            self._sounds[text] = sound
             del self._missing[text]
             self._write(file, sound, self._folder.glob(f"{file.name.split('-')[0]}-*.wav"))
         return True
@@ -118,4 +121,4 @@ def _read(file: Path, rate_hz: int) -> Pcm16 | None:
             samples = np.frombuffer(sound.readframes(int(MOST_S * sound.getframerate())), "<i2")
     except (OSError, EOFError, ValueError, wave.Error):
         return None
-    return samples.astype(np.int16) if samples.size else None
+    return samples.astype(np.int16) if samples.any() else None

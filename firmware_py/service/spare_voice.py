@@ -65,14 +65,21 @@ class SpareVoice:
         try:
             tts = self._voice()
             before = getattr(tts, "misses", None)
-            yield from tts.synthesize(text, **options)
+            has_sounded = False
+            for chunk in tts.synthesize(text, **options):
+                has_sounded = has_sounded or bool(chunk.any())
+                yield chunk
+            if not has_sounded and any(c.isalnum() for c in text):
+                raise Unavailable("the voice makes no sound")
         except Cancelled:
             raise
         except Exception as error:  # whatever an engine raises: silence is no answer
             self._has_failed(error)
             yield from self._instead(text)
             return
-        if self.failure is not None and (before is None or tts.misses > before):  # kept speech proves nothing
+        if (
+            self.failure is not None and has_sounded and (before is None or tts.misses > before)
+        ):  # kept speech proves nothing
             self.failure = None
             _log.warning("the voice works again")
             self._tell(None)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
+
+SOCKET_PATH_BYTES = 107
+"""The kernel's limit."""
 
 
 def knob(default: Any, text: str, *, guide: str = "", planned: bool = False, allowed: str = "", **bounds: Any) -> Any:
@@ -43,7 +47,14 @@ def file_paths(value: Any, info: ValidationInfo) -> Any:
     return tuple(file_path(item, info) for item in value if item is not None)
 
 
+def socket_path(path: Path) -> Path:
+    if len(os.fsencode(path)) > SOCKET_PATH_BYTES:
+        raise ValueError(f"a socket's path has at most {SOCKET_PATH_BYTES} bytes")
+    return path
+
+
 FilePath = Annotated[Path, BeforeValidator(file_path, json_schema_input_type=str)]
+SocketPath = Annotated[FilePath, AfterValidator(socket_path)]
 
 
 class Section(BaseModel):

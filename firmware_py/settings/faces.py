@@ -7,7 +7,9 @@ from typing import Any
 from pydantic import model_validator
 from typing_extensions import Self
 
-from firmware_py.settings.base import FilePath, Section, knob
+from firmware_py.settings.base import SOCKET_PATH_BYTES, FilePath, Section, SocketPath, knob
+
+SOCKET = f"a path of at most {SOCKET_PATH_BYTES} bytes, or null"
 
 
 def line(text: str) -> Any:
@@ -42,17 +44,17 @@ class GpioFace(Section):
 
 
 class Status(Section):
-    socket: FilePath | None = knob(
+    socket: SocketPath | None = knob(
         None, "Control socket of `rtva status` and the like; null is control.sock in the runtime directory.",
-        allowed="a path, or null",
+        allowed=SOCKET,
     )  # fmt: skip
     serial: SerialFace = SerialFace()
     gpio: GpioFace = GpioFace()
 
 
 class Metrics(Section):
-    socket: FilePath | None = knob(
-        None, "Unix socket that serves the metrics to Prometheus over HTTP.", allowed="a path, or null"
+    socket: SocketPath | None = knob(
+        None, "Unix socket that serves the metrics to Prometheus over HTTP.", allowed=SOCKET
     )
     port: int | None = knob(
         None, "Loopback port that serves them; as a service this needs the drop-in network.conf.", ge=1, le=65535

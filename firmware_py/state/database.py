@@ -13,7 +13,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ CHECKPOINT_PAGES = 64
 KEEP_S = 3600.0
 """A change may make a new copy of the whole file so often, beside each start and each orderly end."""
 
+PROBE = "probe"
+
 Statement = tuple[str, Sequence[Any]]
 
 _log = logging.getLogger("rtva.state")
@@ -35,14 +37,18 @@ _log = logging.getLogger("rtva.state")
 class Database:
     """Settings (small JSON values by name) and counters. Thread-safe; each method is one transaction.
 
-    ``problem`` says in words why nothing is kept over a restart, "" while all is well. Raises nothing.
+    ``problem`` says in words why nothing is kept over a restart, "" while all is well, and ``on_problem`` is called
+    when that changes, in whatever thread finds it. Where the disk cannot be written to, what the file holds is worked
+    with in memory, and :meth:`try_again` brings it to the disk once that is well. Raises nothing.
     """
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
         self.problem = ""
+        self.on_problem: Callable[[str], None] = lambda problem: None
         self._lock = threading.Lock()
         self._hold = -1
+        self._may_move = True
         self._kept_at = time.monotonic()
         self._db = self._open()
         if not self.problem:
@@ -96,10 +102,23 @@ class Database:
             self._complain(f"the state file {self.path} cannot be written: {error}")
             return False
         if self.problem and self._is_on_disk():
-            self.problem = ""
+            self._recover()
         if time.monotonic() - self._kept_at > KEEP_S:
             self._keep_copy()
         return self._is_on_disk()
+
+    def try_again(self) -> bool:
+        """Whether changes are on the disk again, all that were made meanwhile included; writes only where there is a
+        :attr:`problem`. Waits for the disk."""
+        if not self.problem or self.path is None:
+            return not self.problem
+        if self._is_on_disk():
+            return self.write([("REPLACE INTO settings VALUES (?, ?)", (PROBE, "1"))]) and self.write(
+                [("DELETE FROM settings WHERE name = ?", (PROBE,))]
+            )
+        if self._may_move:
+            self._move_to_disk(self.path)
+        return not self.problem
 
     def close(self) -> None:
         """May be called twice."""
@@ -172,6 +191,7 @@ class Database:
         if self._hold < 0:
             held = last_good.hold(path)
             if held is None:
+                self._may_move = False
                 raise OSError("another rtva works with it")
             self._hold = held
 
@@ -193,7 +213,38 @@ class Database:
 
     def _without_file(self, error: Exception) -> sqlite3.Connection:
         self._complain(f"the state file {self.path} cannot be opened ({error}): nothing is kept over a restart")
-        return _connect(MEMORY)
+        db = _connect(MEMORY)
+        if self.path is not None and self._may_move:
+            try:
+                last_good.read_into(db, self.path)
+                migrate(db)
+            except (sqlite3.Error, OSError, TooNew) as unread:
+                _log.warning("nor can it be read: %s", unread)
+                db.close()
+                db = _connect(MEMORY)
+        return db
+
+    def _move_to_disk(self, path: Path) -> None:
+        """What is in memory takes the place of the file, which nobody else wrote to meanwhile."""
+        try:
+            db = self._open_file(path)
+        except (sqlite3.Error, OSError, TooNew):
+            return
+        with self._lock:
+            try:
+                self._db.backup(db)
+            except sqlite3.Error:
+                db.close()
+                return
+            self._db.close()
+            self._db = db
+        self._recover()
+        self._keep_copy()
+
+    def _recover(self) -> None:
+        _log.warning("the state file %s is written again", self.path)
+        self.problem = ""
+        self.on_problem("")
 
     def _is_on_disk(self) -> bool:
         with self._lock:
@@ -204,6 +255,7 @@ class Database:
         if problem != self.problem:
             self.problem = problem
             _log.error("%s", problem)
+            self.on_problem(problem)
 
 
 def _connect(name: str) -> sqlite3.Connection:

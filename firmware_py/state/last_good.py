@@ -7,7 +7,10 @@ import fcntl
 import filecmp
 import os
 import sqlite3
+import tempfile
 from pathlib import Path
+
+from firmware_py.durable import move_in
 
 
 def copy_of(path: Path) -> Path:
@@ -34,9 +37,7 @@ def keep(db: sqlite3.Connection, path: Path) -> bool:
     if good.exists() and filecmp.cmp(new, good, shallow=False):
         new.unlink()
         return False
-    _sync(new)
-    new.replace(good)
-    _sync(path.parent)
+    move_in(new, good)
     return True
 
 
@@ -56,10 +57,33 @@ def bring_back(path: Path) -> bool:
         return False
     finally:
         db.close()
-    _sync(new)
-    new.replace(path)
-    _sync(path.parent)
+    move_in(new, path)
     return True
+
+
+def read_into(db: sqlite3.Connection, path: Path) -> None:
+    """Copies a state file that cannot be opened where it lies, its log included, into an open database; nothing where
+    there is none. Raises sqlite3.Error and OSError."""
+    if not path.exists():
+        return
+    with tempfile.TemporaryDirectory(dir=_memory_folder()) as folder:
+        there = Path(folder) / path.name
+        for suffix in ("", "-wal"):
+            source = Path(f"{path}{suffix}")
+            if source.exists():
+                Path(f"{there}{suffix}").write_bytes(source.read_bytes())
+        with contextlib.closing(sqlite3.connect(there)) as found:
+            if found.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+                raise sqlite3.DatabaseError("it is damaged")
+            found.backup(db)
+
+
+def _memory_folder() -> str | None:
+    """A folder that is in memory: where the disk is read-only, so may be the temporary one."""
+    for folder in (os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0], "/dev/shm"):
+        if folder and os.access(folder, os.W_OK):
+            return folder
+    return None
 
 
 def hold(path: Path) -> int | None:
@@ -77,11 +101,3 @@ def hold(path: Path) -> int | None:
         os.close(lock)
         return None
     return lock
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from firmware_py.events import State, TurnTrace
@@ -15,6 +16,10 @@ from firmware_py.status.hub import Hub
 TURNS_KEPT = 10
 ERROR_SHOWN_S = 5.0
 """A failed turn is shown this long, unless something else happens first."""
+FAULT_SHOWN_S = 10.0
+"""So long behind the last fault of its kind the alert is on for one that healed itself."""
+FAULT_EVERY_S = 1.0
+"""Faults of one kind that come closer together are told as one, with their number."""
 
 
 class Ear(enum.Enum):
@@ -28,12 +33,21 @@ class Ear(enum.Enum):
 BUSY = (State.THINKING, State.SPEAKING)
 
 
+@dataclass
+class _Fault:
+    """What was not told yet of faults of one kind, and when they were told last."""
+
+    count: int = 0
+    lost: int = 0
+    told_ns: int | None = None
+
+
 class Board:
     """Thread-safe; every method returns at once.
 
     ``walk`` is the turn's own state, ``phase`` STARTING, IDLE (running) or STOPPING. :attr:`state` combines them
-    with the capture device and the alerts; a change of it is published as ``state``. ``ear_reason`` says in words why
-    the microphone is closed or lost.
+    with the capture device and the alerts; a change of it is published as ``state``, and as ``speaking`` whether an
+    answer sounds, which goes on where the microphone is lost. ``ear_reason`` says in words why that is closed or lost.
     """
 
     def __init__(self, hub: Hub, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
@@ -46,6 +60,7 @@ class Board:
         self.ear_reason = ""
         self._error_ns = 0
         self._alerts: dict[str, float] = {}
+        self._faults: dict[str, _Fault] = {}
         self._capturing: set[str] = set()
         self._shown = State.STARTING
         self._since_ns = clock_ns()
@@ -82,6 +97,8 @@ class Board:
     def set_walk(self, walk: State) -> None:
         """What the turn thread reports."""
         with self._lock:
+            if (walk is State.SPEAKING) is not (self._walk is State.SPEAKING):
+                self.hub.publish("speaking", is_on=walk is State.SPEAKING)
             self._walk = walk
             if walk is State.ERROR:
                 self._error_ns = self._clock_ns()
@@ -107,6 +124,14 @@ class Board:
             self.hub.publish("alert", name=name, is_on=value is not None, value=value)
             self._show()
 
+    def add_fault(self, name: str, lost: int = 0) -> None:
+        """A fault of the microphone that healed itself, and the samples (16 kHz) it cost: told as ``fault``, and the
+        alert ``microphone_NAME`` is on for :data:`FAULT_SHOWN_S`."""
+        with self._lock:
+            fault = self._faults.setdefault(name, _Fault())
+            fault.count, fault.lost = fault.count + 1, fault.lost + lost
+            self._tell_fault(name, fault)
+
     def set_capturing(self, is_on: bool, minutes: int = 0, by: str = "capture") -> None:
         """A debug capture (or a recording) was switched on for ``minutes``, or off; every time is told."""
         with self._lock:
@@ -121,11 +146,24 @@ class Board:
         self.hub.publish("turn", **turn)
 
     def tick(self) -> None:
-        """Lets an error fade; to be called about once a second."""
+        """Lets an error and faults fade; to be called about once a second."""
         with self._lock:
+            for name, fault in list(self._faults.items()):
+                self._tell_fault(name, fault)
+                if fault.told_ns is not None and self._clock_ns() - fault.told_ns > FAULT_SHOWN_S * 1e9:
+                    del self._faults[name]
+                    self.set_alert(f"microphone_{name}", None)
             if self._walk is State.ERROR and self._clock_ns() - self._error_ns > ERROR_SHOWN_S * 1e9:
                 self._walk = State.IDLE
                 self._show()
+
+    def _tell_fault(self, name: str, fault: _Fault) -> None:
+        now_ns = self._clock_ns()
+        if not fault.count or (fault.told_ns is not None and now_ns - fault.told_ns < FAULT_EVERY_S * 1e9):
+            return
+        self.hub.publish("fault", name=name, count=fault.count, lost_samples=fault.lost)
+        self.set_alert(f"microphone_{name}", float(fault.count))
+        fault.count, fault.lost, fault.told_ns = 0, 0, now_ns
 
     def _show(self) -> None:
         state = self._combined()
@@ -137,10 +175,10 @@ class Board:
     def _combined(self) -> State:
         if self._phase is State.STOPPING:
             return State.STOPPING
+        if self._ear is Ear.LOST:  # above an answer that goes on: nobody may believe that they are heard
+            return State.NO_MICROPHONE
         if self._walk in BUSY:
             return self._walk
-        if self._ear is Ear.LOST:
-            return State.NO_MICROPHONE
         if self._phase is State.STARTING:
             return State.STARTING
         if self._ear is Ear.CLOSED:

@@ -20,7 +20,7 @@ RETRY_S = 1.0
 AMPLIFIER_HOLD_S = 1.0
 """The amplifier stays on this long behind the last word: sentences follow each other."""
 NOT_READY = frozenset({State.STARTING, State.NO_MICROPHONE, State.ERROR, State.STOPPING})
-TOPICS = frozenset({"state", "flow", "alert"})
+TOPICS = frozenset({"state", "speaking", "flow", "alert"})
 
 _log = logging.getLogger("rtva.gpio")
 
@@ -59,7 +59,7 @@ class GpioFace:
         self._subscription = hub.subscribe("gpio", TOPICS)
         self._state = State.STARTING
         self._state_at = time.monotonic()
-        self._is_flowing = False
+        self._is_flowing = self._is_speaking = False
         self._alerts: set[str] = set()
         self._spoke_at = -AMPLIFIER_HOLD_S
         self._outputs: dict[int, bool] = {}
@@ -112,9 +112,10 @@ class GpioFace:
         if notice.topic == "alert":
             (self._alerts.add if notice.fields["is_on"] else self._alerts.discard)(notice.fields["name"])
             return
+        if notice.topic == "speaking":
+            self._is_speaking, self._spoke_at = bool(notice.fields["is_on"]), time.monotonic()
+            return
         state = State(notice.fields["state"])
-        if self._state is State.SPEAKING:
-            self._spoke_at = time.monotonic()
         if state is not self._state:
             self._state, self._state_at = state, time.monotonic()
 
@@ -130,7 +131,7 @@ class GpioFace:
         self._set(lines, self._pins.mute_led, not self._is_flowing)
         self._set(lines, self._pins.ready, self._state not in NOT_READY)
         hold_s = self._spoke_at + AMPLIFIER_HOLD_S - now
-        self._set(lines, self._pins.amplifier, self._state is State.SPEAKING or hold_s > 0)
+        self._set(lines, self._pins.amplifier, self._is_speaking or hold_s > 0)
         if self._pins.amplifier is not None and hold_s > 0:
             waits.append(hold_s)
         return min(waits, default=None)

@@ -59,9 +59,13 @@ CODES: dict[str, Pattern] = {
     "microphone_silent": blinks(4, MAGENTA),
     "microphone_offset": blinks(5, MAGENTA),
     "microphone_clipping": blinks(6, MAGENTA),
+    "state_file": blinks(7, MAGENTA),
     "hot": blinks(2, YELLOW),
     "low_memory": blinks(3, YELLOW),
     "slow_recognition": blinks(4, YELLOW),
+    "microphone_overrun": blinks(5, YELLOW),
+    "microphone_rate": blinks(6, YELLOW),
+    "microphone_replaced": blinks(7, YELLOW),
 }
 """The light in ``degraded`` for these alerts, the gravest first; other alerts show the state's own rhythm."""
 

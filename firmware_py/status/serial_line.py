@@ -24,7 +24,9 @@ WRITE_S = 0.5
 REPLIES_PER_S = 10.0
 REPLIES_AT_ONCE = 20
 LEVELS_MS = 200
-TOPICS = frozenset({"state", "wake", "turn", "volume", "alert", "capture", "failure", "governor", "shed", "ear"})
+TOPICS = frozenset(
+    {"state", "wake", "turn", "volume", "alert", "capture", "failure", "governor", "shed", "ear", "fault"}
+)
 
 _log = logging.getLogger("rtva.serial")
 

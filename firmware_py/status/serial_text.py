@@ -31,6 +31,7 @@ SAYS = (
         "works",
         "shed",
         "microphone",
+        "fault",
     ),
     *("ok", "error", "pong", "commands"),
 )
@@ -89,6 +90,8 @@ def lines_for(notice: Notice) -> list[str]:
         return [f"failed {told['error']}"]
     if notice.topic == "ear":
         return [f"microphone {told['ear']} {told['reason']}".strip()]
+    if notice.topic == "fault":
+        return [f"fault {fields({'name': told['name'], 'count': told['count'], 'lost': told['lost_samples']})}"]
     if notice.topic == "shed":
         return [f"shed {told['reason']}"]
     return []

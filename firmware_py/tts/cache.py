@@ -159,7 +159,7 @@ class CachedSpeech:
 
     def _put(self, piece: Piece, chunks: list[Pcm16], *, persist: bool) -> None:
         sound = np.concatenate(chunks) if chunks else np.zeros(0, np.int16)
-        if 0 < sound.size <= self._settings.max_entry_s * self.rate_hz:
+        if sound.any() and sound.size <= self._settings.max_entry_s * self.rate_hz:  # kept silence would stay silent
             self._store.put(self._key_of(piece), sound, persist=persist)
 
     def _key_of(self, piece: Piece) -> str:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from firmware_py.durable import move_in
 from firmware_py.errors import BadWeights, Unavailable
 from firmware_py.weights.manifest import Entry, Pin
 
@@ -54,21 +55,6 @@ def check(path: Path, pin: Pin) -> None:
     found = digest(path).sha256
     if found != pin.sha256:
         raise BadWeights(f"{path}: sha256 {found[:12]}..., expected {pin.sha256[:12]}...: refused")
-
-
-def _fsync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _move_in(whole: Path, target: Path) -> None:
-    """Renames a finished file to its place so that a power cut leaves the old file or the new one."""
-    _fsync(whole)
-    whole.replace(target)
-    _fsync(target.parent)
 
 
 class Store:
@@ -114,14 +100,14 @@ class Store:
     def keep(self, whole: Path, target: Path, pin: Pin) -> None:
         """Moves a finished file to its place; ``pin`` is what was measured on it."""
         target.parent.mkdir(parents=True, exist_ok=True)
-        _move_in(whole, target)
+        move_in(whole, target)
         self._remember(target, pin)
 
     def write_text(self, target: Path, text: str) -> None:
         """A small file, written whole or not at all. Called with the lock held."""
         new = self.incoming / target.name
         new.write_text(text, encoding="utf-8")
-        _move_in(new, target)
+        move_in(new, target)
 
     def looks_good(self, path: Path, pin: Pin) -> bool:
         """Whether a file is what it should be, believing the memo when size and time are unchanged."""
