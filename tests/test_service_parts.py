@@ -32,7 +32,18 @@ def test_each_early_death_waits_longer_and_success_forgets(tmp_path: Path) -> No
     assert Restarts(tmp_path).wait_s() == 0.0
 
 
-@pytest.mark.parametrize("content", ["", "x", "-3", "1e9", "\0"])
+def test_a_start_that_costs_much_waits_until_that_is_little(tmp_path: Path) -> None:
+    for failures, cost_s, wait_s in ((3, 50.0, 1.0), (9, 0.1, 30.0), (9, 0.8, 80.0), (9, 500.0, 600.0)):
+        (tmp_path / "restarts").write_text(f"{failures} {cost_s}")
+        assert Restarts(tmp_path).wait_s() == wait_s
+    failing = Restarts(tmp_path)
+    failing.fail()
+    assert 0 < Restarts(tmp_path).cost_s < 600
+    failing.succeed()
+    assert (Restarts(tmp_path).failures, Restarts(tmp_path).cost_s) == (0, 0.0)
+
+
+@pytest.mark.parametrize("content", ["", "x", "-3", "1e9", "\0", "3 x", "nan"])
 def test_a_count_that_is_no_count_is_none(tmp_path: Path, content: str) -> None:
     (tmp_path / "restarts").write_text(content)
     assert Restarts(tmp_path).wait_s() == 0.0

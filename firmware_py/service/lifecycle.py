@@ -29,6 +29,7 @@ from firmware_py.failed_turns import APOLOGY, MISSED
 from firmware_py.pipeline import VoicePipeline, in_process
 from firmware_py.ports import Microphone
 from firmware_py.respond import phrases
+from firmware_py.service import weights_watch
 from firmware_py.service.controls import Reports, ServiceControls
 from firmware_py.service.debug_capture import DebugCapture
 from firmware_py.service.debug_folder import DebugFolder
@@ -134,6 +135,9 @@ class Service:
         try:
             with ExitStack() as parts:
                 self._run(config, parts)
+        except BaseException:
+            self._restarts.fail()
+            raise
         finally:
             self.notifier.close()
         self._restarts.succeed()
@@ -151,6 +155,8 @@ class Service:
         faces = Faces(config, controls, self.hub)
         parts.callback(faces.close)
         parts.callback(self._say_goodbye)
+        if not self._await_weights(config):
+            return
         pipeline, workers = self._load(config, parts)
         pipeline.agenda, pipeline.lists = Agenda(Clock(database), database), Lists(database)
         pipeline.runner = runner = Runner(tuple(map(str, config.nlp.programs)), self._tell_failed_action)
@@ -219,6 +225,25 @@ class Service:
             self.notifier.extend(wait_s + EXTEND_S)
             self.notifier.status(f"waiting {wait_s:g} s after {self._restarts.failures} failed starts")
             self._stopping.wait(wait_s)
+
+    def _await_weights(self, config: Config) -> bool:
+        """Whether they are here and whole; False when it was told to stop before. Raises where nobody waits."""
+        needs_voice = not SpareSentences(models.home() / SENTENCES_FOLDER, SENTENCES).load()
+        if not self.options.is_patient:
+            weights_watch.check(config, needs_voice=needs_voice)
+            return True
+        return weights_watch.wait_for(
+            lambda: weights_watch.check(config, needs_voice=needs_voice), self._tell_weights, self._stopping
+        )
+
+    def _tell_weights(self, error: RtvaError | None, wait_s: float) -> None:
+        """While it waits for weights: the faces say so, and systemd gives it the time."""
+        if error is not None and "weights" not in self.board.alerts:
+            _log.error("waiting for the weights: %s", error)
+            self.hub.publish("failure", error=str(error))
+        self.board.set_alert("weights", None if error is None else 1.0)
+        self.notifier.extend(wait_s + EXTEND_S)
+        self.notifier.status(f"waiting for the weights: {error}" if error is not None else "the weights are here")
 
     def _load(self, config: Config, parts: ExitStack) -> tuple[VoicePipeline, Callable[[], list[dict[str, Any]]]]:
         """The engines, loaded and tried."""

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 from pathlib import Path
 
 FIRST_S = 0.25
 LAST_S = 30.0
+SHARE, LONGEST_S = 0.01, 600.0
+"""Behind ``LAST_S`` a start that costs much waits longer still, so that all of them take less than this share of a
+core."""
 GOOD_AFTER_S = 60.0
 """A run this long is no failure, however it ends."""
 
@@ -21,34 +25,43 @@ class Restarts:
 
     def __init__(self, directory: Path | None) -> None:
         self._file = directory / "restarts" if directory is not None else None
-        self.failures = self._read()
+        self.failures, self.cost_s = self._read()
 
     def wait_s(self) -> float:
-        """How long this start has to wait: 0, 0.25, 0.5 ... 30 seconds."""
-        return min(FIRST_S * 2 ** min(self.failures - 1, 20), LAST_S) if self.failures else 0.0
+        """How long this start has to wait: 0, 0.25, 0.5 ... 30 seconds, and then by what the last one cost."""
+        if not self.failures:
+            return 0.0
+        wait_s = min(FIRST_S * 2 ** min(self.failures - 1, 20), LAST_S)
+        return wait_s if wait_s < LAST_S else min(max(LAST_S, self.cost_s / SHARE), LONGEST_S)
 
     def begin(self) -> None:
         """This run counts as a failure until it proves otherwise."""
         self._write(self.failures + 1)
 
+    def fail(self) -> None:
+        """It ended with an error: what it cost, its engines included, decides about the next wait."""
+        spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        self.cost_s = sum(each.ru_utime + each.ru_stime for each in spent)
+        self._write(self.failures + 1)
+
     def succeed(self) -> None:
         """It ran well, or was told to stop."""
-        self.failures = 0
+        self.failures, self.cost_s = 0, 0.0
         self._write(0)
 
-    def _read(self) -> int:
+    def _read(self) -> tuple[int, float]:
         try:
-            text = self._file.read_text("ascii") if self._file else "0"
-            return max(0, int(text))
+            failures, _, cost_s = (self._file.read_text("ascii") if self._file else "0").partition(" ")
+            return max(0, int(failures)), max(0.0, min(LONGEST_S, float(cost_s or 0)))
         except (OSError, ValueError):
-            return 0
+            return 0, 0.0
 
     def _write(self, failures: int) -> None:
         if self._file is None:
             return
         with contextlib.suppress(OSError):
             temporary = self._file.with_suffix(".new")
-            temporary.write_text(str(failures), "ascii")
+            temporary.write_text(f"{failures} {self.cost_s:.2f}", "ascii")
             temporary.replace(self._file)
 
 
