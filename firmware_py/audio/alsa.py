@@ -30,9 +30,10 @@ class AlsaMicrophone:
 
     ``rate_hz`` and ``chunk_size`` (samples at ``rate_hz``) are wishes; what the device does instead is resampled.
     ``channel`` picks one channel, None takes their mean. ``lost`` counts samples (16 kHz) dropped in ``xruns``
-    overruns, from the time that passed: ``frames in + lost = rate * time`` within one period. A device that delivers at
-    another rate than it said is resampled from that one (``rate_changes`` counts). Raises Unavailable, and DeviceLost
-    from ``read`` when the device has gone, was suspended or has stalled.
+    overruns, from the time that passed: ``frames in + lost = rate * time`` within one period. A device that delivers
+    at another rate than it said is resampled from that one (``rate_changes`` counts); until that is found, too few
+    samples are ``lost`` too, and too many are ``surplus``: ``frames in + lost - surplus = rate * time``. Raises
+    Unavailable, and DeviceLost from ``read`` when the device has gone, was suspended or has stalled.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class AlsaMicrophone:
             raise Unavailable(
                 f"ALSA capture device {device!r} has no channel {channel}, only 0 to {self.device.channels - 1}"
             )
-        self.lost = 0
+        self.lost = self.surplus = 0
         self._channel = channel
         self._clock = clock
         self.rate_changes = 0
@@ -77,7 +78,7 @@ class AlsaMicrophone:
         last_ns = self._clock.now_ns()
         while not self._is_closed.is_set():
             # Never before the first read: that is what starts the stream.
-            is_ready = self.device.is_running() and self.device.wait()
+            is_ready = self.device.is_running() and self.device.wait(last_ns)
             data = self._read_device()
             if data and (block := self._convert(data)).size:
                 return block
@@ -106,27 +107,40 @@ class AlsaMicrophone:
 
     def _begin(self, now_ns: int) -> None:
         """The stream starts with the read that follows: what the device made until now and we never got is lost."""
-        self._watch.forget()
         position = self._frames_in + self._frames_lost
         made = self._samples.position_at(now_ns)
         if made is not None and made > position:
             self._frames_lost += made - position
             self.lost = self._lost_before + round(self._frames_lost * RATE_HZ / self._rate_hz)
+        self._watch.begin(self._frames_in + self._frames_lost, now_ns)
 
     def _convert(self, data: bytes) -> Pcm16:
         device = self.device
         now_ns, count = self._clock.now_ns(), len(data) // device.frame_bytes
-        other_hz = self._watch.observe(count, now_ns)
-        if other_hz is not None:
+        end = self._frames_in + count + self._frames_lost
+        if (other_hz := self._watch.observe(count, now_ns, end)) is not None:
             self.rate_changes += 1
-            self._lost_before = self.lost
-            self._run_at(other_hz)
+            self._settle(other_hz, count, now_ns)
         self._frames_in += count
         self._samples.observe(self._frames_in + self._frames_lost, now_ns)
         if (self._rate_hz, device.channels, device.sample_format) == (RATE_HZ, 1, "S16_LE"):
             return np.frombuffer(data, "<i2").astype(np.int16, copy=False)
         frames = decode(device.sample_format, data, device.channels)
         return to_int16(self._resampler.push(self._mix(frames)))
+
+    def _settle(self, other_hz: int, count: int, now_ns: int) -> None:
+        """The device runs at another rate: all before this block of ``count`` frames was taken wrongly."""
+        passed = self._watch.passed(other_hz)
+        self._lost_before = self.lost
+        if passed is not None:
+            frames, seconds = passed
+            taken = (frames - count) * RATE_HZ / self._rate_hz + count * RATE_HZ / other_hz
+            missing = round(seconds * RATE_HZ - taken)
+            self._lost_before += max(0, missing)
+            self.surplus += max(0, -missing)
+        self.lost = self._lost_before
+        self._run_at(other_hz)
+        self._watch.begin(0, now_ns - count * SECOND_NS // other_hz)
 
     def _mix(self, frames: Float32) -> Float32:
         if self._channel is not None:

@@ -24,7 +24,7 @@ from firmware_py.errors import DeviceBusy, DeviceLost, Unavailable
 
 Direction = Literal["capture", "playback"]
 KEY = {"capture": "audio.input.device", "playback": "audio.output.device"}
-STALL_S = {"capture": 0.5, "playback": 3.0}
+STALL_S = {"capture": 0.35, "playback": 3.0}
 """A device that moves nothing for this long, or for three of its periods, is lost. A microphone always delivers; sound
 servers take what is played in gulps (2 s, PulseAudio's null sink)."""
 
@@ -102,9 +102,14 @@ class AlsaDevice:
                 self.pause()
             was_ready = self.wait()
 
-    def wait(self) -> bool:
-        """Whether the device called itself ready for a period within the time of two."""
-        events = self._poll.poll(max(1, 2000 * self.period_frames // self.rate_hz))
+    def wait(self, since_ns: int | None = None) -> bool:
+        """Whether the device called itself ready for a period within the time of two, and not beyond the moment at
+        which it has stalled, where it last moved at ``since_ns``."""
+        most_ms = 2000 * self.period_frames // self.rate_hz
+        if since_ns is not None:
+            left_s = self.stall_s - (self._clock.now_ns() - since_ns) / SECOND_NS
+            most_ms = min(most_ms, int(left_s * 1000) + 1)
+        events = self._poll.poll(max(1, most_ms))
         # The plugin must be asked: it consumes its wake-up there.
         with self._losing():
             return bool(events) and bool(self._pcm.polldescriptors_revents(events))

@@ -37,8 +37,8 @@ class _Ring(Protocol):
 class Capture:
     """Copies every block of a microphone into the ring until it ends, is lost or ``stop`` is called.
 
-    Lost samples are counted and leave no trace in the ring: ``frames_in`` is the ring's position, and
-    ``frames_in + lost`` the device's. ``gaps`` holds the last of the places where sound is missing, as
+    Lost samples (less those that came too many) are counted and leave no trace in the ring: ``frames_in`` is the ring's
+    position, and ``frames_in + lost`` the device's. ``gaps`` holds the last of the places where sound is missing, as
     ``(position in the ring, samples lost up to there)``. ``error`` is what ended the thread, None while all is well.
     ``on_gap(position, samples)`` runs in the thread and must return at once.
     """
@@ -136,7 +136,9 @@ class Capture:
     def _take(self, block: Pcm16) -> None:
         self.last_block_ns = self._clock.now_ns()
         known = self.gaps[-1][1] if self.gaps else 0
-        lost = self._microphone.lost
+        lost = self._microphone.lost - getattr(self._microphone, "surplus", 0)
+        if lost < known:
+            self._samples = SampleClock(RATE_HZ)  # it was ahead of time, by samples that were none
         if lost != known:
             self.gaps.append((self.frames_in, lost))
             if self._on_gap is not None:

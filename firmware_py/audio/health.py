@@ -8,7 +8,7 @@ import numpy as np
 
 from firmware_py.events import RATE_HZ, Pcm16
 
-WINDOW_SAMPLES = RATE_HZ // 2
+WINDOW_SAMPLES = RATE_HZ // 4
 SILENT, OFFSET, CLIPPING = "microphone_silent", "microphone_offset", "microphone_clipping"
 LEAST_RANGE = 2
 """Even a microphone in a vacuum has more noise than this many steps; a muted one or a dead line has not."""
@@ -17,7 +17,7 @@ MOST_OFFSET = 2000
 FULL_SCALE = 32_700
 MOST_CLIPPED = 0.01
 """Share of the samples at the limits; a shout has less over a second."""
-WINDOWS_OF_MEMORY = 10
+WINDOWS_OF_MEMORY = 20
 """A level that comes and goes is one problem, not one a second."""
 
 
@@ -45,7 +45,7 @@ class SoundHealth:
 
     def mind_after(self, after_s: float) -> None:
         """Another ``after_s`` from now on; from any thread."""
-        self._windows = max(1, round(after_s * RATE_HZ / WINDOW_SAMPLES) - 1)
+        self._windows = max(1, round(after_s * RATE_HZ / WINDOW_SAMPLES) - 2)
         self._is_off = after_s <= 0
 
     def look(self, block: Pcm16) -> list[tuple[str, float | None]]:

@@ -181,7 +181,7 @@ def _pieces(
     request: Request, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]], opened: _Opened
 ) -> Iterator[Piece]:
     """Asks, and yields what comes; in the thread of a stream."""
-    connection = _connection(request.url)
+    connection, response = _connection(request.url), None
     try:
         connection.connect()
         connection.sock.settimeout(SILENT_S)
@@ -197,6 +197,8 @@ def _pieces(
     except (OSError, http.client.HTTPException) as error:
         raise ModelFailed(f"{request.url}: {error or type(error).__name__}") from error
     finally:
+        if response is not None:
+            response.close()  # it owns the socket where the server closes: an error's traceback would keep it open
         connection.close()
 
 

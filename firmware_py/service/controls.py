@@ -199,6 +199,7 @@ class ServiceControls:
             "frames_in": appliance.capture.frames_in,
             "lost_samples": self._gate.lost - self._gate.absent,
             "absent_samples": self._gate.absent,
+            "surplus_samples": self._gate.surplus,
             "overrun_samples": appliance.ring.overrun,
             "drafts_discarded": appliance.taker.drafts_discarded,
             "drafts_failed": appliance.taker.drafts_failed,

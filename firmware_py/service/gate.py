@@ -51,7 +51,8 @@ class MicrophoneGate:
     """Fills the Microphone port. ``read`` belongs to the capture thread, the rest to anyone.
 
     ``absent`` are samples (16 kHz) of the time without a device; ``lost`` has them too, so that
-    ``frames in + lost = rate * time`` holds. ``ticks`` rises as long as the thread lives, with a device or without.
+    ``frames in + lost = rate * time`` holds; ``surplus`` are samples that came too many, from a device that runs faster
+    than it said, and are to be taken off. ``ticks`` rises as long as the thread lives, with a device or without.
     ``faults`` counts what went wrong by name.
     """
 
@@ -59,7 +60,7 @@ class MicrophoneGate:
         self, open_device: Callable[[], Microphone], *, tail_ms: int = 1000, hearing: Hearing | None = None
     ) -> None:
         self.ticks = 0
-        self.lost = 0
+        self.lost = self.surplus = 0
         self.absent = 0
         self.reopened = 0
         self.why_lost = ""
@@ -70,7 +71,7 @@ class MicrophoneGate:
         self._device: Microphone | None = None
         self._reasons: dict[str, str] = {}
         self._tail = 0
-        self._lost_before = 0
+        self._lost_before = self._surplus_before = 0
         self._seen: Counter[str] = Counter()
         self._gone_ns: int | None = None
         self._last_ns: int | None = None
@@ -150,6 +151,7 @@ class MicrophoneGate:
     def _take(self, block: Pcm16, device: Microphone) -> None:
         self._last_ns = self._count_absence(block.size)
         lost, self.lost = self.lost, self._lost_before + self.absent + device.lost
+        self.surplus = self._surplus_before + getattr(device, "surplus", 0)
         for fault, counter in COUNTERS.items():
             count = getattr(device, counter, 0)
             if count != self._seen[fault]:
@@ -225,6 +227,7 @@ class MicrophoneGate:
         if device is None:
             return
         self._lost_before += device.lost
+        self._surplus_before += getattr(device, "surplus", 0)
         device.close()
         # Not now: a device that stalled has been silent for a while.
         self._gone_ns = self._last_ns if self._last_ns is not None else time.monotonic_ns()

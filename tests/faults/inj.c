@@ -34,8 +34,9 @@ static void *library(void) {
     if (!real) real = (type(*) args)dlsym(library(), name)
 
 /* Numbers of the control file. ONCE is an errno for the next call and goes back to 0; the others last until taken back.
+ * LOUD_MS is when the loudspeaker sounds for the last time by what it was given and not told to forget (ms, monotonic).
  * RATE is what the device's clock really does, in Hz; SOUND is 1 for zeros, 2 for a constant, 3 for a full-scale square. */
-enum { ONCE, GONE, STALLED, BUSY, OPEN_BLOCKS, READ_BLOCKS, RATE, SOUND, PLAY_ONCE, PLAY_GONE, OPENS, WALL_S, NUMBERS = 16 };
+enum { ONCE, GONE, STALLED, BUSY, OPEN_BLOCKS, READ_BLOCKS, RATE, SOUND, PLAY_ONCE, PLAY_GONE, OPENS, WALL_S, LOUD_MS, NUMBERS = 16 };
 
 static volatile int32_t *control(void) {
     static volatile int32_t *page;
@@ -246,6 +247,23 @@ static void change(device *d, void *buffer, snd_pcm_sframes_t count) {
     }
 }
 
+static int32_t ms(int64_t ns) { return (int32_t)(ns / 1000000 & 0x7fffffff); }
+
+/* When the last sample of these that can be heard leaves the loudspeaker; 16 bit, any number of channels. */
+static void note_loud(const device *d, const int16_t *sample, int64_t before, snd_pcm_sframes_t count) {
+    snd_pcm_sframes_t channels = snd_pcm_frames_to_bytes(d->pcm, 1) / 2;
+    for (snd_pcm_sframes_t i = count - 1; i >= 0; i--)
+        if (sample[i * channels] > 64 || sample[i * channels] < -64) {
+            control()[LOUD_MS] = ms(d->start_ns + (int64_t)((double)(before + i) * 1e9 / d->rate_hz));
+            return;
+        }
+}
+
+/* What was queued is forgotten. */
+static void hush(const device *d) {
+    if (!d->is_capture && control()[LOUD_MS] > ms(now_ns())) control()[LOUD_MS] = ms(now_ns());
+}
+
 static snd_pcm_sframes_t moved(device *d, snd_pcm_sframes_t count) {
     if (count > 0) d->moved += count;
     arm(d);
@@ -273,13 +291,17 @@ snd_pcm_sframes_t snd_pcm_writei(snd_pcm_t *pcm, const void *buffer, snd_pcm_ufr
     if (rc) return rc;
     if (!paced(pcm)) return real(pcm, buffer, frames);
     snd_pcm_sframes_t count = move(d, frames);
-    return moved(d, count > 0 ? real(pcm, buffer, (snd_pcm_uframes_t)count) : count);
+    int64_t before = d->moved;
+    if (count > 0) count = real(pcm, buffer, (snd_pcm_uframes_t)count);
+    note_loud(d, buffer, before, count);
+    return moved(d, count);
 }
 
 int snd_pcm_prepare(snd_pcm_t *pcm) {
     REAL(int, "snd_pcm_prepare", (snd_pcm_t *));
     device *d = find(pcm);
     if (d) {
+        hush(d);
         d->state = SND_PCM_STATE_PREPARED;
         d->start_ns = d->moved = d->base = 0;
     }
@@ -291,6 +313,7 @@ int snd_pcm_drop(snd_pcm_t *pcm) {
     device *d = find(pcm);
     if (d && d->is_gone) return -ENODEV;
     if (d) {
+        hush(d);
         d->state = SND_PCM_STATE_SETUP;
         d->start_ns = d->moved = d->base = 0;
     }

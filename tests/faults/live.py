@@ -26,7 +26,7 @@ from firmware_py import models
 ROOT = Path(__file__).resolve().parent.parent.parent
 NUMBERS = (
     *("ONCE", "GONE", "STALLED", "BUSY", "OPEN_BLOCKS", "READ_BLOCKS", "RATE", "SOUND"),
-    *("PLAY_ONCE", "PLAY_GONE", "OPENS", "WALL_S"),
+    *("PLAY_ONCE", "PLAY_GONE", "OPENS", "WALL_S", "LOUD_MS"),
 )
 ASOUND = """\
 pcm.mic {{ type file slave.pcm {{ type null }} file /dev/null infile /dev/zero format raw }}
@@ -149,7 +149,8 @@ class Live:
         for _ in range(8):
             asked = time.monotonic()
             counts = self.ask("status")["counts"]
-            looks.append((counts["frames_in"] + counts["lost_samples"] + counts["absent_samples"], asked))
+            came = counts["frames_in"] - counts["surplus_samples"]
+            looks.append((came + counts["lost_samples"] + counts["absent_samples"], asked))
             time.sleep(0.013)
         return max(looks, key=lambda look: look[0] - look[1] * 16_000)
 

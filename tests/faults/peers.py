@@ -1,4 +1,4 @@
-"""Rows 25b and 25c: a broker or another machine that goes in the middle of a sentence of its own."""
+"""Rows 25b to 25d: a broker, another machine or a language model that goes in the middle of a sentence of its own."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from llm_lab import Exchange, Script, Server, hangs, says, serving
 
 from faults.lab import Row, Tally, in_time, row, seconds_until
 from firmware_py.actions.runner import GRACE_S, Runner
@@ -98,6 +100,25 @@ def action(kind: str, port: int) -> Action:
     return Action(kind, {**fields, "timeout_s": LIMIT_S})
 
 
+CHAT = ("says nothing", "refuses", "cuts in mid-sentence", "falls silent in mid-sentence", "ends in nonsense")
+
+
+def chat_script(server: Server, stage: int) -> Script:
+    """What a server of a language model does at each of :data:`CHAT`."""
+
+    def script(exchange: Exchange) -> None:
+        if stage == 1:
+            exchange.start(503, "text/plain")
+            exchange.raw(b"overloaded")
+            return
+        exchange.start()
+        exchange.words("The first of them was Augustus, who ")
+        if stage == 4:
+            exchange.raw(b"data: {{{\n\n")
+
+    return hangs(server, "" if stage == 0 else "The first of them was ") if stage in (0, 3) else script
+
+
 def descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
@@ -123,6 +144,38 @@ def goes(kind: str, tally: Tally, count: int) -> None:
         is_kept = is_told and took is not None and is_let_go is not None
         tally.add(is_kept, took, f"not told in time: {stages[number % 5]}" * (not is_told))
     runner.close()
+
+
+@row(
+    ROWS,
+    "25d",
+    "a language model does (5 ways)",
+    "said within 3 s of the question, nothing is left, the next is answered",
+)
+def model(tally: Tally, count: int) -> None:
+    import tempfile
+
+    from test_llm_talk import House
+
+    from firmware_py.respond.talk import BROKE_OFF, NO_ANSWER, Limits
+
+    limits = Limits(first_s=1.0, total_s=2.0, filler_s=0.5)
+    for number in range(count):
+        with tempfile.TemporaryDirectory() as folder, serving() as server:
+            house, held = House(server, Path(folder), limits), descriptors()
+            threads = threading.active_count()
+            server.script = chat_script(server, number % 5)
+            asked = time.monotonic()
+            said = house.say("Who was the first emperor of Rome?")
+            failed_s = time.monotonic() - asked
+            server.script = says("It was Augustus.")
+            asked = time.monotonic()
+            answer = house.say("Who was the first emperor of Rome?")
+            took = time.monotonic() - asked
+            is_let_go = seconds_until(lambda t=threads, h=held: threading.active_count() <= t and descriptors() <= h, 5)  # type: ignore[misc]
+            is_told = said[-1] in (NO_ANSWER, BROKE_OFF) and in_time(failed_s, 3.0)
+            is_kept = is_told and "It was Augustus." in answer and is_let_go is not None
+            tally.add(is_kept, took, f"{CHAT[number % 5]}: {said} {answer}" * (not is_kept))
 
 
 if importlib.util.find_spec("paho") is None:
