@@ -56,6 +56,17 @@ class WorkerPool:
             for engine in self._engines:
                 engine.supervisor.let_stand_by()
 
+    def stand_by(self, is_wanted: bool) -> None:
+        """Has stand-bys kept, or ended."""
+        (self.let_stand_by if is_wanted else self.hold_standbys)()
+
+    def hold_standbys(self) -> None:
+        """Ends the stand-bys, whose memory is given back; none is started until :meth:`let_stand_by`."""
+        with self._lock:
+            self.rules = replace(self.rules, holds_standbys=True)
+            for engine in self._engines:
+                engine.supervisor.hold_standby()
+
     def snapshot(self) -> list[dict[str, Any]]:
         """One entry an engine: state, pids, memory, and what was started, killed, retried. Cheap."""
         with self._lock:

@@ -57,6 +57,28 @@ def test_off_it_says_nothing_and_a_closed_device_is_forgotten() -> None:
     assert health.forget() == [(SILENT, None)] and health.silent_s == 0 and health.forget() == []
 
 
+@pytest.mark.parametrize(
+    ("said_hz", "real_hz"), [(16_000, 48_000), (16_000, 8_000), (48_000, 16_000), (44_100, 48_000)]
+)
+@pytest.mark.parametrize("good_s", [0.0, 0.4, 7.3])
+def test_what_came_at_the_wrong_rate_is_known_to_the_block(said_hz: int, real_hz: int, good_s: float) -> None:
+    watch, rng = RateWatch(said_hz), np.random.default_rng(said_hz + real_hz)
+    watch.begin(0, 0)
+    end, passed_s, found = 0, 0.0, None
+    while found is None:
+        rate_hz = said_hz if passed_s < good_s else real_hz
+        passed_s += 1024 / rate_hz
+        end += 1024
+        late_s = rng.choice([0.0, 0.002, 0.005])
+        found = watch.observe(1024, round((passed_s + late_s) * 1e9), end)
+        assert passed_s < good_s + 6
+    assert found == real_hz
+    told = watch.passed(found)
+    assert told is not None
+    frames, seconds = told
+    assert abs((end - frames) / said_hz + seconds - passed_s) < 0.03, "since the last good frame, and before it"
+
+
 @given(st.lists(st.integers(1, 3000), max_size=40), st.integers(-32768, 32767))
 def test_whatever_the_block_sizes_every_problem_that_began_may_end(sizes: list[int], value: int) -> None:
     health = SoundHealth()

@@ -137,19 +137,21 @@ def test_whatever_the_temperature_does_no_two_changes_are_nearer_than_they_may(p
 
 def test_the_ladder_of_a_configuration() -> None:
     names = [step.name for step in ladder(Config.default(), 4)]
-    assert names == ["fewer threads", "no drafts", "open recognition"]
+    assert names == ["no stand-bys", "fewer threads", "no drafts", "open recognition"]
+    alone = Config.default().with_values({"workers.standby": "none"})
+    assert "no stand-bys" not in [step.name for step in ladder(alone, 4)]
     heavy = Config.default().with_values(
         {"stt.model": "small.en", "stt.optimization.compute_type": "float16", "stt.partial_results": True}
     )
     steps = ladder(heavy, 1)
     assert [step.name for step in steps] == [
-        "no partial transcripts", "light model", "no drafts", "open recognition"
+        "no stand-bys", "no partial transcripts", "light model", "no drafts", "open recognition"
     ]  # fmt: skip
-    assert steps[1].values == {"stt.model": "tiny.en", "stt.optimization.compute_type": "int8"}
+    assert steps[2].values == {"stt.model": "tiny.en", "stt.optimization.compute_type": "int8"}
     for step in steps:
         heavy.with_values(step.values)
     german = Config.default().with_values({"stt.model": "base", "stt.language": "de"})
-    assert ladder(german, 1)[0].values == {"stt.model": "tiny"}
+    assert ladder(german, 1)[1].values == {"stt.model": "tiny"}
 
 
 @pytest.mark.parametrize("values", [{"governor.temperature_c": 20}, {"governor.temperature_back_c": 80}])
@@ -231,8 +233,11 @@ def test_what_cannot_be_read_is_no_strain(tmp_path: Path) -> None:
     assert not walk.eased and board.state is State.IDLE
 
 
+HEAVY = {"stt.model": "small.en", "workers.standby": "none"}
+
+
 def test_a_step_that_cannot_be_taken_leaves_what_was_before(tmp_path: Path) -> None:
-    clock, walk = Clock(), Walk(Config.default().with_values({"stt.model": "small.en"}), fails="stt.model")
+    clock, walk = Clock(), Walk(Config.default().with_values(HEAVY), fails="stt.model")
     a_copy_of_sys(tmp_path, 45000, 3_000_000, "55.00")
     under, board = governing(tmp_path, clock, walk)
     for clock.s in range(100):

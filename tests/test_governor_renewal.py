@@ -91,7 +91,7 @@ class Service:
 @pytest.fixture
 def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     monkeypatch.setenv("RTVA_HOME", str(tmp_path))
-    service = Service(tmp_path, Config.default().with_values({"stt.model": "small.en"}))
+    service = Service(tmp_path, Config.default().with_values({"stt.model": "small.en", "workers.standby": "none"}))
     service.walk.start()
     yield service
     service.walk.stop()

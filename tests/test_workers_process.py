@@ -166,6 +166,21 @@ def test_stand_bys_that_are_held_back_come_when_they_are_let_and_an_engine_is_re
         eventually(lambda: later.supervisor.snapshot()["standby"] == "imported")
 
 
+def test_stand_bys_that_are_given_up_end_at_once_and_are_no_failure(caplog: pytest.LogCaptureFixture) -> None:
+    with fake("stt") as engine:
+        supervisor = engine.supervisor
+        standby = lambda: supervisor.snapshot()["standby_pid"]  # noqa: E731
+        eventually(standby)
+        pid = standby()
+        supervisor.hold_standby()
+        eventually(lambda: not Path(f"/proc/{pid}").exists())
+        told = supervisor.snapshot()
+        assert (told["standby"], told["crashed"], told["killed"], told["last_failure"]) == (None, 0, 0, "")
+        assert engine.transcribe(np.ones(1600, np.int16)).text and not caplog.records
+        supervisor.let_stand_by()
+        eventually(lambda: supervisor.snapshot()["standby"] == "imported")
+
+
 def test_a_callback_that_raises_is_survived() -> None:
     def broken(job: object, state: str) -> None:
         raise RuntimeError("a face fell off")

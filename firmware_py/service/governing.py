@@ -43,6 +43,8 @@ def _threads(config: Config) -> int:
 def ladder(config: Config, threads: int) -> list[Step]:
     """The steps that make ``config`` lighter, the one that is missed least first; ``threads`` of one recognition."""
     steps = []
+    if config.workers.mode == "process" and config.workers.standby != "none":
+        steps.append(Step("no stand-bys", {"workers.standby": "none"}, frozenset({MEMORY})))
     if config.stt.streaming and config.stt.partial_results:
         steps.append(Step("no partial transcripts", {"stt.partial_results": False}, ALL))
     if lighter := _lighter_model(config):
@@ -84,6 +86,8 @@ class Governing:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.root = root
+        self.let_stand_by: Callable[[bool], None] = lambda is_wanted: None
+        """Has stand-bys kept, or ended; set by who has the workers."""
         self._appliance, self._board, self._renewal = appliance, board, renewal
         config = appliance.pipeline.config
         self._is_enabled = config.governor.enabled
@@ -148,6 +152,7 @@ class Governing:
         """In the turn thread. A step whose engine cannot be made is refused, and what was before is made again."""
         try:
             self._appliance.pipeline.ease(values)
+            self.let_stand_by(self._appliance.pipeline.config.workers.standby != "none")
             self._renewal.take()
         except Exception as error:  # whatever an engine raises: the one before it is closed already
             _log.error("the governor's step %r cannot be taken: %s", steps[-1].name if steps else "back", error)

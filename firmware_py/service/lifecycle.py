@@ -106,6 +106,7 @@ class Service:
         self._appliance: Appliance | None = None
         self._governing: Governing | None = None
         self._gain: GainKeeper | None = None
+        self._stand_by: Callable[[bool], None] = lambda is_wanted: None
         self._stopping = threading.Event()
         self._reload_asked = threading.Event()
         self._self_test_ms = 0
@@ -169,6 +170,7 @@ class Service:
         self._appliance = appliance
         renewal = Renewal(appliance, self.board.set_alert)
         self._governing = governing = Governing(appliance, self.board, renewal)
+        governing.let_stand_by = self._stand_by
 
         def set_thresholds(new: Config) -> None:
             measures.alerts.thresholds = thresholds(new)
@@ -263,7 +265,8 @@ class Service:
             _log.warning("%s", note)
         self._self_test_ms = round(try_engines(pipeline, spare))
         if pool is not None:
-            pool.let_stand_by()
+            self._stand_by = pool.stand_by
+            pool.stand_by(config.workers.standby != "none")
         return pipeline, report
 
     def _make_appliance(self, pipeline: VoicePipeline, parts: ExitStack) -> Appliance:

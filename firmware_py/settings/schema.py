@@ -323,9 +323,10 @@ class Workers(Section):
     mode: Literal["process", "in_process"] = knob(
         "process", "The service's engines in supervised processes of their own, or inside the service."
     )
-    standby: Literal["cold", "warm"] = knob(
-        "cold", "What stands by for a failed engine: libraries imported (cold), or weights loaded too (warm).",
-    )  # fmt: skip
+    standby: Literal["none", "cold", "warm"] = knob(
+        "cold",
+        "What stands by for a failed engine: nothing, libraries imported (cold), or weights loaded too (warm).",
+    )
     deadline_scale: float = knob(1.0, "Stretches the deadlines of the engines on a slow machine.", gt=0, le=1000)
 
 

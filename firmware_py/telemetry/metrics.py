@@ -43,6 +43,10 @@ class Now:
 COUNTS = {
     "shed": ("rtva_utterances_shed", "Utterances dropped because too many waited."),
     "lost_samples": ("rtva_capture_lost_samples", "Samples (16 kHz) that the capture device dropped."),
+    "surplus_samples": (
+        "rtva_capture_surplus_samples",
+        "Samples (16 kHz) that came too many, from a device that ran faster than it said.",
+    ),
     "overrun_samples": ("rtva_ring_overrun_samples", "Samples that the listener was too late for."),
     "drafts_discarded": ("rtva_drafts_discarded", "Answers prepared in a pause that was none."),
     "drafts_failed": ("rtva_drafts_failed", "Drafts that an engine failed in; the work was done again."),

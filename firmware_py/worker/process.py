@@ -61,7 +61,7 @@ class Worker:
         self.load_ms = 0.0
         self.methods: tuple[str, ...] = ()
         self.attributes: dict[str, Any] = {}
-        self.has_hung_up = False
+        self.has_hung_up = self.is_dismissed = False
         self.cpu_s = 0.0
         self.epitaph = ""
         self.arena = Arena()

@@ -61,6 +61,17 @@ class Supervisor:
             self._is_held = False
         self._ring()
 
+    def hold_standby(self) -> None:
+        """Ends the stand-by, and starts no other until :meth:`let_stand_by`: it gives its memory back."""
+        with self._changed:
+            self._is_held = True
+            spare, self._spare = self._spare, None
+            if spare is not None:
+                spare.stage, spare.is_dismissed = Stage.DEAD, True
+                spare.end("not needed")
+                self._dying.append(spare)
+        self._ring()
+
     def start(self) -> Worker:
         """The loaded worker, for its methods and attributes. Raises what the engine's constructor raised there,
         or WorkerFailed when two workers in a row ended before they were ready."""
@@ -340,10 +351,12 @@ class Supervisor:
             worker.close()
             with self._changed:
                 self._dying.remove(worker)
-                self.last_failure = worker.epitaph
+                if not worker.is_dismissed:
+                    self.last_failure = worker.epitaph
                 self._changed.notify_all()
             # What the engine's constructor raised, start() raises: saying it here too would be the second line.
-            level = logging.WARNING if self._load_error is None else logging.DEBUG
+            is_news = self._load_error is None and not worker.is_dismissed
+            level = logging.WARNING if is_news else logging.DEBUG
             _log.log(level, "a worker of %s has gone: %s", self.job, worker.epitaph)
 
     def _announce(self) -> None:
