@@ -126,8 +126,10 @@ def test_a_voice_that_makes_no_sound_has_failed(tmp_path: Path, monkeypatch: pyt
 def test_silence_is_kept_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mute: Any = Voice()
     monkeypatch.setattr(mute, "synthesize", silent)
+    sentences = SpareSentences(tmp_path, TEXTS)
+    sentences.take(mute.rate_hz, "key")
     with pytest.raises(Unavailable, match="no sound"):
-        SpareSentences(tmp_path, TEXTS).keep(mute, "key")
+        sentences.make(mute)
     assert not list(tmp_path.glob("*.wav"))
     cached = CachedSpeech(mute, None)
     said(cached.synthesize("Hello."))
