@@ -45,7 +45,7 @@ def main() -> None:
     pool = app.worker_pool(config)
     assert pool is not None
     with pool, VoicePipeline(config, make_engine=pool.make, leaves_core=True) as pipeline:
-        pipeline.initialize_components(at_once=True)
+        pipeline.initialize_components()
         pool.let_stand_by()
         seconds_until(lambda: all(each["standby"] == "imported" for each in pool.snapshot()))
         time.sleep(1.0)

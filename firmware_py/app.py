@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 from firmware_py._ring import Ring
 from firmware_py.attention import TALK, Attention
@@ -71,8 +70,7 @@ def worker_pool(config: Config) -> WorkerPool | None:
     workers = config.workers
     if workers.mode == "in_process":
         return None
-    standby: Literal["cold", "warm"] = "warm" if workers.standby == "warm" else "cold"
-    return WorkerPool(Rules(standby, Deadlines(scale=workers.deadline_scale), holds_standbys=True))
+    return WorkerPool(Rules(workers.standby, Deadlines(scale=workers.deadline_scale), holds_standbys=True))
 
 
 class Appliance:

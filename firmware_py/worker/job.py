@@ -44,14 +44,15 @@ class Job:
 
 @dataclass(frozen=True)
 class Rules:
-    """``standby`` cold keeps a process with its libraries imported ready, warm one with the weights loaded too.
+    """``standby`` cold keeps a process with its libraries imported ready, warm one with the weights loaded too; with
+    none they are held back for good.
 
     With ``holds_standbys`` none is started before ``WorkerPool.let_stand_by``: they would take the processor from the
     engines that somebody waits for. ``on_change(job, state)`` is told what the supervisor became; it must return
     at once. ``clock`` is the back-off's.
     """
 
-    standby: Literal["cold", "warm"] = "cold"
+    standby: Literal["none", "cold", "warm"] = "cold"
     deadlines: Deadlines = field(default_factory=Deadlines)
     on_change: Callable[[Job, str], None] = lambda job, state: None
     clock: Callable[[], float] = time.monotonic
