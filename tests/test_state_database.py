@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import sqlite3
 import subprocess
 import sys
@@ -112,6 +113,36 @@ def test_a_damaged_page_is_noticed_and_the_last_good_copy_taken(tmp_path: Path, 
     assert len(again.settings()) == 200 * is_copied and again.change({"volume": 1})
     assert len(list(tmp_path.glob("state.db.bad-*"))) == 1
     again.close()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_the_card_made_of_it_nothing_is_raised(tmp_path: Path, seed: int) -> None:
+    rng = random.Random(seed)
+    for number in range(20):
+        path = tmp_path / f"{number}" / "state.db"
+        database = Database(path)
+        database.change({"volume": number}, {"turns": number})
+        database.close()
+        with path.open("r+b") as file:
+            file.seek(rng.randrange(path.stat().st_size))
+            file.write(rng.randbytes(rng.choice([1, 4, 100, 6000])))
+        database = Database(path)
+        assert database.settings().keys() <= {"volume"} and database.get("nothing", 7) == 7
+        database.change({"volume": 3}, {"turns": 1})
+        database.close()
+
+
+def test_words_that_sqlite_cannot_say_are_a_spoilt_file(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    database = Database(path)
+    database.change({"volume": 9})
+    database.close()
+    whole = path.read_bytes()
+    assert whole.count(b"CREATE TABLE settings") == 1
+    path.write_bytes(whole.replace(b"CREATE TABLE settings", b"CREATE TABLE \x8f\x8f\x8f(\x8f\x8f\x8f\x8f"))
+    database = Database(path)
+    assert database.get("volume") == 9 and not database.problem, "the copy"
+    database.close()
 
 
 def test_a_copy_that_is_spoilt_too_is_not_taken(tmp_path: Path) -> None:

@@ -29,6 +29,9 @@ KEEP_S = 3600.0
 
 PROBE = "probe"
 
+SPOILT = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""What a spoilt file raises; the second where sqlite3 cannot even put into words what it found there."""
+
 Statement = tuple[str, Sequence[Any]]
 
 _log = logging.getLogger("rtva.state")
@@ -56,11 +59,11 @@ class Database:
 
     def get(self, name: str, default: Any = None) -> Any:
         """A setting."""
-        found = self.rows("SELECT value FROM settings WHERE name = ?", (name,))
-        return json.loads(found[0][0]) if found else default
+        found = self.rows("SELECT name, value FROM settings WHERE name = ?", (name,))
+        return self._values(found).get(name, default)
 
     def settings(self) -> dict[str, Any]:
-        return {name: json.loads(value) for name, value in self.rows("SELECT name, value FROM settings")}
+        return self._values(self.rows("SELECT name, value FROM settings"))
 
     def counters(self) -> dict[str, int]:
         return {str(name): int(value) for name, value in self.rows("SELECT name, value FROM counters")}
@@ -88,9 +91,19 @@ class Database:
         try:
             with self._lock:
                 return self._db.execute(query, values).fetchall()
-        except sqlite3.DatabaseError as error:
+        except SPOILT as error:
             self._complain(f"the state file {self.path} cannot be read: {error}")
             return []
+
+    def _values(self, found: list[tuple[Any, ...]]) -> dict[str, Any]:
+        """Without what is no JSON any more."""
+        values = {}
+        for name, value in found:
+            try:
+                values[name] = json.loads(value)
+            except (TypeError, ValueError) as error:
+                self._complain(f"the state file {self.path} is spoilt at {name!r}: {error}")
+        return values
 
     def write(self, statements: Sequence[Statement]) -> bool:
         """Executes ``(SQL, values)`` pairs, all or none; True once it is on the disk. Fails as :meth:`change` does."""
@@ -98,7 +111,7 @@ class Database:
             with self._transaction() as db:
                 for query, values in statements:
                     db.execute(query, values)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             self._complain(f"the state file {self.path} cannot be written: {error}")
             return False
         if self.problem and self._is_on_disk():
@@ -141,7 +154,7 @@ class Database:
                 last_good.keep(self._db, self.path)
         except sqlite3.ProgrammingError:
             raise
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, UnicodeDecodeError, OSError) as error:
             _log.warning("no copy of the state file is kept: %s", error)
 
     @contextlib.contextmanager
@@ -161,7 +174,7 @@ class Database:
             return _connect(MEMORY)
         try:
             return self._open_file(self.path)
-        except (sqlite3.DatabaseError, TooNew) as error:
+        except (*SPOILT, TooNew) as error:
             if _is_environment(error):
                 return self._without_file(error)
             self._set_aside(error)
@@ -170,7 +183,7 @@ class Database:
             return self._without_file(error)
         try:
             return self._open_file(self.path)
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, UnicodeDecodeError, OSError) as error:
             return self._without_file(error)
 
     def _open_file(self, path: Path) -> sqlite3.Connection:
@@ -218,7 +231,7 @@ class Database:
             try:
                 last_good.read_into(db, self.path)
                 migrate(db)
-            except (sqlite3.Error, OSError, TooNew) as unread:
+            except (sqlite3.Error, UnicodeDecodeError, OSError, TooNew) as unread:
                 _log.warning("nor can it be read: %s", unread)
                 db.close()
                 db = _connect(MEMORY)
@@ -228,7 +241,7 @@ class Database:
         """What is in memory takes the place of the file, which nobody else wrote to meanwhile."""
         try:
             db = self._open_file(path)
-        except (sqlite3.Error, OSError, TooNew):
+        except (sqlite3.Error, UnicodeDecodeError, OSError, TooNew):
             return
         with self._lock:
             try:

@@ -53,7 +53,7 @@ def bring_back(path: Path) -> bool:
     try:
         if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
             return False
-    except sqlite3.DatabaseError:
+    except (sqlite3.DatabaseError, UnicodeDecodeError):
         return False
     finally:
         db.close()
