@@ -31,11 +31,12 @@ def main() -> None:
     parser.add_argument("case", choices=CASES)
     parser.add_argument("--minutes", type=float, default=4.0)
     parser.add_argument("--failures", type=int, default=9)
+    parser.add_argument("--cost-s", type=float, default=0.0, help="what the last of those cost")
     options = parser.parse_args()
     with ExitStack() as parts:
         folder = Path(parts.enter_context(tempfile.TemporaryDirectory()))
         command = _prepare(options.case, folder, parts)
-        (folder / "restarts").write_text(str(options.failures))
+        (folder / "restarts").write_text(f"{options.failures} {options.cost_s}")
         starts, started = 0, time.monotonic()
         until = started + 60 * options.minutes
         while (left_s := until - time.monotonic()) > 0:
