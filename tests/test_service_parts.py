@@ -13,7 +13,7 @@ from firmware_py.events import FRAME_SAMPLES, State
 from firmware_py.service.memory import note, recall
 from firmware_py.service.reload import LIVE, changed, is_live
 from firmware_py.service.restarts import Restarts
-from firmware_py.service.watch import BUSY_MOST_S, STALE_S, Vitals, Watch
+from firmware_py.service.watch import BUSY_MOST_S, STALE_S, Unheard, Vitals, Watch
 from firmware_py.settings.knobs import knobs
 from firmware_py.state.database import Database
 from firmware_py.status.board import Board, Ear
@@ -48,6 +48,19 @@ def test_a_count_that_is_no_count_is_none(tmp_path: Path, content: str) -> None:
     (tmp_path / "restarts").write_text(content)
     assert Restarts(tmp_path).wait_s() == 0.0
     Restarts(None).begin()
+
+
+def test_samples_that_nobody_looked_at_are_a_fault() -> None:
+    overrun, board = [5], Board(Hub())
+    look = Unheard(lambda: overrun[0], board.add_fault).each_second
+    look()
+    assert not board.alerts
+    overrun[0] = 1605
+    told = board.hub.subscribe("test", frozenset({"fault"}))
+    look()
+    look()
+    assert [dict(n.fields) for n in iter(told.take, None)] == [{"name": "unheard", "count": 1, "lost_samples": 1600}]
+    assert board.alerts == {"microphone_unheard": 1.0}
 
 
 class Walk:

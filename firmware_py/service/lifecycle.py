@@ -50,7 +50,7 @@ from firmware_py.service.spare_voice import SpareVoice
 from firmware_py.service.speaker_gate import SpeakerGate
 from firmware_py.service.turn_log import TurnLog
 from firmware_py.service.warming import Warming, steps
-from firmware_py.service.watch import Vitals, Watch
+from firmware_py.service.watch import Unheard, Vitals, Watch
 from firmware_py.state.database import Database
 from firmware_py.status.board import Board, Ear
 from firmware_py.status.hub import Hub
@@ -207,6 +207,7 @@ class Service:
                 governing.each_second,
                 renewal.each_second,
                 self._look_each_second,
+                Unheard(lambda: appliance.ring.overrun, self.board.add_fault).each_second,
             ],
         )
         parts.callback(Scheduler(pipeline.agenda, Ringer(appliance)).close)

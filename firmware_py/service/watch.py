@@ -42,6 +42,20 @@ class Pulse:
         return now - self._at
 
 
+class Unheard:
+    """Samples that were captured and overwritten before the listener came: told as the fault ``unheard``."""
+
+    def __init__(self, read: Callable[[], int], tell: Callable[[str, int], None]) -> None:
+        self._read, self._tell = read, tell
+        self._last = read()
+
+    def each_second(self) -> None:
+        now = self._read()
+        lost, self._last = now - self._last, now
+        if lost > 0:
+            self._tell("unheard", lost)
+
+
 class Vitals:
     """Which parts of a running appliance are stuck; :meth:`stuck` is to be asked several times a ``STALE_S``."""
 
