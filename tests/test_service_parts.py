@@ -40,6 +40,7 @@ def test_a_start_that_costs_much_waits_until_that_is_little(tmp_path: Path) -> N
     failing.fail()
     assert 0 < Restarts(tmp_path).cost_s < 600
     failing.succeed()
+    failing.fail()
     assert (Restarts(tmp_path).failures, Restarts(tmp_path).cost_s) == (0, 0.0)
 
 

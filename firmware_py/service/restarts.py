@@ -26,6 +26,7 @@ class Restarts:
     def __init__(self, directory: Path | None) -> None:
         self._file = directory / "restarts" if directory is not None else None
         self.failures, self.cost_s = self._read()
+        self._is_good = False
 
     def wait_s(self) -> float:
         """How long this start has to wait: 0, 0.25, 0.5 ... 30 seconds, and then by what the last one cost."""
@@ -39,14 +40,17 @@ class Restarts:
         self._write(self.failures + 1)
 
     def fail(self) -> None:
-        """It ended with an error: what it cost, its engines included, decides about the next wait."""
+        """It ended with an error: what it cost, its engines included, decides about the next wait. Nothing behind
+        :meth:`succeed`."""
+        if self._is_good:
+            return
         spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         self.cost_s = sum(each.ru_utime + each.ru_stime for each in spent)
         self._write(self.failures + 1)
 
     def succeed(self) -> None:
         """It ran well, or was told to stop."""
-        self.failures, self.cost_s = 0, 0.0
+        self.failures, self.cost_s, self._is_good = 0, 0.0, True
         self._write(0)
 
     def _read(self) -> tuple[int, float]:

@@ -62,6 +62,22 @@ def rows(live: Live) -> list[Row]:
             opened(since)
             tally.add(in_time(took, 0.25) and share < 0.01, took)
 
+    @row(found, "2b", "unplug in mid-answer", "`no_microphone` within 250 ms although it speaks; the answer goes on")
+    def unplug_while_it_speaks(tally: Tally, count: int) -> None:
+        for _ in range(count):
+            since = time.monotonic()
+            live.ask("say", "This goes on and on. " * 20)
+            live.until(since, topic="speaking", is_on=True)
+            since = live.set("GONE", 1)
+            took = live.until(since, topic="state", state="no_microphone")
+            time.sleep(0.3)
+            still_speaks = live.until(since, within_s=0.01, topic="speaking", is_on=False) is None
+            since = live.set("GONE", 0)
+            opened(since)
+            live.ask("stop")
+            seconds_until(live.well, 15)
+            tally.add(in_time(took, 0.25) and still_speaks, took, "the answer ended" * (not still_speaks))
+
     @row(found, "3", "replug", "capture back within 1 s; in + lost = rate x time")
     def replug(tally: Tally, count: int) -> None:
         for number in range(count):
