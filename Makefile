@@ -2,7 +2,7 @@
 PY_WANTED := $(if $(filter command line,$(origin PY)),$(PY))
 override PY := .venv/bin/python
 
-.PHONY: help setup native native-cuda generic demo test test-coqui check stress bench bench-recognition install uninstall conversations-audio transcript agenda-kills faults busy-capture fuzz soak bitflips turn-faults system-test vm-test bundle bundle-test deb deb-test image image-test clean
+.PHONY: help setup native native-cuda generic demo test test-coqui test-llm check stress bench bench-recognition install uninstall conversations-audio transcript agenda-kills faults busy-capture fuzz soak bitflips turn-faults system-test vm-test bundle bundle-test deb deb-test image image-test clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -34,6 +34,9 @@ stress:          ## the compiled core under ThreadSanitizer, AddressSanitizer an
 
 test-coqui: setup ## the Coqui engine's tests, in an environment of its own (5.5 GB)
 	@scripts/test_coqui.sh
+
+test-llm: setup  ## the embedded language model and a real server, in an environment of its own (minutes to build, 350 MB)
+	@scripts/test_llm.sh
 
 bench: setup     ## everything beside its peers, in build/bench-venv, to bench/results (50 minutes; QUICK=1: four)
 	@bench/venv.sh && $(PY) bench/run_all.py $(if $(QUICK),--quick)

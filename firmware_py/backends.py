@@ -35,7 +35,11 @@ BACKENDS: dict[str, dict[str, str]] = {
     "history": {"turns": "firmware_py.nlu.context:ContextManager"},
     "responder": {"skills": "firmware_py.respond.responder:Responder"},
     "chat": {"talk": "firmware_py.respond.talk:chat"},
-    "llm": {"endpoint": "firmware_py.llm.endpoint:Endpoint"},
+    "llm": {
+        "endpoint": "firmware_py.llm.endpoint:Endpoint",
+        "embedded": "firmware_py.llm.embedded:Embedded",
+    },
+    "llama": {"llama_cpp": "firmware_py.llm.llama_cpp:LlamaCpp"},
     "cache": {"memory": "firmware_py.respond.cache:ResponseCache"},
     "speech_cache": {"pieces": "firmware_py.tts.cache:cached_speech"},
     "microphone": {
@@ -63,6 +67,7 @@ EXTRAS: dict[str, str] = {
     "firmware_py.tts.espeak": "pyttsx3",
     "firmware_py.tts.coqui": "coqui",
     "firmware_py.audio.portaudio": "desktop",
+    "firmware_py.llm.llama_cpp": "llm",
 }
 """Adapter module -> the extra of this package that brings its library."""
 

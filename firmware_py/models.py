@@ -34,6 +34,7 @@ __all__ = [
     "listing",
     "resolve",
     "resolve_coqui",
+    "resolve_llm",
     "resolve_stt",
     "resolve_substitute",
     "resolve_vad",
@@ -201,6 +202,17 @@ def resolve_vad(name: str = "silero") -> Path:
     """The verified ONNX graph of a voice activity detector."""
     books = library()
     entry = books.entry(name)
+    return books.verified(entry, next(iter(entry.results)))
+
+
+def resolve_llm(model: str) -> Path:
+    """The verified GGUF file of a language model by name, or the user's own by its path, looked at, not loaded."""
+    if "/" in model:
+        return adding.checked_gguf(Path(model))
+    books = library()
+    entry = books.entry(model)
+    if entry.kind != "llm":
+        raise Unavailable(f"{model}: a {entry.kind} entry, not a language model; or the path of a GGUF file")
     return books.verified(entry, next(iter(entry.results)))
 
 

@@ -386,6 +386,6 @@ class VoicePipeline:
             "actuator": self.actuator,
             "world": self.world,
             "exact": getattr(self.understanding, "exact", None),
-            "chat": self._part("chat", lambda: make_chat(self.config, self.on_chat)),
+            "chat": self._part("chat", lambda: make_chat(self.config, self.on_chat, self._make_engine, self._note)),
         }
         return in_process("responder", "skills", arguments)

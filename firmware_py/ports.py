@@ -191,6 +191,24 @@ class LanguageModel(Protocol):
     def close(self) -> None: ...
 
 
+@runtime_checkable
+class TextEngine(Protocol):
+    """A language model that writes in the caller's thread, one answer at a time; it may run in a worker.
+
+    Must: ``pieces`` yields text and tools to call; ends soon after ``is_cancelled`` says so (Cancelled); raises
+    ModelFailed. May: know no tools and leave them out.
+    """
+
+    def pieces(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Mapping[str, Any]] = (),
+        *,
+        is_cancelled: Callable[[], bool] | None = None,
+    ) -> Iterator[str | ToolCall]: ...
+    def close(self) -> None: ...
+
+
 class Playback(Protocol):
     """One answer on its way out. The marks are monotonic nanoseconds, None until they are reached."""
 

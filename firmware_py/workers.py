@@ -13,13 +13,23 @@ from typing import Any
 from typing_extensions import Self
 
 from firmware_py.worker.deadlines import Deadlines
-from firmware_py.worker.engine import SupervisedEngine, SupervisedStt, SupervisedTts
+from firmware_py.worker.engine import SupervisedEngine, SupervisedStt, SupervisedText, SupervisedTts
 from firmware_py.worker.job import Job, Rules
 from firmware_py.worker.supervisor import Supervisor
 
-__all__ = ["Deadlines", "Job", "Rules", "SupervisedEngine", "SupervisedStt", "SupervisedTts", "WorkerPool", "in_worker"]
+__all__ = [
+    "Deadlines",
+    "Job",
+    "Rules",
+    "SupervisedEngine",
+    "SupervisedStt",
+    "SupervisedText",
+    "SupervisedTts",
+    "WorkerPool",
+    "in_worker",
+]
 
-_PROXIES: dict[str, type[SupervisedEngine]] = {"stt": SupervisedStt, "tts": SupervisedTts}
+_PROXIES: dict[str, type[SupervisedEngine]] = {"stt": SupervisedStt, "tts": SupervisedTts, "llama": SupervisedText}
 
 
 def in_worker(kind: str, name: str, arguments: dict[str, Any], rules: Rules | None = None) -> Any:
@@ -27,8 +37,10 @@ def in_worker(kind: str, name: str, arguments: dict[str, Any], rules: Rules | No
 
     Raises what that constructor raises (Unavailable, BadWeights ...), WorkerFailed when the process dies.
     """
-    proxy = _PROXIES.get(kind, SupervisedEngine)
-    return proxy(Supervisor(Job(kind, name, arguments), rules or Rules()))
+    proxy, chosen = _PROXIES.get(kind, SupervisedEngine), rules or Rules()
+    if kind == "llama":  # loaded again within seconds, and commands go on meanwhile: no memory is kept for that
+        chosen = replace(chosen, standby="none")
+    return proxy(Supervisor(Job(kind, name, arguments), chosen))
 
 
 class WorkerPool:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from firmware_py.errors import BadInput, Cancelled
-from firmware_py.events import Pcm16, Transcript
+from firmware_py.events import Pcm16, ToolCall, Transcript
 
 Check = Callable[[], bool]
 
@@ -113,6 +113,34 @@ class CountTts:
 
     def how_many(self) -> int:
         return self.made
+
+    def close(self) -> None:
+        pass
+
+
+class WrittenText:
+    """Writes ``said`` word by word; ``fault`` strikes before word ``at``, ``once`` as in :class:`EchoStt`. The name of
+    each tool that it is offered comes back as a call of it."""
+
+    def __init__(
+        self, *, said: str = "Yes.", fault: str = "", at: int = 0, once: Path | None = None, load_fault: str = ""
+    ) -> None:
+        self._said, self._fault, self._at, self._once = said, fault, at, once
+        if load_fault:
+            misbehave(load_fault)
+
+    def pieces(self, messages: Any, tools: Any = (), *, is_cancelled: Check | None = None) -> Iterator[str | ToolCall]:
+        for n, word in enumerate(self._said.format(question=messages[-1]["content"]).split(" ")):
+            if self._fault and n == self._at and not (self._once and self._once.exists()):
+                if self._once:
+                    self._once.touch()
+                misbehave(self._fault, is_cancelled)
+            yield word if not n else f" {word}"
+        for tool in tools:
+            yield ToolCall(tool["function"]["name"])
+
+    def manners(self) -> dict[str, Any]:
+        return {"nice": os.nice(0), "oom": int(Path("/proc/self/oom_score_adj").read_text()), "pid": os.getpid()}
 
     def close(self) -> None:
         pass

@@ -79,7 +79,7 @@ MAY_SEE: dict[str, set[str]] = {
         "failed_turns",
         "language_model",
     },
-    "language_model": {"backends", "config"},
+    "language_model": {"backends", "config", "cores", "errors", "models"},
     "models": {"errors", "weights"},
     "weights": {"durable", "errors", "models"},
     "workers": {"errors", "events", "ports", "worker", "backends"},

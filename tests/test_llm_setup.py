@@ -40,6 +40,9 @@ def judge(root: Path, text: str) -> Finding:
         ("first_token_s: 40", "first_token_s <= total_s"),
         ("engine: magic", "llm.engine"),
         ("min_confidence: 2", "llm.min_confidence"),
+        ("enabled: true, engine: embedded", "model is empty"),
+        ("threads: 0", "llm.threads"),
+        ("context_tokens: 100", "llm.context_tokens"),
         ("temprature: 1", "temperature"),
     ],
 )
@@ -64,6 +67,32 @@ def test_doctor_says_what_is_missing(tmp_path: Path) -> None:
         assert server.requests == [], "nothing is asked of the model"
     unit.unlink()
     assert judge(tmp_path, on).status == "warn" and "refused" in judge(tmp_path, on).message
+
+
+def test_doctor_says_what_an_embedded_one_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from firmware_py import language_model
+
+    file = tmp_path / "x.gguf"
+    on = f"llm: {{enabled: true, engine: embedded, model: {file}}}\nwake: {{enabled: true}}"
+    monkeypatch.setattr(language_model, "LIBRARY", "no_such_library_of_llamas")
+    assert judge(tmp_path, on).status == "fail" and "library" in judge(tmp_path, on).message
+    monkeypatch.setattr(language_model, "LIBRARY", "json")
+    assert judge(tmp_path, on).status == "fail" and "no such GGUF file" in judge(tmp_path, on).message
+    file.write_bytes(b"GGUF" + bytes(1_000_000))
+    assert judge(tmp_path, on).status == "ok" and "x.gguf, about 2 MB" in judge(tmp_path, on).message
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/meminfo").write_text("MemTotal: 9000 kB\nMemAvailable: 1000 kB\n")
+    assert judge(tmp_path, on).status == "warn" and "1 MB are free" in judge(tmp_path, on).message
+
+
+def test_config_check_says_of_an_embedded_one_that_its_file_is_missing(
+    rtva: Callable[..., CompletedProcess[str]], tmp_path: Path
+) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("llm: {enabled: true, engine: embedded, model: /nowhere/x.gguf}\n")
+    done = rtva("config", "check", file)
+    assert done.returncode == 0 and "llm.model: /nowhere/x.gguf: no such file" in done.stderr
+    assert "network.conf" not in done.stderr and "goes to /nowhere/x.gguf" in done.stderr
 
 
 def test_config_check_says_what_goes_where(rtva: Callable[..., CompletedProcess[str]], tmp_path: Path) -> None:

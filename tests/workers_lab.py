@@ -13,7 +13,12 @@ from firmware_py import backends
 from firmware_py.worker.deadlines import Deadlines
 from firmware_py.workers import Rules, SupervisedStt, SupervisedTts, in_worker
 
-ENGINES = {"stt": "fake_engines:EchoStt", "tts": "fake_engines:CountTts", "other": "fake_engines:EchoStt"}
+ENGINES = {
+    "stt": "fake_engines:EchoStt",
+    "tts": "fake_engines:CountTts",
+    "other": "fake_engines:EchoStt",
+    "llama": "fake_engines:WrittenText",
+}
 QUICK = Rules(deadlines=Deadlines(load_s=20.0, begin_s=0.5, work_s=0.5))
 PATIENT = Rules(deadlines=Deadlines(load_s=20.0, begin_s=60.0, work_s=60.0))
 """For what must end by itself: a deadline that strikes would hide that it does not."""
@@ -27,7 +32,9 @@ def fake(kind: str, rules: Rules = PATIENT, **arguments: Any) -> Iterator[Any]:
     try:
         with no_leaks():
             engine = in_worker(kind, "fake", arguments, rules)
-            eventually(lambda: engine.supervisor.snapshot()["standby"] is not None)  # so that another watch may begin
+            eventually(
+                lambda: kind == "llama" or engine.supervisor.snapshot()["standby"] is not None
+            )  # so that another watch may begin
             try:
                 yield engine
             finally:
@@ -42,6 +49,11 @@ def stt(rules: Rules = PATIENT, **arguments: Any) -> Any:
     """A context that gives a :class:`SupervisedStt` on the fake engine."""
     assert SupervisedStt.transcribe
     return fake("stt", rules, **arguments)
+
+
+def text(rules: Rules = PATIENT, **arguments: Any) -> Any:
+    """A context that gives a :class:`SupervisedText` on the fake engine."""
+    return fake("llama", rules, **arguments)
 
 
 def tts(rules: Rules = PATIENT, **arguments: Any) -> Any:

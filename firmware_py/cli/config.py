@@ -62,7 +62,12 @@ def missing_files(config: Config) -> list[str]:
     model, voice = config.stt.model, config.tts.voice
     lines = [
         f"{key}: {value}: no such file"
-        for key, value in (("stt.model", model), ("tts.voice", voice), ("llm.key_file", str(config.llm.key_file or "")))
+        for key, value in (
+            ("stt.model", model),
+            ("tts.voice", voice),
+            ("llm.key_file", str(config.llm.key_file or "")),
+            ("llm.model", config.llm.own_file),
+        )
         if "/" in value and "://" not in value and not Path(value).exists()
     ]
     if model.startswith("custom:"):
@@ -98,9 +103,11 @@ def check_language_model(config: Config) -> None:
     """Says what a language model needs, and what goes to it."""
     if not config.llm.enabled:
         return
-    lines = ["llm: as a service it needs the drop-in network.conf (docs/service.md)"]
+    is_far = config.llm.engine == "endpoint"
+    lines = ["llm: as a service it needs the drop-in network.conf (docs/service.md)"] if is_far else []
     if not config.wake.enabled:
-        lines.append(f"llm without wake.enabled: whatever is said in the room goes to {config.llm.url}")
+        where = config.llm.url if is_far else config.llm.model
+        lines.append(f"llm without wake.enabled: whatever is said in the room goes to {where}")
     common.note(lines)
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from firmware_py import models
 from firmware_py.config import describe
 from firmware_py.doctor import Case, Finding, check, fail, ok, skip, warn
 from firmware_py.errors import RtvaError
+from firmware_py.language_model import has_library
+from firmware_py.telemetry.host import memory_available_mb
 
 NETWORK_DROP_IN = "etc/systemd/system/rtva.service.d/network.conf"
+MEMORY_OF_FILE = 1.5
+"""Resident memory of an embedded language model over the size of its file, measured with 2,048 tokens of context."""
 
 
 @check("configuration")
@@ -47,6 +52,8 @@ def language_model(case: Case) -> Finding:
     llm = case.config.llm
     if not llm.enabled:
         return skip("llm.enabled is off; docs/language-model.md says how")
+    if llm.engine == "embedded":
+        return _embedded_model(case)
     unit, drop_in = case.root / "etc/systemd/system/rtva.service", NETWORK_DROP_IN
     if unit.exists() and not (case.root / drop_in).exists():
         return warn("llm.enabled, and the service has no network", f"add {drop_in}")
@@ -61,6 +68,22 @@ def language_model(case: Case) -> Finding:
     if not case.config.wake.enabled:
         return warn("without wake.enabled whatever is said in the room goes to it", "set wake.enabled, or mean it")
     return ok(f"{llm.url} can be reached")
+
+
+def _embedded_model(case: Case) -> Finding:
+    """Whether its library and its file are there, and whether the memory is; nothing is loaded."""
+    if not has_library():
+        return fail("llm.engine embedded: its library is not here", "pip install 'rtva[llm]'")
+    try:
+        path = models.resolve_llm(case.config.llm.model)
+    except RtvaError as error:
+        return fail(f"llm.model: {error}", "until then rtva says that it did not understand")
+    needed_mb, free_mb = path.stat().st_size * MEMORY_OF_FILE / 1e6, memory_available_mb(case.root)
+    if free_mb is not None and free_mb < needed_mb:
+        return warn(f"{path.name} wants about {needed_mb:.0f} MB, {free_mb:.0f} MB are free", "take a smaller one")
+    if not case.config.wake.enabled:
+        return warn("without wake.enabled whatever is said in the room goes to it", "set wake.enabled, or mean it")
+    return ok(f"{path.name}, about {needed_mb:.0f} MB")
 
 
 @check("unused keys")

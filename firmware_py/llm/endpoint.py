@@ -9,19 +9,18 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import queue
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from firmware_py.errors import ModelFailed
-from firmware_py.events import ToolCall
 from firmware_py.llm.deltas import Deltas, error_words, whole
 from firmware_py.llm.sse import Events, TooLong
+from firmware_py.llm.stream import Ending, Piece, Stream
 
 CONNECT_S = 5.0
 SILENT_S = 60.0
@@ -31,7 +30,6 @@ MOST_ERROR = 2000
 MOST_LEFT = 3
 """Threads that may hang in a connection that nobody waits for; then others are refused."""
 
-Piece = str | ToolCall
 Message = Mapping[str, Any]
 
 
@@ -90,7 +88,8 @@ class Endpoint:
         self._left = [stream for stream in self._left if stream.is_alive]
         if len(self._left) >= MOST_LEFT:
             raise ModelFailed(f"{self.request.url}: {MOST_LEFT} connections hang already")
-        stream = Stream(lambda opened: _pieces(self.request, messages, tools, opened))
+        opened = _Opened()
+        stream = Stream(lambda: _pieces(self.request, messages, tools, opened), opened)
         self._left.append(stream)
         return stream
 
@@ -100,63 +99,11 @@ class Endpoint:
             stream.cancel()
 
 
-class Stream:
-    """One answer on its way. ``take`` is for one thread, ``cancel`` for any."""
-
-    def __init__(self, pieces: Callable[[_Opened], Iterator[Piece]]) -> None:
-        self._pieces = pieces
-        self._opened = _Opened()
-        self._queue: queue.Queue[Piece | Exception | None] = queue.Queue(maxsize=256)
-        self._thread = threading.Thread(target=self._run, name="llm", daemon=True)
-        self._thread.start()
-
-    @property
-    def is_alive(self) -> bool:
-        return self._thread.is_alive()
-
-    def take(self, timeout_s: float) -> Piece | None:
-        """The next piece; None behind the last and after ``cancel``. Raises TimeoutError, ModelFailed."""
-        if self._opened.is_cancelled:
-            return None
-        try:
-            found = self._queue.get(timeout=max(0.0, timeout_s))
-        except queue.Empty:
-            raise TimeoutError from None
-        if isinstance(found, Exception):
-            raise found
-        return found
-
-    def cancel(self) -> None:
-        """Closes the connection, and wakes whoever waits in ``take``; returns at once."""
-        self._opened.cancel()
-        with contextlib.suppress(queue.Full):
-            self._queue.put_nowait(None)
-
-    def _run(self) -> None:
-        end: Exception | None = None
-        try:
-            for piece in self._pieces(self._opened):
-                self._put(piece)
-                if self._opened.is_cancelled:
-                    return
-        except ModelFailed as failed:
-            end = failed
-        except Exception as error:  # whatever a library makes of a strange server
-            end = ModelFailed(f"{type(error).__name__}: {error}")
-        self._put(end)
-
-    def _put(self, piece: Piece | Exception | None) -> None:
-        while not self._opened.is_cancelled:
-            with contextlib.suppress(queue.Full):
-                self._queue.put(piece, timeout=0.2)
-                return
-
-
-class _Opened:
+class _Opened(Ending):
     """A connection that any thread may end."""
 
     def __init__(self) -> None:
-        self.is_cancelled = False
+        super().__init__()
         self._sock: socket.socket | None = None
         self._lock = threading.Lock()
 

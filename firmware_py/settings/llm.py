@@ -36,14 +36,23 @@ def _listed(value: Any) -> Any:
 
 class Llm(Section):
     enabled: bool = knob(False, "What no template knows goes to a language model (docs/language-model.md).")
-    engine: Literal["endpoint"] = knob("endpoint", "Which one: an OpenAI-compatible server (llama.cpp, Ollama).")
+    engine: Literal["endpoint", "embedded"] = knob(
+        "endpoint", "endpoint: an OpenAI-compatible server (llama.cpp, Ollama); embedded: rtva[llm] on this board."
+    )
     url: Annotated[str, BeforeValidator(_url, json_schema_input_type=str)] = knob(
         "http://127.0.0.1:8080/v1",
         "The server, with its version; Ollama's is http://127.0.0.1:11434/v1. "
         "As a service this needs the drop-in network.conf.",
         allowed="http:// or https://, a host, and a path",
     )
-    model: str = knob("", "The model's name there; llama.cpp's server has one and needs none.", max_length=200)
+    model: str = knob(
+        "",
+        "The model's name there; llama.cpp's server has one and needs none. "
+        "embedded: the path of a GGUF file, or a name of 'rtva models list'.",
+        max_length=200,
+    )
+    threads: int | None = knob(None, "Threads of an embedded one; null is half of the cores.", ge=1, le=64)
+    context_tokens: int = knob(2048, "How much an embedded one reads and writes at a time.", ge=256, le=32768)
     key_file: FilePath | None = knob(None, "File with the server's key, for one that wants it.")
     system: str = knob("", "What the model is told about its part; empty is rtva's own text.", max_length=4000)
     first_token_s: float = knob(10, "Seconds until its first word; later it has failed.", gt=0, le=60)
@@ -63,12 +72,17 @@ class Llm(Section):
     )
 
     @property
+    def own_file(self) -> str:
+        """The path of the user's own model that runs here, else empty."""
+        return self.model if self.engine == "embedded" and "/" in self.model else ""
+
+    @property
     def tells_key_in_clear(self) -> bool:
         """Whether the key leaves this machine without encryption."""
         parts = urlsplit(self.url)
         host = parts.hostname or ""
         is_here = host in ("localhost", "::1") or host.startswith("127.")
-        return self.key_file is not None and parts.scheme == "http" and not is_here
+        return self.engine == "endpoint" and self.key_file is not None and parts.scheme == "http" and not is_here
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -77,4 +91,6 @@ class Llm(Section):
                 f"first_token_s ({self.first_token_s:g}) is longer than total_s ({self.total_s:g}); "
                 "allowed: first_token_s <= total_s"
             )
+        if self.enabled and self.engine == "embedded" and not self.model:
+            raise ValueError("model is empty; embedded wants the path of a GGUF file or a name of 'rtva models list'")
         return self

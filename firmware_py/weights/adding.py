@@ -44,6 +44,16 @@ def checked_ggml(path: Path) -> Path:
     return path
 
 
+def checked_gguf(path: Path) -> Path:
+    """A user's own language model: that it is there and begins as a GGUF file does. Raises Unavailable, BadWeights."""
+    if not path.is_file():
+        raise Unavailable(f"{path}: no such GGUF file")
+    with path.open("rb") as file:
+        if file.read(4) != b"GGUF":
+            raise BadWeights(f"{path}: not a GGUF file")
+    return path
+
+
 def add_model(books: Library, path: Path, name: str | None, compute_type: str | None, say: Say) -> Wanted:
     """Converts (or, for a ready ggml file of the right type, copies) a model into the store and pins it.
 

@@ -15,7 +15,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-KINDS = ("stt", "tts", "vad")
+KINDS = ("stt", "tts", "vad", "llm")
 FORMS = ("ctranslate2", "ggml", "files")
 """What the files of a source are together: a checkpoint to convert, a ready ggml file, or the results themselves."""
 

@@ -21,6 +21,7 @@ class Deadlines:
     work_s: float = 5.0
     per_audio_s: float = 3.0
     per_char_s: float = 0.05
+    text_s: float = 60.0
 
     def load(self) -> float:
         """To import the libraries and load the weights."""
@@ -29,6 +30,10 @@ class Deadlines:
     def begin(self) -> float:
         """To say that a request is being worked on."""
         return self.begin_s * self.scale
+
+    def text(self) -> float:
+        """To the next piece of a language model's text; its first may take a slow board that long."""
+        return self.text_s * self.scale
 
     def work(self, samples: int = 0, chars: int = 0) -> float:
         """For a call with so many samples of audio, or from one chunk of a text of so many letters to the next."""

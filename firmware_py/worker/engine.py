@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -39,6 +39,10 @@ class Request:
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = field(default_factory=dict)
     is_cancelled: IsCancelled | None = None
+    repeats: bool = True
+    """Whether a second try yields the same; else a stream that broke off stays broken off."""
+    drain_s: float | None = None
+    """How long it may go on once it was cancelled; ``within_s`` where that is not said."""
 
 
 class SupervisedEngine:
@@ -83,7 +87,7 @@ class SupervisedEngine:
         """
         yielded = 0
         for attempt in range(1, ATTEMPTS + 1):
-            worker = self.supervisor.acquire()
+            worker = self.supervisor.acquire(request.is_cancelled)
             try:
                 with contextlib.closing(_items(self.supervisor, worker, request, skip=yielded)) as items:
                     for item in items:
@@ -91,7 +95,7 @@ class SupervisedEngine:
                         yield item
                 return
             except WorkerGone as gone:
-                self._failed(worker, gone, attempt)
+                self._failed(worker, gone, attempt, is_last=bool(yielded) and not request.repeats)
 
     def _call_by_name(self, method: str, *args: Any, is_cancelled: IsCancelled | None = None, **kwargs: Any) -> Any:
         samples = sum(a.size for a in (*args, *kwargs.values()) if isinstance(a, np.ndarray))
@@ -108,13 +112,14 @@ class SupervisedEngine:
                 self._failed(worker, gone, attempt)
         raise AssertionError("the last failure raises")
 
-    def _failed(self, worker: Worker, gone: WorkerGone, attempt: int) -> None:
+    def _failed(self, worker: Worker, gone: WorkerGone, attempt: int, *, is_last: bool = False) -> None:
         supervisor = self.supervisor
         supervisor.lost(worker, gone)
         if supervisor.state == "closed":
             raise Unavailable(f"{supervisor.job} was closed during a call") from gone
-        if attempt == ATTEMPTS:
-            raise WorkerFailed(f"{supervisor.job} failed twice: {supervisor.epitaph(worker)}") from gone
+        if attempt == ATTEMPTS or is_last:
+            times = "twice" if attempt == ATTEMPTS else "in the middle of an answer"
+            raise WorkerFailed(f"{supervisor.job} failed {times}: {supervisor.epitaph(worker)}") from gone
         supervisor.counts["retries"] += 1
 
 
@@ -153,6 +158,25 @@ class SupervisedTts(SupervisedEngine):
         """The first use, ahead of it; nothing for an engine that has none."""
         if "warm" in self._methods:
             self._call_by_name("warm")
+
+
+class SupervisedText(SupervisedEngine):
+    """A :class:`~firmware_py.ports.TextEngine` in a worker. It is there at once, and loads meanwhile."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self.supervisor = supervisor
+        self._methods, self._attributes = frozenset(), {}
+        supervisor.begin()
+
+    def pieces(
+        self, messages: Sequence[Any], tools: Sequence[Any] = (), *, is_cancelled: IsCancelled = lambda: False
+    ) -> Iterator[Any]:
+        """As the port says. A worker that does not end soon after ``is_cancelled`` is killed, and loaded anew."""
+        deadlines = self.supervisor.rules.deadlines
+        arguments = (list(messages), list(tools))
+        return self.stream(
+            Request("pieces", deadlines.text(), arguments, {}, is_cancelled, repeats=False, drain_s=deadlines.begin())
+        )
 
 
 class _Conversation:
@@ -230,7 +254,8 @@ class _Conversation:
         except WorkerGone as gone:
             self._supervisor.lost(self._worker, gone)
             return
-        self._supervisor.abandon(self._worker, time.monotonic() + self._request.within_s)
+        within_s = self._request.within_s if self._request.drain_s is None else self._request.drain_s
+        self._supervisor.abandon(self._worker, time.monotonic() + within_s)
 
 
 def _one_value(supervisor: Supervisor, worker: Worker, request: Request) -> Any:

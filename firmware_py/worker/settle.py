@@ -12,6 +12,8 @@ from pathlib import Path
 
 NICE = 5
 OOM_SCORE = 500
+DISPENSABLE = {"rtva-llama": (10, 800)}
+"""Processes without which every command still works: later than the others, and the first to die of them."""
 PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15
 IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 """A terminal's Ctrl-C and systemd's stop reach the whole group; the service decides when its workers end."""
@@ -30,7 +32,8 @@ def settle(name: str, parent: int) -> None:
     if os.getppid() != parent:
         os._exit(0)
     _prctl(PR_SET_NAME, ctypes.create_string_buffer(name[:15].encode()))
-    for measure in (_die_first, _yield_to_capture, _leave_no_core):
+    nice, oom_score = DISPENSABLE.get(name, (NICE, OOM_SCORE))
+    for measure in (lambda: _die_first(oom_score), lambda: _yield_to_capture(nice), _leave_no_core):
         _attempt(measure)
 
 
@@ -39,13 +42,13 @@ def _attempt(measure: Callable[[], object]) -> None:
         measure()
 
 
-def _die_first() -> None:
+def _die_first(score: int) -> None:
     own = Path("/proc/self/oom_score_adj")
-    own.write_text(str(max(OOM_SCORE, int(own.read_text()))))
+    own.write_text(str(max(score, int(own.read_text()))))
 
 
-def _yield_to_capture() -> None:
-    os.nice(NICE)
+def _yield_to_capture(nice: int) -> None:
+    os.nice(nice)
     os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # never preempts a thread that wakes up
 
 

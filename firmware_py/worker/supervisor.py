@@ -50,7 +50,7 @@ class Supervisor:
         self._back_off = BackOff(rules.clock)
         self._load_error: Exception | None = None
         self._is_closed = False
-        self._is_held = rules.holds_standbys
+        self._is_held = rules.holds_standbys or rules.standby == "none"
         self._announced = ""
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._thread = threading.Thread(target=self._run, name=f"{job.kind}-workers", daemon=True)
@@ -58,7 +58,7 @@ class Supervisor:
     def let_stand_by(self) -> None:
         """From now on a stand-by is kept; before, with ``rules.holds_standbys``, none is started."""
         with self._changed:
-            self._is_held = False
+            self._is_held = self.rules.standby == "none"
         self._ring()
 
     def hold_standby(self) -> None:
@@ -71,6 +71,10 @@ class Supervisor:
                 spare.end("not needed")
                 self._dying.append(spare)
         self._ring()
+
+    def begin(self) -> None:
+        """Starts without waiting: :meth:`acquire` waits for the loaded worker, and says why there is none."""
+        self._thread.start()
 
     def start(self) -> Worker:
         """The loaded worker, for its methods and attributes. Raises what the engine's constructor raised there,
