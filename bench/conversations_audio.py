@@ -27,7 +27,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 import soxr  # noqa: E402
 from conversation_lab import Conversation, Stage, conversations, own_commands  # noqa: E402
 
-from firmware_py.events import RATE_HZ, Understood  # noqa: E402
+from firmware_py.draft import believed  # noqa: E402
+from firmware_py.events import RATE_HZ, Transcript, Understood  # noqa: E402
 from firmware_py.nlu.hassil import HassilUnderstanding  # noqa: E402
 from firmware_py.pipeline import VoicePipeline  # noqa: E402
 
@@ -41,7 +42,8 @@ class Ears:
         self.pipeline, self.understanding = pipeline, understanding
         self.sentences = self.right = 0
         self.wrong: list[str] = []
-        self._heard: dict[str, str] = {}
+        self.stage: Stage | None = None
+        self._heard: dict[str, Transcript] = {}
 
     def exact(self, text: str) -> Understood:
         return self.understanding.exact(text)
@@ -57,12 +59,17 @@ class Ears:
         return heard
 
     def hear(self, text: str) -> str:
+        """What the turn thread takes a sentence for."""
+        heard = self._transcript(text)
+        return heard.text if self.stage is None else believed(heard, self.stage.responder).text
+
+    def _transcript(self, text: str) -> Transcript:
         if text not in self._heard:
             tts = self.pipeline.tts
             sound = np.concatenate(list(tts.synthesize(text))).astype(np.float32) / 32768
             silence = np.zeros(int(AROUND_S * RATE_HZ), np.float32)
             at_16k = np.concatenate([silence, soxr.resample(sound, tts.rate_hz, RATE_HZ), silence])
-            self._heard[text] = self.pipeline.stt.transcribe((at_16k * 32767).astype(np.int16)).text
+            self._heard[text] = self.pipeline.stt.transcribe((at_16k * 32767).astype(np.int16))
         return self._heard[text]
 
 
@@ -104,6 +111,7 @@ def went_as_written(conversation: Conversation, folder: Path, ears: Ears) -> boo
     """Whether every step of a conversation, and what is remembered of it, is as its script says."""
     script = {key: value for key, value in conversation.script.items() if key != "own"}
     stage = Stage(folder, script, ears)  # type: ignore[arg-type]
+    ears.stage = stage
     try:
         for text in script.get("given", ()):
             stage.say(text)

@@ -134,7 +134,8 @@ class Transcript:
     ``guards`` names the guards that tripped (``loop``, ``annotation``, ``no_speech``, ``retry``).
     ``is_guided``: the text is a sentence of the templates, in normal words, believed with ``score`` (0..1);
     ``margin`` is by how many nats it beat the next sentence. A ``score`` without ``is_guided`` is that of the
-    sentence that was not believed.
+    sentence that was not believed. ``doubted`` is what ``no_speech`` took away, with its confidence: an answer, where
+    one is waited for.
     """
 
     text: str
@@ -145,6 +146,8 @@ class Transcript:
     is_guided: bool = False
     score: float = 0.0
     margin: float = 0.0
+    doubted: str = ""
+    doubted_confidence: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ GUARDS = {
     "echo": "utterances over an answer that were its own words",
     "silence": "utterances without sound above the microphone's own noise",
     "no_speech": "transcripts that recognition did not believe itself",
+    "expected": "of these, short answers to a question that was open, which were taken all the same",
     "annotation": "descriptions of noise in brackets, taken out of a transcript",
     "loop": "transcripts that repeated themselves, cut behind the first copy",
     "retry": "recognitions done again with the full context",

@@ -148,7 +148,8 @@ class Responder(Protocol):
     """An intent to a reply.
 
     Must: ``prepare`` has no side effect and never raises; ``commit`` does the reply's actions and remembers
-    the turn, and is called once, for a committed turn only.
+    the turn, and is called once, for a committed turn only. May: ``expects(text)``, whether a text is an answer to the
+    question that is open.
     """
 
     def prepare(self, understood: Understood) -> Reply: ...

@@ -122,6 +122,18 @@ class Dialogue:
             return again or understood
         return self._again(last, understood) or self._follow(last, understood, is_open=is_open) or understood
 
+    def expects(self, text: str) -> bool:
+        """Whether a text is what the open question asks for: a yes or no, or what completes its sentence to the letter.
+        After :data:`CONFIRM_S` nothing is."""
+        last, question = self._history.last_understood(), self._question
+        is_open = last is not None and question is not None and question.of is last
+        if not is_open or self._clock() - self._at_s >= CONFIRM_S:
+            return False
+        assert last is not None and question is not None
+        if question.held is not None:
+            return " ".join(words(text)).lower() in YES | NO
+        return self._understand is not None and self._follow(last, Understood(text), is_open=True) is not None
+
     def _last_done(self, last: Understood) -> tuple[Done, ...]:
         parts = last.parts or (last,)
         done = tuple(done for done in self._done if any(done.understood is part for part in parts))

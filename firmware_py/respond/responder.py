@@ -105,6 +105,10 @@ class Responder:
         reply = replies[0] if len(replies) == 1 else together(meant, replies)
         return self._with_news(reply)
 
+    def expects(self, text: str) -> bool:
+        """Whether ``text`` answers the question that was just asked. Changes nothing."""
+        return self._dialogue.expects(text)
+
     def _prepare(self, understood: Understood, draft: bool) -> Prepared:
         if understood.intent is None:
             return Prepared(phrases.UNKNOWN, understood=understood, is_unknown=True)

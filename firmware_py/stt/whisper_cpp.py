@@ -146,7 +146,11 @@ class WhisperCpp:
             heard, found, verdict = self._hear(speech, context, cap, guide, is_cancelled)
         if verdict.score < self._point or guards.cut_loop(found.sentences[0].text)[1]:
             if self._is_nobody(heard, verdict.confidence):
-                return Transcript("", language=language, guards=(*tripped, "no_speech"), score=verdict.score)
+                doubted = guards.strip_annotations(heard.text)
+                return Transcript(
+                    "", language=language, guards=(*tripped, "no_speech"), score=verdict.score,
+                    doubted=doubted, doubted_confidence=heard.confidence if doubted else 0.0,
+                )  # fmt: skip
             part = self._utterance(speech, is_cancelled, heard, context)
             tripped = tuple(dict.fromkeys((*tripped, *part.guards)))
             return replace(part, language=language, guards=tripped, score=verdict.score)
@@ -208,8 +212,8 @@ class WhisperCpp:
         if clean != " ".join(text.split()):
             tripped.append("annotation")
         if clean and self._is_unspoken(clean, confidence):
-            clean = ""
             tripped.append("no_speech")
+            return Transcript("", guards=tuple(dict.fromkeys(tripped)), doubted=clean, doubted_confidence=confidence)
         return Transcript(clean, confidence if clean else 0.0, guards=tuple(dict.fromkeys(tripped)))
 
     @staticmethod
