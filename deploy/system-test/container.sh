@@ -1,7 +1,9 @@
 # What the tests in a booted container share: sourced by run.sh and bundle.sh, from the top of the checkout.
 # Exits with 77 and one line that says why where no container can be booted. Needs SCRIPT, what is run inside.
 WORK=$PWD/build/system-test
+ARCH=${ARCH:-amd64}
 ROOT=$WORK/root
+[ "$ARCH" = amd64 ] || ROOT=$WORK/root-$ARCH
 BOOT_S=${BOOT_S:-420}
 say() { printf '==> %s\n' "$*"; }
 skip() { printf 'system-test skipped: %s\n' "$*" >&2; exit 77; }
@@ -23,6 +25,11 @@ requirements() {
 }
 
 base_system() {
+    if [ "$ARCH" = arm64 ]; then
+        deploy/bundle/arm64.sh "$ROOT"
+        echo rtva-test > "$ROOT/etc/hostname"
+        return
+    fi
     tar=$WORK/$VERSION_CODENAME.tar
     if [ ! -s "$tar" ]; then
         say "making a base system ($VERSION_CODENAME)"

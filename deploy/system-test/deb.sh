@@ -2,19 +2,28 @@
 # Boots real systemd without a network and proves the Debian package there: make deb-test (root, Debian, minutes)
 #
 # All that make system-test asks of an installation, asked of the package's; and installing, upgrading, removing, purging.
+# ARCH=arm64: the package and the container are arm64's, every program in it emulated, and the checks are a few.
 set -eu
 cd "$(dirname "$0")/../.."
 SCRIPT=inside_deb.py
-BOOT_S=${BOOT_S:-1500}
+ARCH=${ARCH:-amd64}
+mode=deb
+[ "$ARCH" = amd64 ] || mode=deb-emulated
+[ "$ARCH" = amd64 ] && BOOT_S=${BOOT_S:-1500} || BOOT_S=${BOOT_S:-5400}
 . deploy/system-test/container.sh
 requirements
 mkdir -p "$WORK"
 base_system
 mkdir "$ROOT/debs"
 for revision in 1 2; do
-    deb=$(.venv/bin/python deploy/deb/make_deb.py --py "$base" --revision $revision)
-    say "made $deb ($(du -m "$deb" | cut -f1) MiB)"
+    if [ "$ARCH" != amd64 ] && [ $revision = 2 ]; then # the same once more: dpkg upgrades to it all the same
+        ln "$ROOT/debs/1.deb" "$ROOT/debs/2.deb"
+        break
+    fi
+    deb=${DEB:-} # one that is there; else one is made
+    [ -n "$deb" ] || deb=$(.venv/bin/python deploy/deb/make_deb.py --arch "$ARCH" --py "$base" --revision $revision)
+    say "$deb ($(du -m "$deb" | cut -f1) MiB)"
     cp "$deb" "$ROOT/debs/$revision.deb"
 done
-boot deb --private-network
+boot $mode --private-network
 say "all of it holds"

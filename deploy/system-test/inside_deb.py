@@ -6,8 +6,11 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from inside import Checks, first, kept_over_the_upgrade, prove
-from lab import CONFIG, RTVA, Machine, is_ready, main_pid, must, sh, show, within
+from inside import START, Checks, a_start_is_ready, a_turn_is_answered, b_commands, first, kept_over_the_upgrade, prove
+from lab import CONFIG, RTVA, SLOWER, Machine, is_ready, main_pid, must, sh, show, within
+
+SLOW_UNIT = Path("/etc/systemd/system/rtva.service.d/slow.conf")
+SLOW = "[Service]\nTimeoutStartSec=infinity\nWatchdogSec=10min\nMemoryMax=infinity\n"
 
 
 def a_install(machine: Machine) -> None:
@@ -17,6 +20,18 @@ def a_install(machine: Machine) -> None:
     machine.configure()
     sh("systemctl", "restart", "rtva")
     must(is_ready(), f"no running service: {show('StatusText')}")
+
+
+def a_emulated_install(machine: Machine) -> None:
+    """As :func:`a_install`, but not started before it has the patience that a processor in software needs."""
+    SLOW_UNIT.parent.mkdir(parents=True)
+    SLOW_UNIT.write_text(SLOW)
+    sh("systemctl", "mask", "--runtime", "rtva")
+    sh("dpkg", "--install", "/debs/1.deb", timeout=300)
+    must("mode: process" in CONFIG.read_text(), "no configuration")
+    machine.configure(latency="600000", more="tts: {cache: {warm: false}}\npipeline: {processing: {max_workers: 1}}\n")
+    sh("systemctl", "unmask", "--runtime", "rtva")
+    must(sh("systemctl", "is-enabled", "rtva").strip() == "enabled", "not enabled")
 
 
 def b_upgrade(machine: Machine) -> None:
@@ -47,6 +62,16 @@ def e_purge(machine: Machine) -> None:
 
 
 def checks() -> Checks:
+    if SLOWER > 1:
+        yield "dpkg --install", a_emulated_install
+        yield START, a_start_is_ready
+        yield "a spoken question is answered", a_turn_is_answered
+        yield "commands on the serial line and the socket", b_commands
+        yield "an upgrade of the running service keeps configuration and state", b_upgrade
+        yield "a spoken question is answered after it", Machine.answered_anew
+        yield "remove keeps what is the owner's", d_remove
+        yield "purge takes that too", e_purge
+        return
     yield "dpkg --install ends in a running service", a_install
     yield from first()
     yield "an upgrade of the running service keeps configuration and state", b_upgrade

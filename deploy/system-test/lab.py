@@ -31,6 +31,8 @@ metrics: {{textfile: /run/rtva/rtva.prom, textfile_interval_s: 1}}
 alerts: {{latency_ms: {latency}}}
 """
 
+SLOWER = 40.0 if sys.argv[1:] == ["deb-emulated"] else 1.0
+"""How much longer everything may take: a processor in software is that much slower, and more."""
 AT_REST = ("state idle", "state degraded")
 """Degraded: an alert is on, as the one for latency after a worker had to be replaced."""
 
@@ -40,7 +42,7 @@ class Failed(Exception):
 
 
 def sh(*command: str, timeout: float = 150, ok: bool = True) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout * SLOWER)
     if ok and done.returncode:
         raise Failed(f"{' '.join(command)}: exit {done.returncode}: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout
@@ -53,7 +55,7 @@ def must(truth: object, why: str) -> None:
 
 def within(seconds: float, what: str, happens: Callable[[], Any]) -> Any:
     """The first true value of ``happens``, asked ten times a second."""
-    until = time.monotonic() + seconds
+    until = time.monotonic() + seconds * SLOWER
     while time.monotonic() < until:
         value = happens()
         if value:
@@ -138,7 +140,7 @@ class Machine:
         self.serial = SerialEnd()
 
     def configure(self, latency: str = "500", more: str = "") -> None:
-        CONFIG.write_text(TEST_CONFIG.format(run=TEST_RUN, latency=latency, scale=2) + more)
+        CONFIG.write_text(TEST_CONFIG.format(run=TEST_RUN, latency=latency, scale=2 * SLOWER) + more)
 
     def speak(self) -> None:
         with self.orders.open("a") as orders:

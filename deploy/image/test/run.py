@@ -18,6 +18,7 @@ import sys
 import time
 import wave
 from collections.abc import Callable
+from contextlib import suppress
 from difflib import SequenceMatcher
 from pathlib import Path
 
@@ -53,6 +54,12 @@ governor: {{enabled: false}}
 tts: {{cache: {{warm: false}}}}
 pipeline: {{processing: {{max_workers: 1}}}}
 """
+LOOK = """\
+systemctl show rtva -P StatusText; cat /proc/loadavg
+for p in $(cat /sys/fs/cgroup/system.slice/rtva.service/cgroup.procs); do
+    echo $p $(cat /proc/$p/comm), $(cut -d' ' -f14,15 /proc/$p/stat) ticks
+done
+journalctl -u rtva -o short-monotonic --no-pager | tail -n 20"""
 Row = tuple[str, str, str]
 
 
@@ -73,9 +80,16 @@ class Proof:
         except Failed as why:
             self.rows.append((what, "no", str(why)))
             print(f"no   {what}: {why}", flush=True)
+            self.look_inside()
             raise
         self.rows.append((what, "yes", told or f"{time.monotonic() - began:.0f} s"))
         print(f"yes  {what}: {self.rows[-1][2]}", flush=True)
+
+    def look_inside(self) -> None:
+        """What the service says of itself and what its processes have used, into shell.log."""
+        if self.machine is not None:
+            with suppress(Failed, OSError):
+                self.machine.run(LOOK, 120)
 
     def boot(self) -> str:
         self.machine = Machine(self.card, BOARD / "boot", [self.question], WORK)
