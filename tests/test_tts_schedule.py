@@ -143,3 +143,21 @@ def test_the_pace_is_found_from_two_measurements(fixed_ms: float, per_frame_ms: 
     found = Pace.measured(small, large, FRAME_MS)
     assert found.fixed_ms == pytest.approx(fixed_ms)
     assert found.per_frame_ms == pytest.approx(per_frame_ms)
+
+
+@pytest.mark.parametrize("frames", [17, 90, 700])
+def test_a_machine_far_too_slow_is_looked_at_once_and_says_nothing_before_all_is_there(
+    on_a_clock: Callable[[str, int], Voice], frames: int
+) -> None:
+    voice, windows = on_a_clock("processor A", frames), []  # type: Voice, list[tuple[int, int]]
+    voice.slower = 100.0
+    decode = voice.decode
+
+    def noted(begin: int, end: int) -> np.ndarray:
+        windows.append((begin, end))
+        return decode(begin, end)
+
+    split_voice.Latent(None, None).samples = noted  # type: ignore[arg-type,method-assign]
+    voice.calibrate()
+    assert windows == [(0, split_voice.FIRST_FRAMES)]
+    assert [chunk.size for chunk in voice.sound()] == [frames * 256]

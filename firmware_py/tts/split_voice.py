@@ -16,6 +16,9 @@ from firmware_py.tts.sessions import Floats, Net
 
 CALIBRATIONS = 2
 """Times that each of two windows is decoded to know the pace; the better time counts."""
+HOPELESS = 5.0
+"""A machine whose first window takes so many times its playing time is not measured further: it says nothing before
+the whole is there."""
 
 
 @dataclass(frozen=True)
@@ -128,12 +131,14 @@ class SplitVoice:
         latent = self._parts.front(*feed)[0]
         latent = np.tile(latent, (1, 1, 2 + frames // latent.shape[2]))[:, :, : frames + FIRST_FRAMES]
         piece, at = Latent(self._parts, latent), 2 * FIRST_FRAMES
-        piece.samples(0, at)
+        first_ms = self._time_ms(piece, 0, FIRST_FRAMES)
+        if first_ms > HOPELESS * FIRST_FRAMES * self._frame_ms:
+            self._pace = Pace(0.0, first_ms / FIRST_FRAMES, self._frame_ms)
+            return
+        piece.samples(FIRST_FRAMES, at)
         best = dict.fromkeys(sizes, math.inf)
         for size in sizes * CALIBRATIONS:
-            started_ns = self._now_ns()
-            piece.samples(at, at + size)
-            best[size] = min(best[size], (self._now_ns() - started_ns) / 1e6)
+            best[size] = min(best[size], self._time_ms(piece, at, at + size))
             at += size
         small, large = best.items()
         self._pace = Pace.measured(small, large, self._frame_ms)
@@ -151,3 +156,8 @@ class SplitVoice:
             yield chunk
             ahead_ms = begin * self._frame_ms - (self._now_ns() - heard_ns) / 1e6
             size = pace.following(size, ahead_ms, latent.frames - begin)
+
+    def _time_ms(self, piece: Latent, begin: int, end: int) -> float:
+        started_ns = self._now_ns()
+        piece.samples(begin, end)
+        return (self._now_ns() - started_ns) / 1e6

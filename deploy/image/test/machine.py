@@ -35,6 +35,9 @@ $b ln -s ../test-shell.service /run/systemd/system/multi-user.target.wants/
 """
 
 
+PROMPTS = re.compile(r"^(?:[#>] )+", re.MULTILINE)
+
+
 class Failed(Exception):
     """A check that does not hold; the text says which."""
 
@@ -115,7 +118,8 @@ class Machine:
         self.shell.send(f'{{ {command}\n}} 2>&1; echo "@""@{self._number} $?"\n')
         before = self.shell.at
         found = self.shell.expect(rf"{mark} (\d+)", seconds)
-        lines = self.shell.said[before : self.shell.at - len(found[0])].replace("\r", "").split("\n")
+        said = self.shell.said[before : self.shell.at - len(found[0])].replace("\r", "")
+        lines = PROMPTS.sub("", said).split("\n")
         return "\n".join(line for line in lines if '"@""@' not in line and "{ " not in line).strip("# \n")
 
     def gpio(self, line: int) -> bool:
