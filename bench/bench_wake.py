@@ -1,11 +1,12 @@
 """Wake words: how often they are heard alone and in one breath, what is understood behind them, and what sets them off.
 
-    .venv/bin/python bench/bench_wake.py [--takes N] [--json]
+    .venv/bin/python bench/bench_wake.py [--takes N] [--noise] [--json]
 
 Each word is said by the default voice, whose takes differ, and joined without a rest to each of some commands; the
 transcript behind a word that was heard is held against that of the command alone. False alarms and near misses are
 counted over all recordings of people and the kitchen in ``$RTVA_RECORDINGS``. The time of a frame is of one core, all
-four words at once, Python included.
+four words at once, Python included. ``--noise`` instead: how many takes are heard in kitchen noise at 10 and 0 dB,
+plain and behind WebRTC's noise suppression and gain control.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from bench_room import arms
 from endpointer_material import FOLDER
+from noise_material import kitchen
+from vad_material import mixed, spoken, to_int16
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from wake_lab import PHRASES, Speaker, hears, in_a_room, person
@@ -95,11 +99,33 @@ def set_off() -> dict[str, Any]:
     }
 
 
+def in_noise(takes: int) -> dict[str, dict[str, int]]:
+    """By level and what is in front: takes of all words, and how many are heard."""
+    speaker, noise, made = Speaker(), to_int16(kitchen(FOLDER, 0)), arms()
+    engine = backends.load("wake", "micro")(list(PHRASES))
+    found: dict[str, Counter[str]] = {}
+    for word, phrase in PHRASES.items():
+        for _ in range(takes):
+            said = spoken(word, in_a_room([3.0, speaker.say(phrase), 1.0]))
+            for snr_db in (10, 0):
+                sound = mixed(said, noise, snr_db)
+                for arm, make in made.items():
+                    engine.reset()
+                    counts = found.setdefault(f"{snr_db} dB, {arm}", Counter())
+                    counts["takes"] += 1
+                    counts["heard"] += hears(engine, np.asarray(make()(sound), np.int16)) == [word]
+    return {name: dict(counts) for name, counts in found.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--takes", type=int, default=20)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--noise", action="store_true")
     args = parser.parse_args()
+    if args.noise:
+        print(json.dumps(in_noise(args.takes), indent=1))
+        return
     found = {"said": said(args.takes), "set_off": set_off() if FOLDER.is_dir() else {}}
     if args.json:
         print(json.dumps(found))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +13,12 @@ from hypothesis import strategies as st
 
 from firmware_py._ring import Ring
 from firmware_py.audio.recording import load
-from firmware_py.events import RATE_HZ, Kind, Pcm16, TurnEvent
+from firmware_py.events import FRAME_SAMPLES, RATE_HZ
 from firmware_py.listen import Listener, ListenSettings
 from firmware_py.own_level import BELOW_DB, KEPT_FRAMES, OWN_FRAMES, OwnLevel
 from firmware_py.pipeline import VoicePipeline
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "bench"))
 
 
 def judged(levels_db: list[float], verdict: int = 1) -> list[int]:
@@ -57,22 +61,22 @@ def test_what_the_detector_does_not_take_for_voice_stays_as_it_is(frames: list[t
     assert [own.judge(v, level, is_open=True, in_speech=True) for v, level in frames] == [v for v, _ in frames]
 
 
-def heard(sound: Pcm16) -> list[TurnEvent]:
+@pytest.mark.parametrize(("name", "talk"), [("2630f6ea", 3), ("6962ced8", 2), ("7d2fe946", 2)])
+def test_a_turn_ends_although_a_television_talks_on(weights: Path, recordings: Path, name: str, talk: int) -> None:
+    """15 dB below an order; by the detector alone these turns end 2.8 to 4.1 s behind it."""
+    from bench_room import BEFORE_S, ENDS, OPENED_MS, with_television
+    from noise_material import television
+    from vad_material import spoken, to_int16
+
+    [file] = (recordings / "coffee").glob(f"{name}*")
+    order = spoken(name, load(file))
+    order = replace(order, name=file.stem)
+    behind = television(recordings, np.random.default_rng([7, talk]))
+    sound = with_television(order, 15, to_int16(8000 * behind / np.abs(behind).max()))
+    begin = BEFORE_S * RATE_HZ + order.segments[0][0] * FRAME_SAMPLES - OPENED_MS * RATE_HZ // 1000
+    end = BEFORE_S * RATE_HZ + order.segments[-1][1] * FRAME_SAMPLES - begin
     ring = Ring(1 << 20)
     listener = Listener(ring, VoicePipeline().make_vad(), ListenSettings(), lambda position: position)
-    ring.write(sound)
-    return list(listener.decide())
-
-
-@pytest.mark.parametrize("below_db", [20, 26])
-def test_a_turn_ends_although_somebody_talks_on_across_the_room(weights: Path, recordings: Path, below_db: int) -> None:
-    order = load(recordings / "commands" / "what_time_is_it.wav").astype(np.float64)
-    speech = load(recordings / "jfk.wav").astype(np.float64)
-    order *= 8000 / np.abs(order).max()
-    loud = np.sort(np.abs(order))[-order.size // 20]
-    other = speech * loud / np.sort(np.abs(speech))[-speech.size // 20] * 10 ** (-below_db / 20)
-    sound = np.concatenate([order, np.zeros(6 * RATE_HZ)])
-    start = 8 * RATE_HZ - order.size  # of the speech: talk without a long pause behind the order
-    sound += np.resize(np.roll(other, -start), sound.size)
-    first = next(event for event in heard(sound.astype(np.int16)) if event.kind is Kind.ENDPOINT)
-    assert order.size - RATE_HZ // 2 < first.at < order.size + 1.3 * RATE_HZ
+    ring.write(sound[begin:])
+    over = next(event for event in listener.decide() if event.kind in ENDS)
+    assert end <= over.at <= end + RATE_HZ
