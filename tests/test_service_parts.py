@@ -33,7 +33,7 @@ def test_each_early_death_waits_longer_and_success_forgets(tmp_path: Path) -> No
 
 
 def test_a_start_that_costs_much_waits_until_that_is_little(tmp_path: Path) -> None:
-    for failures, cost_s, wait_s in ((3, 50.0, 1.0), (9, 0.1, 30.0), (9, 0.8, 80.0), (9, 500.0, 600.0)):
+    for failures, cost_s, wait_s in ((3, 50.0, 1.0), (9, 0.1, 30.0), (9, 0.8, 160.0), (9, 500.0, 600.0)):
         (tmp_path / "restarts").write_text(f"{failures} {cost_s}")
         assert Restarts(tmp_path).wait_s() == wait_s
     failing = Restarts(tmp_path)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 FIRST_S = 0.25
 LAST_S = 30.0
-SHARE, LONGEST_S = 0.01, 600.0
+SHARE, LONGEST_S = 0.005, 600.0
 """Behind ``LAST_S`` a start that costs much waits longer still, so that all of them take less than this share of a
 core."""
 GOOD_AFTER_S = 60.0
