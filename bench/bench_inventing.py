@@ -64,7 +64,8 @@ def rows(found: list[tuple[Piece, list[dict[str, Any]]]]) -> list[list[str]]:
         guards = Counter(t["guards"][-1] if t["guards"] else "nothing" for t in turns if not t["transcript"])
         minutes = sum(p.sound.size for p, _ in parts) / RATE_HZ / 60
         level = "" if level_db is None else f"{level_db:g}"
-        counts = (len(turns), *(sum(bool(t[key]) for t in turns) for key in ("transcript", "reply", "intent")))
+        done = sum(bool(t["intent"] and t["reply"]) for t in turns)  # what is withheld is not done either
+        counts = (len(turns), *(sum(bool(t[key]) for t in turns) for key in ("transcript", "reply")), done)
         stopped = ", ".join(f"{name} {count}" for name, count in guards.most_common())
         out.append([kind, level, f"{minutes:g}", *map(str, counts), stopped])
     return out
