@@ -1,6 +1,6 @@
 #!/bin/sh
 # The embedded language model's tests against real models, and the endpoint's against a real server, in an environment of
-# their own: llama-cpp-python is built from source (13 minutes on two cores; pip keeps the wheel), so neither `make setup`
+# their own: llama-cpp-python is built from source (14 minutes on two busy cores; pip keeps the wheel), so neither `make setup`
 # nor continuous integration has it. The models (350 MB) come from the Python index.
 #   scripts/test_llm.sh [further pytest arguments]
 set -eu
