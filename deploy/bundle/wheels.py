@@ -57,8 +57,10 @@ def run(*command: str | Path, **environment: str) -> str:
 
 
 def find_python(version: str) -> Path:
-    """An interpreter of this version: on the path, or in ~/.pyenv."""
+    """An interpreter of this version: on the path and willing (pyenv's may refuse), or in ~/.pyenv."""
     found = shutil.which(f"python{version}", path="/usr/bin:" + os.environ.get("PATH", ""))
+    if found and subprocess.run((found, "-c", ""), capture_output=True).returncode:
+        found = None
     there = sorted(Path("~/.pyenv/versions").expanduser().glob(f"{version}.*/bin/python{version}"))
     if not found and not there:
         raise CannotBuild(f"no python{version} here; PY names another one")

@@ -18,8 +18,10 @@ ConditionPathExists=/run/rtva-test/go
 TimeoutStartSec=infinity
 WatchdogSec=10min
 MemoryMax=infinity
-# An emulated systemd cannot set up a network namespace: EIO.
+# An emulated systemd cannot set up these namespaces: EIO, EINVAL.
 PrivateNetwork=no
+PrivateIPC=no
+PrivateUsers=no
 """
 
 
