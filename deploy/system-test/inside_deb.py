@@ -22,6 +22,8 @@ MemoryMax=infinity
 PrivateNetwork=no
 PrivateIPC=no
 PrivateUsers=no
+# onnxruntime looks for the processors of an arm64 in the files of another architecture, and crashes.
+InaccessiblePaths=-/sys/devices/system/cpu
 """
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import gzip
 import json
 import shutil
 import subprocess
@@ -167,8 +168,8 @@ class Proof:
         return f"watchdog {dog[2]} {dog[1]} s, no failed unit, name and zone as set, 0 sectors of the root written"
 
     def hears_and_answers(self) -> str:
-        self.guest.run("arecord -q -D plughw:CARD=Loopback,DEV=1,SUBDEV=1 -f S16_LE -r 16000 -c 1 /run/test/answer.wav "
-                       ">/dev/null 2>&1 & sleep 1")  # fmt: skip
+        self.guest.run("(arecord -q -D plughw:CARD=Loopback,DEV=1,SUBDEV=1 -f S16_LE -r 16000 -c 1 "
+                       "/run/test/answer.wav >/dev/null 2>&1 &); sleep 1")  # fmt: skip
         began = time.monotonic()
         self.guest.run(f"aplay -q -D plughw:CARD=Loopback,DEV=0,SUBDEV=0 /run/test/{self.question.name}", TURN_S)
         played_s = time.monotonic() - began
@@ -182,9 +183,12 @@ class Proof:
         return f"`heard {heard}`, `intent {intent}`, `said {said}`; {took_s:.0f} s after its end"
 
     def was_spoken(self) -> str:
-        self.guest.run("sleep 5; kill -INT $(cat /proc/*/comm /dev/null >/dev/null; pidof arecord); sleep 1")
-        data = base64.b64decode(self.guest.run("base64 /run/test/answer.wav", 300))
-        (WORK / "answer.wav").write_bytes(data)
+        self.guest.run("sleep 5; kill -INT $(pidof arecord); sleep 1")
+        packed = self.guest.run("gzip -1c /run/test/answer.wav | base64", 300)
+        try:
+            (WORK / "answer.wav").write_bytes(gzip.decompress(base64.b64decode(packed)))
+        except (OSError, ValueError, EOFError) as error:
+            raise Failed(f"the recording did not come out of the machine whole: {error}") from None
         kept_s = without_gaps(WORK / "answer.wav", WORK / "answer-joined.wav")
         done = subprocess.run((sys.executable, "-m", "firmware_py", "transcribe", WORK / "answer-joined.wav", "--json"),
                               capture_output=True, text=True, cwd=ROOT)  # fmt: skip

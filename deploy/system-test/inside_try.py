@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+"""The checks of the Debian package, as root inside a container without a network: those of the service, and its own."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from inside import START, Checks, a_start_is_ready, a_turn_is_answered, b_commands, first, kept_over_the_upgrade, prove
+from lab import CONFIG, RTVA, SLOWER, Machine, is_ready, main_pid, must, sh, show, within
+
+GO = Path("/run/rtva-test/go")
+SLOW_UNIT = Path("/etc/systemd/system/rtva.service.d/slow.conf")
+SLOW = """\
+[Unit]
+ConditionPathExists=/run/rtva-test/go
+[Service]
+TimeoutStartSec=infinity
+WatchdogSec=10min
+MemoryMax=infinity
+# An emulated systemd cannot set up these namespaces: EIO, EINVAL.
+PrivateNetwork=no
+PrivateIPC=no
+PrivateUsers=no
+# onnxruntime looks for the processors of an arm64 in the files of another architecture, and crashes.
+InaccessiblePaths=-/sys/devices/system/cpu
+"""
+
+
+def a_install(machine: Machine) -> None:
+    sh("dpkg", "--install", "/debs/1.deb", timeout=300)
+    must(sh("systemctl", "is-enabled", "rtva").strip() == "enabled", "not enabled")
+    must("mode: process" in CONFIG.read_text(), "no configuration")
+    machine.configure()
+    sh("systemctl", "restart", "rtva")
+    must(is_ready(), f"no running service: {show('StatusText')}")
+
+
+def a_emulated_install(machine: Machine) -> None:
+    """As :func:`a_install`, but not started before it has the patience that a processor in software needs."""
+    SLOW_UNIT.parent.mkdir(parents=True)
+    SLOW_UNIT.write_text(SLOW)
+    sh("dpkg", "--install", "/debs/1.deb", timeout=300)
+    must("mode: process" in CONFIG.read_text(), "no configuration")
+    machine.configure(latency="600000", more="tts: {cache: {warm: false}}\npipeline: {processing: {max_workers: 1}}\n")
+    must(sh("systemctl", "is-enabled", "rtva").strip() == "enabled", "not enabled")
+    must(not main_pid(), "it was started without its patience")
+    GO.touch()
+
+
+def again(machine: Machine) -> None:
+    SLOW_UNIT.write_text(SLOW)
+    machine.configure(latency="600000", more="tts: {cache: {warm: false}}\npipeline: {processing: {max_workers: 1}}\n")
+    GO.touch()
+    sh("systemctl", "daemon-reload")
+
+
+def b_upgrade(machine: Machine) -> None:
+    sh("systemctl", "start", "rtva")
+    before, pid = CONFIG.read_text(), main_pid()
+    sh(RTVA, "volume", "40")
+    sh("dpkg", "--install", "/debs/2.deb", timeout=300)
+    within(60, "the service runs again", lambda: is_ready() and main_pid() != pid)
+    must(CONFIG.read_text() == before, "the configuration was changed")
+    must(sh(RTVA, "volume").strip() == "percent: 40", "the state was forgotten")
+
+
+def c_update_is_told(machine: Machine) -> None:
+    done = subprocess.run((RTVA, "update", "/debs/2.deb"), capture_output=True, text=True)
+    must(done.returncode == 69 and "bundle" in done.stderr, f"it said {done.stderr!r}")
+
+
+def d_remove(machine: Machine) -> None:
+    sh("dpkg", "--remove", "rtva")
+    must(not Path("/usr/lib/rtva").exists() and not Path("/usr/lib/systemd/system/rtva.service").exists(), "left")
+    must(CONFIG.exists() and Path("/var/lib/rtva/state.db").exists(), "configuration or state is gone")
+    must(not main_pid(), "it still runs")
+
+
+def e_purge(machine: Machine) -> None:
+    sh("dpkg", "--purge", "rtva")
+    must(not CONFIG.parent.exists() and not Path("/var/lib/rtva").exists(), "purge left something")
+
+
+def checks() -> Checks:
+    if SLOWER > 1:
+        yield "again", again
+        yield START, a_start_is_ready
+        yield "a spoken question is answered", a_turn_is_answered
+        yield "commands on the serial line and the socket", b_commands
+        yield "an upgrade of the running service keeps configuration and state", b_upgrade
+        yield "a spoken question is answered after it", Machine.answered_anew
+        yield "remove keeps what is the owner's", d_remove
+        yield "purge takes that too", e_purge
+        return
+    yield "dpkg --install ends in a running service", a_install
+    yield from first()
+    yield "an upgrade of the running service keeps configuration and state", b_upgrade
+    yield "its statistics outlive it too", kept_over_the_upgrade
+    yield "a spoken question is answered after it", Machine.answered_anew
+    yield "rtva update says that this is no bundle's installation", c_update_is_told
+    yield "remove keeps what is the owner's", d_remove
+    yield "purge takes that too", e_purge
+
+
+if __name__ == "__main__":
+    prove(Machine, checks())
