@@ -28,10 +28,6 @@ HEARD_TAIL_MS = 100
 """Of the tail, what a draft at the pause can have heard; the rest is silence, for drafts and others alike."""
 
 
-LEAST_EXPECTED = 0.3
-"""Confidence of a transcript that recognition itself did not believe, and that answers the question that is open. Short
-answers in three takes of a voice have 0.37 ("five") and more, "okay" 0.51; kitchen noise that became "yeah" or "no"
-has 0.12 at most."""
 NO_SPEECH, EXPECTED = "no_speech", "expected"
 
 MOST_REPLY_CHARS = 4000
@@ -144,7 +140,8 @@ def work_on(
 def believed(heard: Transcript, responder: Responder) -> Transcript:
     """``heard``, with the words that the guard ``no_speech`` took away if they answer the question that is open."""
     expects = getattr(responder, "expects", None)
-    if heard.text or heard.doubted_confidence < LEAST_EXPECTED or expects is None or not expects(heard.doubted):
+    least = expects(heard.doubted) if expects is not None and heard.doubted and not heard.text else None
+    if least is None or heard.doubted_confidence < least:
         return heard
     guards = (*(guard for guard in heard.guards if guard != NO_SPEECH), EXPECTED)
     return replace(heard, text=heard.doubted, confidence=heard.doubted_confidence, guards=guards)

@@ -165,3 +165,15 @@ def test_a_yes_counts_for_half_a_minute(tmp_path: Path) -> None:
         now[0] += wait_s
         responder.commit(responder.prepare(ours.understand("yes")))
         assert len(done.performed) == count
+
+
+def test_a_doubted_yes_must_be_surer_than_a_doubted_no(tmp_path: Path) -> None:
+    ours = understanding(tmp_path, "  lamp: {confirm: true, do: [{serial: {device: /dev/x, text: '{state}'}}]}\n")
+    now = [0.0]
+    responder = Responder(actuator=DryActuator(), history=ContextManager(clock=lambda: now[0]), exact=ours.exact)
+    assert responder.expects("Yes.") is None, "nothing was asked"
+    responder.commit(responder.prepare(ours.understand("lamp on")))
+    yes, no = responder.expects("Yes."), responder.expects("No.")
+    assert yes is not None and no is not None and yes > no > 0.28 and responder.expects("It does not matter.") is None
+    now[0] += 40.0
+    assert responder.expects("Yes.") is None

@@ -20,7 +20,7 @@ from firmware_py.app import Appliance, Observers, begin_conversation, replay
 from firmware_py.audio.wav import write_wav
 from firmware_py.config import Config
 from firmware_py.controls import NoLoudspeaker
-from firmware_py.draft import EXPECTED, LEAST_EXPECTED, believed
+from firmware_py.draft import EXPECTED, believed
 from firmware_py.events import RATE_HZ, Pcm16, State, Transcript, TurnTrace
 from firmware_py.pipeline import VoicePipeline
 from firmware_py.respond.talk import BROKE_OFF, NO_ANSWER
@@ -215,13 +215,13 @@ def test_an_answer_is_spoken_while_it_is_written_and_ends_when_it_is_stopped(
 class Waiting:
     """A responder that waits for a yes."""
 
-    def expects(self, text: str) -> bool:
-        return text == "Yes."
+    def expects(self, text: str) -> float | None:
+        return 0.45 if text == "Yes." else None
 
 
 @pytest.mark.parametrize(
     ("text", "confidence", "is_believed"),
-    [("Yes.", LEAST_EXPECTED, True), ("Yes.", LEAST_EXPECTED - 0.01, False), ("You.", 0.8, False), ("", 0.0, False)],
+    [("Yes.", 0.45, True), ("Yes.", 0.44, False), ("You.", 0.8, False), ("", 0.0, False)],
 )
 def test_what_recognition_doubts_is_an_answer_where_one_is_waited_for(
     text: str, confidence: float, is_believed: bool

@@ -105,8 +105,8 @@ class Responder:
         reply = replies[0] if len(replies) == 1 else together(meant, replies)
         return self._with_news(reply)
 
-    def expects(self, text: str) -> bool:
-        """Whether ``text`` answers the question that was just asked. Changes nothing."""
+    def expects(self, text: str) -> float | None:
+        """The least confidence with which ``text`` answers the question just asked; None: it does not. Changes nothing."""
         return self._dialogue.expects(text)
 
     def _prepare(self, understood: Understood, draft: bool) -> Prepared:
