@@ -33,8 +33,8 @@ CONFIRM_S = 30.0
 """A yes or no counts for so long behind its question; later it may be meant for somebody else."""
 YES_WORDS = "yes|yeah|yep|yup|sure|ok|okay|yes please|please do|do it|yes do it|go ahead|yes go ahead|of course"
 LEAST_ANSWER, LEAST_YES = 0.35, 0.45
-"""Short answers in three takes of a voice have 0.37 ("five") and more, "okay" 0.51. Kitchen noise that became a yes or no
-has 0.28 at most; a yes sets off what was thought worth a question, and must stand further from it."""
+"""Short answers in three takes of a voice have 0.37 ("five") and more, "okay" 0.51. Kitchen noise that became a yes or
+no has 0.28 at most; a yes sets off what was thought worth a question, and must stand further from it."""
 YES = frozenset([*YES_WORDS.split("|"), "right", "correct", "i am sure", "i'm sure", "yes i am", "yes sure"])
 NO_WORDS = "no|nope|no thanks|no thank you|don't|do not|no don't|rather not|better not|leave it|not now"
 NO = frozenset(NO_WORDS.split("|"))
@@ -126,8 +126,8 @@ class Dialogue:
         return self._again(last, understood) or self._follow(last, understood, is_open=is_open) or understood
 
     def expects(self, text: str) -> float | None:
-        """The least confidence with which a text that recognition doubts is taken for what the open question asks for (a
-        yes or no, or what completes its sentence to the letter); None where it is no answer. After :data:`CONFIRM_S` none is."""
+        """The least confidence with which a text that recognition doubts answers the open question (a yes or no, or what
+        completes its sentence to the letter); None where it is no answer, and after :data:`CONFIRM_S`."""
         last, question = self._history.last_understood(), self._question
         is_open = last is not None and question is not None and question.of is last
         if not is_open or self._clock() - self._at_s >= CONFIRM_S:

@@ -106,7 +106,7 @@ class Responder:
         return self._with_news(reply)
 
     def expects(self, text: str) -> float | None:
-        """The least confidence with which ``text`` answers the question just asked; None: it does not. Changes nothing."""
+        """The least confidence with which ``text`` answers the question just asked; None: it does not."""
         return self._dialogue.expects(text)
 
     def _prepare(self, understood: Understood, draft: bool) -> Prepared:
