@@ -10,6 +10,7 @@ import pytest
 
 from firmware_py.config import Config, from_text
 from firmware_py.events import FRAME_SAMPLES, State
+from firmware_py.service.lifecycle import RunOptions, Service
 from firmware_py.service.memory import note, recall
 from firmware_py.service.reload import LIVE, changed, is_live
 from firmware_py.service.restarts import Restarts
@@ -27,13 +28,19 @@ def test_each_early_death_waits_longer_and_success_forgets(tmp_path: Path) -> No
         restarts = Restarts(tmp_path)
         waits.append(restarts.wait_s())
         restarts.begin()
-    assert waits == [0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+    assert waits == [0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0]
     Restarts(tmp_path).succeed()
     assert Restarts(tmp_path).wait_s() == 0.0
 
 
 def test_a_start_that_costs_much_waits_until_that_is_little(tmp_path: Path) -> None:
-    for failures, cost_s, wait_s in ((3, 50.0, 1.0), (9, 0.1, 30.0), (9, 0.8, 160.0), (9, 500.0, 600.0)):
+    for failures, cost_s, wait_s in (
+        (3, 50.0, 1.0),
+        (9, 0.1, 30.0),
+        (9, 0.8, 64.0),
+        (12, 0.8, 160.0),
+        (14, 500.0, 600.0),
+    ):
         (tmp_path / "restarts").write_text(f"{failures} {cost_s}")
         assert Restarts(tmp_path).wait_s() == wait_s
     failing = Restarts(tmp_path)
@@ -176,3 +183,14 @@ def test_every_state_has_words_or_its_name() -> None:
     from firmware_py.service.watch import STATUS_WORDS
 
     assert set(STATUS_WORDS) <= set(State)
+
+
+def test_a_stop_while_it_waits_ends_at_once_and_forgets_the_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "restarts").write_text("12 4.0")
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    service = Service(RunOptions(Config.default))
+    service.stop()
+    service.run()
+    assert Restarts(tmp_path).failures == 0

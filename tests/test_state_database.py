@@ -288,3 +288,51 @@ def test_durability_is_on(tmp_path: Path) -> None:
 def test_a_new_state_file_is_its_owners_alone(tmp_path: Path) -> None:
     Database(tmp_path / "state.db").change({"volume": 1})
     assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o600}
+
+
+def test_a_spoilt_file_on_a_full_disk_costs_neither_the_good_copy_nor_what_it_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "state.db"
+    before = Database(path)
+    assert before.change({"muted": True})
+    before.close()
+    path.write_bytes(b"x" * 5000)
+
+    def full(path: Path) -> bool:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(last_good, "bring_back", full)
+        database = Database(path)
+    assert database.problem and database.get("muted") is True
+    assert database.try_again() and database.get("muted") is True
+    database.close()
+    path.unlink()
+    assert last_good.bring_back(path), "the copy is there, and was not made anew of nothing"
+    again = Database(path)
+    assert again.get("muted") is True
+    again.close()
+
+
+def test_a_spoilt_file_on_a_read_only_disk_is_replaced_once_that_is_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "state.db"
+    before = Database(path)
+    assert before.change({"muted": True})
+    before.close()
+    path.write_bytes(b"x" * 5000)
+
+    def read_only(self: Database, path: Path) -> None:
+        raise OSError(30, "Read-only file system")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Database, "_open_file", read_only)
+        database = Database(path)
+        assert database.problem and database.get("muted") is True and not database.try_again()
+    assert database.try_again() or database.try_again()
+    database.close()
+    again = Database(path)
+    assert again.get("muted") is True
+    again.close()

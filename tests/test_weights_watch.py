@@ -12,7 +12,7 @@ from status_lab import eventually
 from test_service_run import Running, folder  # noqa: F401
 
 from firmware_py.config import from_text
-from firmware_py.errors import BadWeights, Unavailable
+from firmware_py.errors import BadWeights, RtvaError, Unavailable
 from firmware_py.service import weights_watch
 from firmware_py.service.weights_watch import check, wait_for
 
@@ -110,3 +110,37 @@ def test_the_service_stays_and_goes_on(folder: Path, weights: Path) -> None:  # 
     again = Running(folder, "--wait")
     eventually(lambda: waits(again), seconds=60)
     assert again.end()[0] == 0, "an orderly end while it waits"
+
+
+def test_a_read_error_of_a_worn_card_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RTVA_HOME", str(tmp_path))
+    stopping, told = threading.Event(), []  # type: threading.Event, list[RtvaError | None]
+
+    def look() -> None:
+        raise OSError(5, "Input/output error", "ggml.bin")
+
+    def tell(error: RtvaError | None, wait_s: float) -> None:
+        told.append(error)
+        stopping.set()
+
+    assert not wait_for(look, tell, stopping)
+    assert isinstance(told[0], BadWeights) and "ggml.bin: Input/output error" in str(told[0])
+
+
+def test_a_file_that_the_configuration_names_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RTVA_HOME", str(tmp_path))
+    own = tmp_path / "own.bin"
+    files = weights_watch.chosen(from_text(f"stt: {{model: {own}}}"))
+    before = weights_watch.snapshot(files)
+    own.touch()
+    assert weights_watch.snapshot(files) != before
+
+
+def test_a_spoilt_list_of_the_owners_weights_is_kept_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RTVA_HOME", str(tmp_path))
+    weights_watch.set_aside_spoilt_list()
+    listed = tmp_path / "models" / "user.toml"
+    listed.parent.mkdir()
+    listed.write_bytes(b"\xff\x00" * 100)
+    weights_watch.set_aside_spoilt_list()
+    assert not listed.exists() and listed.with_name("user.toml.bad").read_bytes() == b"\xff\x00" * 100

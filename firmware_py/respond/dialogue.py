@@ -126,8 +126,8 @@ class Dialogue:
         return self._again(last, understood) or self._follow(last, understood, is_open=is_open) or understood
 
     def expects(self, text: str) -> float | None:
-        """The least confidence with which a text that recognition doubts answers the open question (a yes or no, or what
-        completes its sentence to the letter); None where it is no answer, and after :data:`CONFIRM_S`."""
+        """The least confidence with which a text that recognition doubts answers the open question (a yes or no, or
+        what completes its sentence to the letter); None where it is no answer, and after :data:`CONFIRM_S`."""
         last, question = self._history.last_understood(), self._question
         is_open = last is not None and question is not None and question.of is last
         if not is_open or self._clock() - self._at_s >= CONFIRM_S:

@@ -20,6 +20,10 @@ from firmware_py.status.board import Board
 WHY = {"user": "muted", "switch": "the mute switch is on", "button": "the talk button is not held"}
 
 
+def _not_yet() -> dict[str, Any]:
+    raise Unavailable("it is still starting and works with the configuration it found: restart it to take another")
+
+
 @dataclass
 class Reports:
     """Where ``status`` gets the parts that are not the board's; each returns plain values at once."""
@@ -28,7 +32,7 @@ class Reports:
     workers: Callable[[], list[dict[str, Any]]] = field(default=list)
     faces: Callable[[], dict[str, Any]] = field(default=dict)
     totals: Callable[[], dict[str, int]] = field(default=dict)
-    reload: Callable[[], dict[str, Any]] = field(default=dict)
+    reload: Callable[[], dict[str, Any]] = field(default=lambda: _not_yet())
     machine: Callable[[], dict[str, Any]] = field(default=dict)
     record: Callable[[str, int], dict[str, Any]] = field(default=lambda wanted, minutes: {})
     governor: Callable[[], dict[str, Any]] = field(default=dict)

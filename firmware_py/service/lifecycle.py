@@ -132,6 +132,9 @@ class Service:
     def run(self) -> None:
         config = self.options.read_config()
         self._wait_after_failures()
+        if self._stopping.is_set():
+            self._restarts.succeed()  # somebody looks after it: the next start does not wait
+            return
         self._restarts.begin()
         try:
             with ExitStack() as parts:
@@ -232,11 +235,15 @@ class Service:
     def _await_weights(self, config: Config) -> bool:
         """Whether they are here and whole; False when it was told to stop before. Raises where nobody waits."""
         needs_voice = not SpareSentences(models.home() / SENTENCES_FOLDER, SENTENCES).load()
+        weights_watch.set_aside_spoilt_list()
         if not self.options.is_patient:
             weights_watch.check(config, needs_voice=needs_voice)
             return True
         return weights_watch.wait_for(
-            lambda: weights_watch.check(config, needs_voice=needs_voice), self._tell_weights, self._stopping
+            lambda: weights_watch.check(config, needs_voice=needs_voice),
+            self._tell_weights,
+            self._stopping,
+            weights_watch.chosen(config),
         )
 
     def _tell_weights(self, error: RtvaError | None, wait_s: float) -> None:

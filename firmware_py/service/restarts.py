@@ -14,8 +14,10 @@ from pathlib import Path
 FIRST_S = 0.25
 LAST_S = 30.0
 SHARE, LONGEST_S = 0.005, 600.0
-"""Behind ``LAST_S`` a start that costs much waits longer still, so that all of them take less than this share of a
-core."""
+"""A start that costs much waits longer than ``LAST_S``, so that in the long run they take less than this share of a
+core; one of more than 3 s takes more, as nobody waits longer than ``LONGEST_S``."""
+KILLED_S = 3.0
+"""What a start is taken to have cost that ended without a word: killed, crashed, out of memory."""
 GOOD_AFTER_S = 60.0
 """A run this long is no failure, however it ends."""
 
@@ -29,14 +31,15 @@ class Restarts:
         self._is_good = False
 
     def wait_s(self) -> float:
-        """How long this start has to wait: 0, 0.25, 0.5 ... 30 seconds, and then by what the last one cost."""
+        """How long this start has to wait: 0, 0.25, 0.5 ... up to 30 seconds, or more where the last one cost much."""
         if not self.failures:
             return 0.0
-        wait_s = min(FIRST_S * 2 ** min(self.failures - 1, 20), LAST_S)
-        return wait_s if wait_s < LAST_S else min(max(LAST_S, self.cost_s / SHARE), LONGEST_S)
+        most_s = min(max(LAST_S, self.cost_s / SHARE), LONGEST_S)
+        return min(FIRST_S * 2.0 ** min(self.failures - 1, 20), most_s)
 
     def begin(self) -> None:
         """This run counts as a failure until it proves otherwise."""
+        self.cost_s = max(self.cost_s, KILLED_S)
         self._write(self.failures + 1)
 
     def fail(self) -> None:

@@ -178,12 +178,13 @@ class Database:
             if _is_environment(error):
                 return self._without_file(error)
             self._set_aside(error)
-            self._bring_back()
         except OSError as error:
             return self._without_file(error)
         try:
+            if last_good.bring_back(self.path):
+                _log.error("the last good copy of the state file takes its place")
             return self._open_file(self.path)
-        except (sqlite3.Error, UnicodeDecodeError, OSError) as error:
+        except (sqlite3.Error, UnicodeDecodeError, OSError, TooNew) as error:
             return self._without_file(error)
 
     def _open_file(self, path: Path) -> sqlite3.Connection:
@@ -208,14 +209,6 @@ class Database:
                 raise OSError("another rtva works with it")
             self._hold = held
 
-    def _bring_back(self) -> None:
-        assert self.path is not None
-        try:
-            if last_good.bring_back(self.path):
-                _log.error("the last good copy of the state file takes its place")
-        except OSError as error:
-            _log.error("the last good copy of the state file cannot be taken: %s", error)
-
     def _set_aside(self, error: Exception) -> None:
         assert self.path is not None
         aside = next(p for n in range(1, 1000) if not (p := self.path.with_name(f"{self.path.name}.bad-{n}")).exists())
@@ -227,12 +220,16 @@ class Database:
     def _without_file(self, error: Exception) -> sqlite3.Connection:
         self._complain(f"the state file {self.path} cannot be opened ({error}): nothing is kept over a restart")
         db = _connect(MEMORY)
-        if self.path is not None and self._may_move:
+        if self.path is None or not self._may_move:
+            return db
+        for source in (self.path, last_good.copy_of(self.path)):
             try:
-                last_good.read_into(db, self.path)
-                migrate(db)
+                if last_good.read_into(db, source):
+                    migrate(db)
+                    _log.warning("%s is worked with in memory", source)
+                    return db
             except (sqlite3.Error, UnicodeDecodeError, OSError, TooNew) as unread:
-                _log.warning("nor can it be read: %s", unread)
+                _log.warning("nor can %s be read: %s", source, unread)
                 db.close()
                 db = _connect(MEMORY)
         return db
@@ -241,7 +238,11 @@ class Database:
         """What is in memory takes the place of the file, which nobody else wrote to meanwhile."""
         try:
             db = self._open_file(path)
-        except (sqlite3.Error, UnicodeDecodeError, OSError, TooNew):
+        except (*SPOILT, TooNew) as error:
+            if not _is_environment(error):
+                self._set_aside(error)  # what is in memory came from the good copy; the next try begins a file for it
+            return
+        except OSError:
             return
         with self._lock:
             try:

@@ -61,11 +61,11 @@ def bring_back(path: Path) -> bool:
     return True
 
 
-def read_into(db: sqlite3.Connection, path: Path) -> None:
-    """Copies a state file that cannot be opened where it lies, its log included, into an open database; nothing where
-    there is none. Raises sqlite3.Error and OSError."""
-    if not path.exists():
-        return
+def read_into(db: sqlite3.Connection, path: Path) -> bool:
+    """Copies a state file that cannot be opened where it lies, its log included, into an open database. Whether there
+    was one with anything in it. Raises sqlite3.Error and OSError."""
+    if not path.exists() or not path.stat().st_size:
+        return False
     with tempfile.TemporaryDirectory(dir=_memory_folder()) as folder:
         there = Path(folder) / path.name
         for suffix in ("", "-wal"):
@@ -76,6 +76,7 @@ def read_into(db: sqlite3.Connection, path: Path) -> None:
             if found.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
                 raise sqlite3.DatabaseError("it is damaged")
             found.backup(db)
+    return True
 
 
 def _memory_folder() -> str | None:

@@ -48,11 +48,16 @@ def digest(path: Path) -> Pin:
 
 
 def check(path: Path, pin: Pin) -> None:
-    """Raises BadWeights naming the file, what was expected and what was found; reads the whole file."""
-    size = path.stat().st_size
-    if size != pin.size:
-        raise BadWeights(f"{path}: size {size}, expected {pin.size}: truncated or not the file it should be; refused")
-    found = digest(path).sha256
+    """Raises BadWeights naming the file, what was expected and found, or why it cannot be read; reads it whole."""
+    try:
+        size = path.stat().st_size
+        if size != pin.size:
+            raise BadWeights(
+                f"{path}: size {size}, expected {pin.size}: truncated or not the file it should be; refused"
+            )
+        found = digest(path).sha256
+    except OSError as error:
+        raise BadWeights(f"{path}: {error.strerror}: refused") from error
     if found != pin.sha256:
         raise BadWeights(f"{path}: sha256 {found[:12]}..., expected {pin.sha256[:12]}...: refused")
 
