@@ -35,9 +35,6 @@ $b ln -s ../test-shell.service /run/systemd/system/multi-user.target.wants/
 """
 
 
-PROMPTS = re.compile(r"^(?:[#>] )+", re.MULTILINE)
-
-
 class Failed(Exception):
     """A check that does not hold; the text says which."""
 
@@ -114,13 +111,11 @@ class Machine:
     def run(self, command: str, seconds: float = 120) -> str:
         """What a command in the guest prints."""
         self._number += 1
-        mark = f"@@{self._number}"
-        self.shell.send(f'{{ {command}\n}} 2>&1; echo "@""@{self._number} $?"\n')
-        before = self.shell.at
-        found = self.shell.expect(rf"{mark} (\d+)", seconds)
-        said = self.shell.said[before : self.shell.at - len(found[0])].replace("\r", "")
-        lines = PROMPTS.sub("", said).split("\n")
-        return "\n".join(line for line in lines if '"@""@' not in line and "{ " not in line).strip("# \n")
+        begin, end = f"@@B{self._number}", f"@@E{self._number}"
+        self.shell.send(f'{{ echo "@""@B{self._number}"; {command}\n}} 2>&1; echo "@""@E{self._number}"\n')
+        # Behind the mark there is no echo of the command and no prompt.
+        said = self.shell.expect(rf"{begin}\r?\n([\s\S]*?){end}[\r\n]", seconds)[1]
+        return said.replace("\r", "").strip()
 
     def gpio(self, line: int) -> bool:
         """Whether a line of the emulated chip is up, read from its register, not from the guest."""
