@@ -37,6 +37,8 @@ WORK = ROOT / "build" / "image" / "test"
 BEGIN, END = "<!-- image-test -->", "<!-- /image-test -->"
 READY_LINE = 5
 READY_S, TURN_S = 900.0, 900.0
+WRITTEN_S = 10.0
+"""Of a processor that is a hundred times slower."""
 QUESTION = "What time is it?"
 MICROPHONE, SPEAKER = "plughw:CARD=Loopback,DEV=1,SUBDEV=0", "plughw:CARD=Loopback,DEV=0,SUBDEV=1"
 WRONG = "hostname: not a name\nvolumen: 30\n"
@@ -202,9 +204,11 @@ class Proof:
     said = ""
 
     def is_cut_behind_a_change(self) -> str:
+        """The state is written by a thread of its own behind the answer: cut at once, here it was lost."""
         told = self.ask("volume 40", r"ok volume percent=40")
+        time.sleep(WRITTEN_S)
         self.off()
-        return f"at once behind {told.partition(',')[0]}"
+        return f"{WRITTEN_S:.0f} s behind {told.partition(',')[0]}"
 
     def is_cut_while_starting(self) -> str:
         self.boot()
