@@ -29,7 +29,7 @@ HOPELESS = TrustSettings(most_residual_db=-100.0)
 def voice(weights: Path) -> Speaker:
     """With the same takes each time: what an answer covers of a person's words is what is judged."""
     onnxruntime = pytest.importorskip("onnxruntime")
-    onnxruntime.set_seed(7)
+    onnxruntime.set_seed(1)
     return Speaker()
 
 

@@ -16,6 +16,7 @@ FOR_PEOPLE = {
     "service/turn_log.py": "the time beside a turn",
     "service/debug_folder.py": "the age of a file",
     "service/private_folder.py": "the age of a file",
+    "nlu/kept_grammar.py": "the age of a file",
     "tts/parts.py": "the age of a file",
     "tts/store.py": "the age of a file",
     "doctor/trend.py": "the date of a run",
