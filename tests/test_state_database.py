@@ -290,14 +290,20 @@ def test_a_new_state_file_is_its_owners_alone(tmp_path: Path) -> None:
     assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o600}
 
 
-def test_a_spoilt_file_on_a_full_disk_costs_neither_the_good_copy_nor_what_it_holds(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "state.db"
+def spoilt(folder: Path) -> Path:
+    """A state file that was muted, spoilt; its good copy lies beside it."""
+    path = folder / "state.db"
     before = Database(path)
     assert before.change({"muted": True})
     before.close()
     path.write_bytes(b"x" * 5000)
+    return path
+
+
+def test_a_spoilt_file_on_a_full_disk_costs_neither_the_good_copy_nor_what_it_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = spoilt(tmp_path)
 
     def full(path: Path) -> bool:
         raise OSError(28, "No space left on device")
@@ -318,11 +324,7 @@ def test_a_spoilt_file_on_a_full_disk_costs_neither_the_good_copy_nor_what_it_ho
 def test_a_spoilt_file_on_a_read_only_disk_is_replaced_once_that_is_well(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "state.db"
-    before = Database(path)
-    assert before.change({"muted": True})
-    before.close()
-    path.write_bytes(b"x" * 5000)
+    path = spoilt(tmp_path)
 
     def read_only(self: Database, path: Path) -> None:
         raise OSError(30, "Read-only file system")

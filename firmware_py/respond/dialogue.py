@@ -107,10 +107,10 @@ class Dialogue:
         last = self._history.last_understood()
         if last is None:
             return understood
-        question = self._question
-        is_open = question is not None and question.of is last
+        question = self._open_question()
+        is_open = question is not None
         said = " ".join(words(understood.text)).lower()
-        if is_open and question and question.held and self._clock() - self._at_s < CONFIRM_S:
+        if question is not None and question.held and self._clock() - self._at_s < CONFIRM_S:
             if said in YES:
                 return Settled(replace(question.held, confirm=""), question.about)
             if said in NO:
@@ -128,16 +128,21 @@ class Dialogue:
     def expects(self, text: str) -> float | None:
         """The least confidence with which a text that recognition doubts answers the open question (a yes or no, or
         what completes its sentence to the letter); None where it is no answer, and after :data:`CONFIRM_S`."""
-        last, question = self._history.last_understood(), self._question
-        is_open = last is not None and question is not None and question.of is last
-        if not is_open or self._clock() - self._at_s >= CONFIRM_S:
+        question = self._open_question()
+        if question is None or self._clock() - self._at_s >= CONFIRM_S:
             return None
-        assert last is not None and question is not None
         if question.held is not None:
             said = " ".join(words(text)).lower()
             return LEAST_YES if said in YES else LEAST_ANSWER if said in NO else None
-        completes = self._understand is not None and self._follow(last, Understood(text), is_open=True) is not None
+        completes = (
+            self._understand is not None and self._follow(question.of, Understood(text), is_open=True) is not None
+        )
         return LEAST_ANSWER if completes else None
+
+    def _open_question(self) -> Question | None:
+        """The question of the last turn that was understood."""
+        question, last = self._question, self._history.last_understood()
+        return question if question is not None and question.of is last else None
 
     def _last_done(self, last: Understood) -> tuple[Done, ...]:
         parts = last.parts or (last,)

@@ -32,7 +32,7 @@ class Reports:
     workers: Callable[[], list[dict[str, Any]]] = field(default=list)
     faces: Callable[[], dict[str, Any]] = field(default=dict)
     totals: Callable[[], dict[str, int]] = field(default=dict)
-    reload: Callable[[], dict[str, Any]] = field(default=lambda: _not_yet())
+    reload: Callable[[], dict[str, Any]] = field(default=_not_yet)
     machine: Callable[[], dict[str, Any]] = field(default=dict)
     record: Callable[[str, int], dict[str, Any]] = field(default=lambda wanted, minutes: {})
     governor: Callable[[], dict[str, Any]] = field(default=dict)
