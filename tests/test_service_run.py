@@ -65,6 +65,17 @@ class Running:
         eventually(lambda: self.has_told(line) or self._has_died(), f"{line}; told {self.told}", 120)
         assert line in self.told, f"it ended: {self.process.stderr and self.process.stderr.read()}"
 
+    def until_alerted(self, alert: str) -> None:
+        """Ready and this alert among those that its status names."""
+
+        def is_named() -> bool:
+            self.has_told("")
+            heads = [line.partition("with alerts: ") for line in self.told if line.startswith("STATUS=ready")]
+            return any(alert in names.split(", ") for _, _, names in heads)
+
+        eventually(lambda: is_named() or self._has_died(), f"the alert {alert}", 120)
+        assert is_named(), f"it ended: {self.process.stderr and self.process.stderr.read()}"
+
     def _has_died(self) -> bool:
         return self.process.poll() is not None
 

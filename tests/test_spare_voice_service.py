@@ -55,7 +55,7 @@ def test_a_voice_that_dies_for_good_and_a_start_without_it(folder: Path, voice: 
     away = voice.with_name("away")
     voice.rename(away)
     eventually(lambda: says_with_a_dead_voice(running), "the alert", 90)
-    running.until_told("STATUS=ready, with alerts: voice")
+    running.until_alerted("voice")
     eventually(lambda: running.ask("status")["state"] == "degraded", "degraded", 60)
     assert (folder / "speaker.raw").stat().st_size > 0, "a sentence or a tone was played"
     code, errors = running.end()
@@ -78,7 +78,7 @@ def test_without_a_speaker_the_lights_and_lines_say_so_and_it_goes_on(folder: Pa
     (folder / "config.yaml").write_text(config)
     running = Running(folder, "--wait")
     running.until_told("READY=1")
-    running.until_told("STATUS=ready, with alerts: speaker")
+    running.until_alerted("speaker")
     assert running.ask("say", "Hello.")["ok"] is True
     assert running.ask("status")["state"] in ("degraded", "speaking")
     assert running.end()[0] == 0
