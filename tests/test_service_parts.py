@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from status_lab import eventually
 
+from firmware_py.cli.control import ask
 from firmware_py.config import Config, from_text
+from firmware_py.errors import Unavailable
 from firmware_py.events import FRAME_SAMPLES, State
 from firmware_py.service.lifecycle import RunOptions, Service
 from firmware_py.service.memory import note, recall
@@ -20,6 +26,7 @@ from firmware_py.state.database import Database
 from firmware_py.status.board import Board, Ear
 from firmware_py.status.hub import Hub, Notice
 from firmware_py.status.notify import Notifier
+from firmware_py.status.patterns import PATTERNS, WAITS, pattern_for
 
 
 def test_each_early_death_waits_longer_and_success_forgets(tmp_path: Path) -> None:
@@ -193,4 +200,45 @@ def test_a_stop_while_it_waits_ends_at_once_and_forgets_the_count(
     service = Service(RunOptions(Config.default))
     service.stop()
     service.run()
+    assert Restarts(tmp_path).failures == 0
+
+
+def test_while_it_waits_behind_failed_starts_the_faces_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "restarts").write_text("9 4.0")
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    monkeypatch.setenv("RTVA_HOME", str(tmp_path))
+    service = Service(RunOptions(Config.default))
+    thread = threading.Thread(target=service.run)
+    thread.start()
+    try:
+        eventually(lambda: (tmp_path / "control.sock").exists(), "the control socket", 30)
+        eventually(
+            lambda: ask("status", "", tmp_path / "control.sock")["alerts"] == {"failed_starts": 9.0}, "the alert"
+        )
+        status = ask("status", "", tmp_path / "control.sock")
+        assert status["state"] == "starting"
+        assert pattern_for(State.STARTING, status["alerts"]) not in (PATTERNS[State.STARTING], WAITS["weights"])
+    finally:
+        service.stop()
+        thread.join(30)
+    assert Restarts(tmp_path).failures == 0 and not service.board.alerts
+
+
+def test_a_face_that_cannot_come_up_waits_too_and_a_stop_forgets_the_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    monkeypatch.setenv("RTVA_HOME", str(tmp_path))
+    (tmp_path / "restarts").write_text("2 0.1")
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(tmp_path / "control.sock"))
+        other.listen()
+        began = time.monotonic()
+        with pytest.raises(Unavailable, match="another rtva"):
+            Service(RunOptions(Config.default)).run()
+        assert time.monotonic() - began >= 0.5 and Restarts(tmp_path).failures == 3
+        told_to_stop = Service(RunOptions(Config.default))
+        told_to_stop.stop()
+        with pytest.raises(Unavailable):
+            told_to_stop.run()
     assert Restarts(tmp_path).failures == 0

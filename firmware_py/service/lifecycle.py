@@ -29,7 +29,6 @@ from firmware_py.failed_turns import APOLOGY, MISSED
 from firmware_py.pipeline import VoicePipeline, in_process
 from firmware_py.ports import Microphone
 from firmware_py.respond import phrases
-from firmware_py.service import weights_watch
 from firmware_py.service.controls import Reports, ServiceControls
 from firmware_py.service.debug_capture import DebugCapture
 from firmware_py.service.debug_folder import DebugFolder
@@ -49,6 +48,7 @@ from firmware_py.service.spare_sentences import VOICE_FAILED, SpareSentences
 from firmware_py.service.spare_voice import SpareVoice
 from firmware_py.service.speaker_gate import SpeakerGate
 from firmware_py.service.turn_log import TurnLog
+from firmware_py.service.waits import EXTEND_S, Waits
 from firmware_py.service.warming import Warming, steps
 from firmware_py.service.watch import Unheard, Vitals, Watch
 from firmware_py.state.database import Database
@@ -58,7 +58,6 @@ from firmware_py.status.notify import Notifier
 
 MICROPHONE_S = 10.0
 """Without ``is_patient``, a microphone that delivers nothing for so long is an error."""
-EXTEND_S = 30.0
 STATE_FILE = "state.db"
 ACTION_FAILED = "Sorry, that did not work."
 DEBUG_FOLDER = "debug"
@@ -83,6 +82,16 @@ class RunOptions:
 
     read_config: Callable[[], Config]
     is_patient: bool = False
+
+
+@dataclass(frozen=True)
+class Early:
+    """What is there before the engines are."""
+
+    database: Database
+    controls: ServiceControls
+    measures: Measures
+    faces: Faces
 
 
 class Service:
@@ -111,6 +120,7 @@ class Service:
         self._reload_asked = threading.Event()
         self._self_test_ms = 0
         self._restarts = Restarts(runtime_directory())
+        self._waits = Waits(self.board, self.notifier, self._stopping)
 
     def _hearing(self) -> Hearing:
         return Hearing(self._on_ear, self.board.set_alert, self.board.add_fault)
@@ -131,22 +141,27 @@ class Service:
 
     def run(self) -> None:
         config = self.options.read_config()
-        self._wait_after_failures()
-        if self._stopping.is_set():
-            self._restarts.succeed()  # somebody looks after it: the next start does not wait
-            return
+        wait_s = self._restarts.wait_s()
         self._restarts.begin()
         try:
             with ExitStack() as parts:
-                self._run(config, parts)
+                try:
+                    early = self._show(config, parts)
+                finally:  # a face that fails is a failed start too
+                    self._waits.after_failures(wait_s, self._restarts.failures)
+                if not self._stopping.is_set():
+                    self._run(config, parts, early)
         except BaseException:
-            self._restarts.fail()
+            if not self._stopping.is_set():
+                self._restarts.fail()
             raise
         finally:
+            if self._stopping.is_set():
+                self._restarts.succeed()  # somebody looks after it: the next start does not wait
             self.notifier.close()
-        self._restarts.succeed()
 
-    def _run(self, config: Config, parts: ExitStack) -> None:
+    def _show(self, config: Config, parts: ExitStack) -> Early:
+        """What tells how it is, before anything is there to tell of."""
         self.gate.hearing.health.mind_after(config.alerts.microphone_s)
         database = Database(models.home() / STATE_FILE)
         controls = ServiceControls(self.board, self.gate, Reports(), recall(database), self.debug)
@@ -159,7 +174,12 @@ class Service:
         faces = Faces(config, controls, self.hub)
         parts.callback(faces.close)
         parts.callback(self._say_goodbye)
-        if not self._await_weights(config):
+        return Early(database, controls, measures, faces)
+
+    def _run(self, config: Config, parts: ExitStack, early: Early) -> None:
+        database, controls, measures = early.database, early.controls, early.measures
+        has_spares = SpareSentences(models.home() / SENTENCES_FOLDER, SENTENCES).load()
+        if not self._waits.for_weights(config, needs_voice=not has_spares, is_patient=self.options.is_patient):
             return
         pipeline, workers = self._load(config, parts)
         pipeline.agenda, pipeline.lists = Agenda(Clock(database), database), Lists(database)
@@ -186,7 +206,7 @@ class Service:
         controls.reports = Reports(
             measures.report,
             workers,
-            faces.report,
+            early.faces.report,
             database.counters,
             lambda: self._reload_by(reloader),
             measures.machine,
@@ -223,37 +243,6 @@ class Service:
         has_voice = self.board.alerts.get("voice") is None
         parts.callback(Warming(steps(pipeline, self._sentences if has_voice else None), appliance.is_quiet).close)
         self._stay(appliance, reloader)
-
-    def _wait_after_failures(self) -> None:
-        wait_s = self._restarts.wait_s()
-        if wait_s:
-            _log.warning("%d starts failed in a row: waiting %.2f s", self._restarts.failures, wait_s)
-            self.notifier.extend(wait_s + EXTEND_S)
-            self.notifier.status(f"waiting {wait_s:g} s after {self._restarts.failures} failed starts")
-            self._stopping.wait(wait_s)
-
-    def _await_weights(self, config: Config) -> bool:
-        """Whether they are here and whole; False when it was told to stop before. Raises where nobody waits."""
-        needs_voice = not SpareSentences(models.home() / SENTENCES_FOLDER, SENTENCES).load()
-        weights_watch.set_aside_spoilt_list()
-        if not self.options.is_patient:
-            weights_watch.check(config, needs_voice=needs_voice)
-            return True
-        return weights_watch.wait_for(
-            lambda: weights_watch.check(config, needs_voice=needs_voice),
-            self._tell_weights,
-            self._stopping,
-            weights_watch.chosen(config),
-        )
-
-    def _tell_weights(self, error: RtvaError | None, wait_s: float) -> None:
-        """While it waits for weights: the faces say so, and systemd gives it the time."""
-        if error is not None and "weights" not in self.board.alerts:
-            _log.error("waiting for the weights: %s", error)
-            self.hub.publish("failure", error=str(error))
-        self.board.set_alert("weights", None if error is None else 1.0)
-        self.notifier.extend(wait_s + EXTEND_S)
-        self.notifier.status(f"waiting for the weights: {error}" if error is not None else "the weights are here")
 
     def _load(self, config: Config, parts: ExitStack) -> tuple[VoicePipeline, Callable[[], list[dict[str, Any]]]]:
         """The engines, loaded and tried."""

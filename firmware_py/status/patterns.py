@@ -70,14 +70,14 @@ CODES: dict[str, Pattern] = {
 """The light in ``degraded`` for these alerts, the gravest first; other alerts show the state's own rhythm."""
 
 
-NO_WEIGHTS = blinks(1, YELLOW)
-"""The light in ``starting`` while it waits for weights."""
+WAITS: dict[str, Pattern] = {"weights": blinks(1, YELLOW), "failed_starts": blinks(2, YELLOW)}
+"""The light in ``starting`` while it waits for weights, or after failed starts."""
 
 
 def pattern_for(state: State, alerts: Container[str] = ()) -> Pattern:
     """The light of a state, with the code of the gravest alert that has one."""
-    if state is State.STARTING and "weights" in alerts:
-        return NO_WEIGHTS
+    if state is State.STARTING:
+        return next((code for name, code in WAITS.items() if name in alerts), PATTERNS[state])
     if state is State.DEGRADED:
         return next((code for name, code in CODES.items() if name in alerts), PATTERNS[state])
     return PATTERNS[state]
