@@ -304,12 +304,17 @@ class VoicePipeline:
             return "en"
         return language
 
+    def guided_language(self, language: str) -> str | None:
+        """The language of the sentences that guide recognition in ``language``, None when there are none in it."""
+        codes = getattr(self.understanding, "languages", ())
+        code = language if language in codes or language != "auto" else next(iter(codes), language)
+        return code if code in codes else None
+
     def guidance(self, language: str, folders: tuple[Path, ...] = ()) -> dict[str, Any] | None:
         """The sentences that recognition is guided by, None when there are none in its language; kept in ``folders``,
         or else where a start finds them."""
-        codes = getattr(self.understanding, "languages", ())
-        code = language if language in codes or language != "auto" else next(iter(codes), language)
-        if code not in codes:
+        code = self.guided_language(language)
+        if code is None:
             return None
         places = folders or models.grammar_folders()
         arguments = {"understanding": self.understanding, "language": code, "folders": places}

@@ -112,3 +112,14 @@ def test_build_says_where_it_cannot_keep_anything(
     (folder.parent / "grammar").touch()
     assert main(["cache", "build"]) == 69
     assert "grammar: nothing can be kept there" in capsys.readouterr().err
+
+
+def test_build_fails_where_another_file_is_kept_but_not_this_one(
+    folder: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder.parent.parent / "models").symlink_to(weights / "models")
+    (kept,) = (Path(told(capsys, "build")["folder"])).glob("*.grammar")
+    kept.rename(kept.with_stem("0" * 64))
+    kept.mkdir()
+    assert main(["cache", "build"]) == 69
+    assert "grammar: nothing can be kept there" in capsys.readouterr().err

@@ -53,17 +53,23 @@ def run(args: argparse.Namespace) -> int:
 def build(config: Config, args: argparse.Namespace) -> int:
     """The automaton of the templates, made or found. Raises Unavailable where it cannot be kept."""
     from firmware_py import models
-    from firmware_py.nlu.kept_grammar import SUFFIX
+    from firmware_py.nlu.hassil import HassilUnderstanding
+    from firmware_py.nlu.kept_grammar import SUFFIX, is_kept
     from firmware_py.pipeline import VoicePipeline
 
     folder = models.grammar_folders()[1 if args.shipped else 0]
     with VoicePipeline(config) as pipeline:
         weights = models.resolve_stt(config.stt.model, config.stt.optimization.compute_type)
         language = weights.language or pipeline.language_for(weights.model)
-        is_wanted = config.stt.guided and pipeline.guidance(language, (folder,)) is not None
+        code = pipeline.guided_language(language) if config.stt.guided else None
+        if code is not None:
+            pipeline.guidance(language, (folder,))
+            if not (
+                isinstance(pipeline.understanding, HassilUnderstanding)
+                and is_kept(pipeline.understanding, code, folder)
+            ):
+                raise Unavailable(f"{folder}: nothing can be kept there")
     sizes = [path.stat().st_size for path in folder.glob(f"*{SUFFIX}")]
-    if is_wanted and not sizes:
-        raise Unavailable(f"{folder}: nothing can be kept there")
     if args.json:
         common.emit({"folder": str(folder), "files": len(sizes), "bytes": sum(sizes)})
     else:

@@ -49,6 +49,12 @@ def guidance(understanding: HassilUnderstanding, language: str, folders: Sequenc
     return made
 
 
+def is_kept(understanding: HassilUnderstanding, language: str, folder: Path) -> bool:
+    """Whether ``folder`` has the automaton, undamaged."""
+    key = key_of(understanding, language)
+    return key is not None and _read(folder / (key + SUFFIX), key) is not None
+
+
 def key_of(understanding: HassilUnderstanding, language: str) -> str | None:
     """64 hex digits, None where the code cannot be read (an installation without sources)."""
     code = _code()
