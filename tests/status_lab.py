@@ -18,6 +18,7 @@ class NotedControls:
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
         self.percent = 50
+        self.why_unkept, self.waited = "", 0
 
     def status(self) -> dict[str, Any]:
         return {"state": "idle", "microphone": "open", "alerts": {}, "counts": {"turns": 3, "lost_samples": 0}}
@@ -63,6 +64,10 @@ class NotedControls:
     def clock(self, at: datetime | None = None) -> dict[str, Any]:
         self.calls.append(("clock", at))
         return {"time": "2027-05-02T07:30:00+02:00", "is_set": True}
+
+    def unkept(self) -> str:
+        self.waited += 1
+        return self.why_unkept
 
     def reload(self) -> dict[str, Any]:
         raise Unavailable("still starting")

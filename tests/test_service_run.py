@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -141,6 +143,13 @@ def test_what_a_killed_test_run_started_ends_with_it() -> None:
     eventually(lambda: not state.exists() or ") Z " in state.read_text(), "its end", 30)
 
 
+def on_disk(state: Path, name: str) -> object:
+    """What the state file holds, as another process reads it."""
+    with contextlib.closing(sqlite3.connect(state)) as db:
+        found = db.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
+    return json.loads(found[0]) if found else None
+
+
 def test_a_run_from_ready_to_stop(folder: Path) -> None:
     running = Running(folder)
     running.until_told("READY=1")
@@ -158,9 +167,11 @@ def test_a_run_from_ready_to_stop(folder: Path) -> None:
     )
     assert running.ask("cache")["caches"]["speech"]["memory_entries"]  # type: ignore[index]
     assert "rtva_speech_cache_misses_total" in scrape(folder / "metrics.sock")
-    assert running.ask("volume", "30")["percent"] == 30
+    for percent in (*range(31, 41), 30):
+        assert running.ask("volume", f"{percent}") == {"ok": True, "percent": percent}
+        assert on_disk(folder / "home" / "state.db", "volume") == percent, "it was said to be done"
     assert 'rtva_stage_seconds_count{stage="stt"} 1.0' in scrape(folder / "metrics.sock")
-    assert running.ask("mute")["ok"] is True
+    assert running.ask("mute")["ok"] is True and on_disk(folder / "home" / "state.db", "muted") is True
     running.until_told("STATUS=microphone closed")
     (folder / "config.yaml").write_text("stt: {modle: x}")
     refused = running.ask("reload")

@@ -239,8 +239,30 @@ def test_a_full_disk_is_tried_again_without_a_change(tmp_path: Path) -> None:
     database._db.execute("PRAGMA max_page_count = 4")
     assert not database.change({"text": "x" * 100_000})
     database._db.execute("PRAGMA max_page_count = 1000")
-    assert database.try_again() and database.settings() == {"volume": 1}
+    assert database.try_again() and database.settings() == {"volume": 1, "text": "x" * 100_000}
     assert len(told) == 2 and "full" in told[0] and told[1] == ""
+    database.close()
+
+
+def test_what_a_full_disk_refused_is_made_up_for_in_its_order(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    database = Database(path)
+    database.change({"volume": 1}, {"turns": 1})
+    database._db.execute("PRAGMA max_page_count = 4")
+    assert not database.change({"text": "x" * 100_000, "volume": 2}, {"turns": 1})
+    assert not database.change({"volume": 3}, {"turns": 1}), "it has to wait behind the one before"
+    database._db.execute("PRAGMA max_page_count = 1000")
+    assert database.change({"volume": 4}, {"turns": 1})
+    database.close()
+    again = Database(path)
+    assert again.get("volume") == 4 and len(again.get("text")) == 100_000 and again.counters() == {"turns": 4}
+    again.close()
+
+
+def test_a_debt_that_can_never_be_paid_holds_up_nothing(tmp_path: Path) -> None:
+    database = Database(tmp_path / "state.db")
+    database._owed.append(("INSERT INTO nothing VALUES (1)", ()))
+    assert database.change({"volume": 4}) and database.settings() == {"volume": 4} and not database._owed
     database.close()
 
 

@@ -123,6 +123,18 @@ def test_commands_and_their_answers(line: SerialLine, end: End, controls: NotedC
     assert controls.calls == [("say", "Hello you"), ("mute", "user"), ("unmute", "user"), ("stop",)]
 
 
+def test_an_ok_says_so_when_the_disk_does_not_have_it(line: SerialLine, end: End, controls: NotedControls) -> None:
+    controls.why_unkept = "the state file cannot be written: disk is full"
+    end.send(b"volume 40\nclock 2027-05-02T07:30\nvolume\nping done\n")
+    end.expect("pong done")
+    assert end.lines()[2:] == [
+        "ok volume percent=40 kept=no",
+        "ok clock time=2027-05-02T07:30:00+02:00 is_set=yes kept=no",
+        "ok volume percent=40",
+        "pong done",
+    ]
+
+
 def test_levels_come_only_when_asked(line: SerialLine, end: End) -> None:
     end.send(b"levels on\n")
     end.expect("level db=-120.0 floor=-120.0")

@@ -77,10 +77,16 @@ class Clock:
         return datetime.fromtimestamp(self.wall_s(), self.zone())
 
     def set_wall(self, at: datetime) -> None:
-        """Believes ``at`` from now on, for this boot. The system's clock is left alone: that takes a privilege."""
-        self._by_hand = at.timestamp() - self.boot_s()
+        """:meth:`believe`, written down. Waits for the disk."""
+        setting = self.believe(at)
         if self._journal:
-            self._journal.change({SET_BY_HAND: {"boot": self.boot, "offset_s": self._by_hand}})
+            self._journal.change({SET_BY_HAND: setting})
+
+    def believe(self, at: datetime) -> dict[str, Any]:
+        """Believes ``at`` from now on, for this boot; returns the setting ``SET_BY_HAND`` that keeps it over a restart.
+        The system's clock is left alone: that takes a privilege."""
+        self._by_hand = at.timestamp() - self.boot_s()
+        return {"boot": self.boot, "offset_s": self._by_hand}
 
     def seen(self) -> dict[str, float]:
         """The setting to write beside a change, so that a clock that goes back over a power cut is found out."""

@@ -25,6 +25,8 @@ QUESTIONS = frozenset({"status", "trace", "version", "events"})
 FIELDS = {"volume": "percent", "capture": "is_on", "record": "is_on"}
 """Command -> what its answer must have."""
 
+NOT_KEPT = "done, but the disk does not have it: it is gone after a restart unless the disk gets well before"
+
 COMMANDS = {
     "mute": "close the microphone",
     "unmute": "open it again",
@@ -86,8 +88,10 @@ def run(args: argparse.Namespace) -> int:
         lines = [
             f"{key.replace('_', ' ')}: {', '.join(value) or 'nothing' if isinstance(value, list) else value}"
             for key, value in answer.items()
-            if key != "ok"
+            if key not in ("ok", "kept")
         ]
+    if answer.get("kept") is False:
+        common.complain(NOT_KEPT)
     if args.json:
         common.emit(answer)
     elif lines:

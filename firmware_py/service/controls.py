@@ -48,6 +48,7 @@ class ServiceControls:
     ) -> None:
         self.reports, self._debug = reports, debug
         self.board, self._gate, self._remembered = board, gate, remembered
+        self.unkept: Callable[[], str] = lambda: ""
         self._appliance: Appliance | None = None
         self._lock = threading.Lock()
         self._percent = 100 if remembered.percent is None else remembered.percent
@@ -146,7 +147,8 @@ class ServiceControls:
         if at is not None:
             if agenda.clock.is_system_set():
                 raise Unavailable("the clock is set by the network or its own battery; set that of the system")
-            agenda.clock.set_wall(at if at.tzinfo else at.replace(tzinfo=agenda.clock.zone()))
+            setting = agenda.clock.believe(at if at.tzinfo else at.replace(tzinfo=agenda.clock.zone()))
+            self.board.hub.publish("clock", **setting)
             agenda.on_change()
         return {"time": agenda.clock.now().isoformat(timespec="seconds"), "is_set": agenda.clock.is_set()}
 

@@ -166,7 +166,9 @@ class Service:
         database = Database(models.home() / STATE_FILE)
         controls = ServiceControls(self.board, self.gate, Reports(), recall(database), self.debug)
         self.controls = controls
-        parts.callback(Memory(database, self.hub, self.board.set_alert).close)
+        memory = Memory(database, self.hub, self.board.set_alert)
+        parts.callback(memory.close)
+        controls.unkept = memory.unkept
         self.debug.start()
         parts.callback(self.debug.close)
         measures = Measures(self.board, config)

@@ -13,7 +13,8 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ CHECKPOINT_PAGES = 64
 KEEP_S = 3600.0
 """A change may make a new copy of the whole file so often, beside each start and each orderly end."""
 
+MOST_OWED = 10_000
+"""Statements that wait for a disk that is full or read-only; the oldest make room."""
 PROBE = "probe"
 
 SPOILT = (sqlite3.DatabaseError, UnicodeDecodeError)
@@ -53,6 +56,7 @@ class Database:
         self._hold = -1
         self._may_move = True
         self._kept_at = time.monotonic()
+        self._owed: deque[Statement] = deque(maxlen=MOST_OWED)
         self._db = self._open()
         if not self.problem:
             self._keep_copy()
@@ -71,7 +75,8 @@ class Database:
     def change(self, settings: Mapping[str, Any] | None = None, add: Mapping[str, int] | None = None) -> bool:
         """Sets settings and adds to counters, all or none of it; True once it is on the disk.
 
-        A failure is logged and becomes :attr:`problem`; the next change that succeeds clears it.
+        A failure is logged and becomes :attr:`problem`; the next change that succeeds clears it. What a full or
+        read-only disk refused is made up for then.
         """
         statements: list[Statement] = [
             ("REPLACE INTO settings VALUES (?, ?)", (name, json.dumps(value)))
@@ -108,9 +113,8 @@ class Database:
     def write(self, statements: Sequence[Statement]) -> bool:
         """Executes ``(SQL, values)`` pairs, all or none; True once it is on the disk. Fails as :meth:`change` does."""
         try:
-            with self._transaction() as db:
-                for query, values in statements:
-                    db.execute(query, values)
+            with self._lock:
+                self._pay_and_do(statements)
         except (sqlite3.Error, UnicodeDecodeError) as error:
             self._complain(f"the state file {self.path} cannot be written: {error}")
             return False
@@ -157,17 +161,36 @@ class Database:
         except (sqlite3.Error, UnicodeDecodeError, OSError) as error:
             _log.warning("no copy of the state file is kept: %s", error)
 
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
+    def _pay_and_do(self, statements: Sequence[Statement]) -> None:
+        """What is owed first, then these, in two transactions; with the lock held."""
+        try:
+            if self._owed:
+                self._pay()
+            self._do(statements)
+        except sqlite3.Error as error:
+            if _is_environment(error):
+                self._owed.extend(statements)
+            raise
+
+    def _pay(self) -> None:
+        try:
+            self._do(self._owed)
+        except sqlite3.Error as error:
+            if _is_environment(error):
                 raise
+            _log.error("changes of before cannot be made up for: %s", error)
+        self._owed.clear()
+
+    def _do(self, statements: Iterable[Statement]) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            for query, values in statements:
+                self._db.execute(query, values)
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
 
     def _open(self) -> sqlite3.Connection:
         if self.path is None:

@@ -19,10 +19,14 @@ RECORD_MINUTES = range(1, 31)
 """How long a conversation that is kept may last."""
 TRACES = range(1, 33)
 """How many of the last turns can be asked for."""
+CHANGES = frozenset({"mute", "unmute", "stop"})
+CHANGES_WITH_ARGUMENT = frozenset({"volume", "clock"})
+"""What these change outlives a restart; they are answered once the disk has it."""
 
 
 class Controls(Protocol):
-    """The appliance as its faces see it; every method returns at once. ``muted_by`` is who asked ("user", "switch")."""
+    """The appliance as its faces see it; every method but ``unkept`` returns at once. ``muted_by`` is who asked
+    ("user", "switch"). ``unkept`` waits for the disk, for seconds at most: why it lacks a change made before, or ""."""
 
     def status(self) -> dict[str, Any]: ...
     def version(self) -> str: ...
@@ -38,17 +42,25 @@ class Controls(Protocol):
     def trace(self, count: int) -> list[dict[str, Any]]: ...
     def cache(self, wanted: str) -> dict[str, Any]: ...
     def clock(self, at: datetime | None = None) -> dict[str, Any]: ...
+    def unkept(self) -> str: ...
 
 
 Handler = Callable[[Controls, str], Mapping[str, Any]]
 
 
 def perform(controls: Controls, name: str, argument: str = "") -> dict[str, Any]:
-    """Does one command and returns its answer. Raises BadInput for an unknown or malformed one, and what it raises."""
+    """Does one command and returns its answer. Raises BadInput for an unknown or malformed one, and what it raises.
+
+    A change that outlives a restart is on the disk by then; ``kept`` is False in the answer where the disk refused it
+    or is late: it is in force all the same.
+    """
     handler = COMMANDS.get(name)
     if handler is None:
         raise BadInput(f"no command {name[:32]!r}; there are: {', '.join(COMMANDS)}")
-    return dict(handler(controls, argument.strip()))
+    argument = argument.strip()
+    answer = dict(handler(controls, argument))
+    is_change = name in CHANGES or (name in CHANGES_WITH_ARGUMENT and argument != "")
+    return answer | {"kept": False} if is_change and controls.unkept() else answer
 
 
 def _nothing(argument: str) -> None:

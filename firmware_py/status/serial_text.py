@@ -37,7 +37,7 @@ SAYS = (
 )
 """First words of the lines that rtva sends. None is a command, so a line that echoes cannot start a storm."""
 
-ASKS = ("status", "say", "mute", "unmute", "volume", "stop", "talk", "ping", "version", "help", "levels")
+ASKS = ("status", "say", "mute", "unmute", "volume", "stop", "talk", "clock", "ping", "version", "help", "levels")
 
 
 def encode(text: str) -> bytes:
