@@ -17,7 +17,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab import CONFIG, HERE, RTVA, TEST_RUN, Failed, Machine, is_ready, main_pid, must, sh, show, status, within
+from lab import (
+    AT_REST,
+    CONFIG,
+    HERE,
+    RTVA,
+    TEST_RUN,
+    Failed,
+    Machine,
+    is_ready,
+    main_pid,
+    must,
+    sh,
+    show,
+    status,
+    within,
+)
 
 Checks = Iterator[tuple[str, Callable[[Machine], None]]]
 START = "start is READY"
@@ -44,7 +59,7 @@ def b_commands(machine: Machine) -> None:
     must(sh(RTVA, "volume").strip() == "percent: 40", "the socket knows nothing of it")
     machine.serial.lines.clear()
     sh(RTVA, "say", "--aloud", "Hello there.")
-    machine.serial.expect("state speaking", "state idle")
+    machine.serial.expect("state speaking", AT_REST)
 
 
 def b_mute_closes_the_device(machine: Machine) -> None:

@@ -10,6 +10,12 @@ from inside import START, Checks, a_start_is_ready, a_turn_is_answered, b_comman
 from lab import CONFIG, RTVA, SLOWER, Machine, is_ready, main_pid, must, sh, show, within
 
 GO = Path("/run/rtva-test/go")
+PATIENCE = """\
+tts: {cache: {warm: false}}
+pipeline: {processing: {max_workers: 1}}
+governor: {enabled: false}
+"""
+"""Else the governor makes recognition lighter step by step, each a reload of minutes: the machine is always busy."""
 SLOW_UNIT = Path("/etc/systemd/system/rtva.service.d/slow.conf")
 SLOW = """\
 [Unit]
@@ -42,7 +48,7 @@ def a_emulated_install(machine: Machine) -> None:
     SLOW_UNIT.write_text(SLOW)
     sh("dpkg", "--install", "/debs/1.deb", timeout=300)
     must("mode: process" in CONFIG.read_text(), "no configuration")
-    machine.configure(latency="600000", more="tts: {cache: {warm: false}}\npipeline: {processing: {max_workers: 1}}\n")
+    machine.configure(latency="600000", more=PATIENCE)
     must(sh("systemctl", "is-enabled", "rtva").strip() == "enabled", "not enabled")
     must(not main_pid(), "it was started without its patience")
     GO.touch()
