@@ -87,15 +87,15 @@ bundle: setup    ## one signed archive that installs and updates without a netwo
 	@[ "$(ARCH)" != arm64 ] || [ -d build/bundle/arm64-root ] || deploy/bundle/arm64.sh
 	@$(PY) deploy/bundle/make_bundle.py --arch $(or $(ARCH),amd64) $(if $(PY_WANTED),--py $(PY_WANTED))
 
-bundle-test: setup ## installs, updates, kills and removes a bundle in a container without a network (root, Debian, minutes)
-	@deploy/system-test/bundle.sh || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
+bundle-test: setup ## installs, updates, kills and removes a bundle in a container without a network: PY=3.11|3.13 (root, Debian, minutes)
+	@PY=$(PY_WANTED) deploy/system-test/bundle.sh || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
 
 deb: setup       ## the Debian package, weights included: ARCH=amd64|arm64 PY=3.11 (bookworm)|3.13 (trixie)
 	@[ "$(ARCH)" != arm64 ] || [ -d build/bundle/arm64-root ] || deploy/bundle/arm64.sh
 	@$(PY) deploy/deb/make_deb.py --arch $(or $(ARCH),amd64) $(if $(PY_WANTED),--py $(PY_WANTED))
 
-deb-test: setup  ## installs, upgrades, removes and purges the package in a container: ARCH=amd64|arm64, that emulated (root, Debian, minutes)
-	@ARCH=$(or $(ARCH),amd64) deploy/system-test/deb.sh || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
+deb-test: setup  ## installs, upgrades, removes and purges the package in a container: ARCH=amd64|arm64, that emulated, PY=3.11|3.13 (root, Debian, minutes)
+	@ARCH=$(or $(ARCH),amd64) PY=$(PY_WANTED) deploy/system-test/deb.sh || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
 
 image: setup     ## a card's image, read-only root, the package in it: BOARD=rpi|qemu-arm64 (root, Debian, many minutes)
 	@$(PY) deploy/image/make_image.py --board $(or $(BOARD),qemu-arm64) || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }

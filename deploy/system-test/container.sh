@@ -1,5 +1,6 @@
-# What the tests in a booted container share: sourced by run.sh and bundle.sh, from the top of the checkout.
+# What the tests in a booted container share: sourced by run.sh, bundle.sh and deb.sh, from the top of the checkout.
 # Exits with 77 and one line that says why where no container can be booted. Needs SCRIPT, what is run inside.
+# PY=3.11|3.13: the container is the Debian that has this Python (bundle.sh and deb.sh; unset: this machine's).
 WORK=$PWD/build/system-test
 ARCH=${ARCH:-amd64}
 ROOT=$WORK/root
@@ -13,8 +14,16 @@ requirements() {
     [ "$(uname -s)" = Linux ] && command -v apt-get >/dev/null || skip "it needs a Debian system"
     . /etc/os-release
     [ "${ID:-}" = debian ] || skip "the container is Debian like the host, and this host is ${ID:-unknown}"
-    base=$(.venv/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-    [ -x "/usr/bin/python$base" ] || skip ".venv has Python $base and $VERSION_CODENAME's own is another: the container could not run it"
+    own=$(.venv/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    base=${PY:-$own}
+    case $base in
+        "$own") suite=$VERSION_CODENAME
+            [ -x "/usr/bin/python$base" ] || skip ".venv has Python $base and $suite's own is another: the container could not run it" ;;
+        3.11) suite=bookworm ;;
+        3.13) suite=trixie ;;
+        *) skip "no Debian has Python $base (PY=3.11 or 3.13)" ;;
+    esac
+    [ "$ARCH" = amd64 ] || [ "$suite" = bookworm ] || skip "the emulated container is bookworm's (PY=3.11)"
     if ! command -v systemd-nspawn >/dev/null || ! command -v mmdebstrap >/dev/null; then
         say "installing systemd-container and mmdebstrap"
         apt-get update -qq || true
@@ -30,14 +39,15 @@ base_system() {
         echo rtva-test > "$ROOT/etc/hostname"
         return
     fi
-    tar=$WORK/$VERSION_CODENAME.tar
+    tar=$WORK/$suite.tar
     if [ ! -s "$tar" ]; then
-        say "making a base system ($VERSION_CODENAME)"
-        sources=/etc/apt/sources.list.d/debian.sources
-        [ -e "$sources" ] || sources=
+        say "making a base system ($suite)"
+        sources=/etc/apt/sources.list.d/debian.sources sound=libasound2
+        [ -e "$sources" ] && [ "$suite" = "$VERSION_CODENAME" ] || sources=
+        [ "$suite" != trixie ] || sound=libasound2t64
         # shellcheck disable=SC2086
-        mmdebstrap --quiet --format=tar --variant=minbase --include=systemd,systemd-sysv,dbus,udev,python3,libasound2,libgomp1 \
-            "$VERSION_CODENAME" "$tar.new" $sources || skip "mmdebstrap failed (no mirror?)"
+        mmdebstrap --quiet --format=tar --variant=minbase --include=systemd,systemd-sysv,dbus,udev,python3,$sound,libgomp1 \
+            "$suite" "$tar.new" $sources || skip "mmdebstrap failed (no mirror?)"
         mv "$tar.new" "$tar"
     fi
     rm -rf "$ROOT"

@@ -6,6 +6,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 SCRIPT=inside.py
+PY=
 . deploy/system-test/container.sh
 requirements
 
