@@ -83,6 +83,20 @@ def test_many_commands_on_one_connection(served: ControlSocket, controls: NotedC
     assert stat.S_IMODE(served.path.stat().st_mode) == 0o660
 
 
+def test_a_change_that_the_disk_does_not_have_is_said(
+    served: ControlSocket, controls: NotedControls, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from firmware_py.__main__ import main
+
+    for why, said in (("", ""), ("full", "rtva: done, but the disk does not have it")):
+        controls.why_unkept = why
+        with Client(served.path) as client:
+            assert client.ask("mute") == {"ok": True, **({"kept": False} if why else {})}
+        assert main(["volume", "40", "--socket", str(served.path)]) == 0
+        out, err = capsys.readouterr()
+        assert out == "percent: 40\n" and err.startswith(said) and err.count("\n") == bool(why)
+
+
 def test_events_are_a_stream(served: ControlSocket, hub: Hub) -> None:
     with Client(served.path) as client:
         assert client.ask("events") == {"ok": True}

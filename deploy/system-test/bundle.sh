@@ -15,4 +15,6 @@ first=$(.venv/bin/python deploy/bundle/make_bundle.py --py "$base")
 say "made $first ($(du -m "$first" | cut -f1) MiB)"
 .venv/bin/python deploy/system-test/variants.py "$base" "$ROOT/bundles"
 boot bundle --private-network
+say "cutting the power under an update"
+.venv/bin/python deploy/system-test/updatecut.py "$WORK/updatecut" 20 1 || [ $? -eq 77 ]
 say "all of it holds"
