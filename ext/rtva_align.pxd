@@ -3,6 +3,8 @@ from libc.stdint cimport int32_t, uint8_t
 
 cdef extern from "rtva_align.h" nogil:
     int RTVA_ALIGN_JUMP
+    int RTVA_ALIGN_EXTRA
+    int RTVA_ALIGN_BLOCK
 
     ctypedef struct rtva_align_graph:
         int32_t n_nodes
@@ -10,6 +12,11 @@ cdef extern from "rtva_align.h" nogil:
         const float *weight
         const int32_t *first
         const int32_t *pred
+        int32_t n_blocks
+        const int32_t *pred_first
+        const int32_t *pred_block
+        const int32_t *next_first
+        const int32_t *next_block
 
     ctypedef struct rtva_align_costs:
         int32_t n_phones
@@ -29,8 +36,17 @@ cdef extern from "rtva_align.h" nogil:
         int32_t how
         float cost
 
-    float rtva_align_run(const rtva_align_graph *g, const rtva_align_costs *k, const uint8_t *heard, const float *extra,
-                         int32_t n, const rtva_align_jump *jumps, int32_t n_jumps, float limit, float *cells)
+    ctypedef struct rtva_align_terms:
+        float limit
+        float share
+        float keep
+        const float *credit
+
+    rtva_align_terms rtva_align_credit(const rtva_align_costs *k, const uint8_t *heard, const float *extra, int32_t n,
+                                       float least, float heaviest, float *credit, double *before)
+    float rtva_align_run(const rtva_align_graph *g, const rtva_align_costs *k, const rtva_align_terms *t,
+                         const uint8_t *heard, const float *extra, int32_t n, const rtva_align_jump *jumps,
+                         int32_t n_jumps, float *cells, uint8_t *marks)
     int32_t rtva_align_trace(const rtva_align_graph *g, const rtva_align_costs *k, const uint8_t *heard,
                              const float *extra, int32_t n, const rtva_align_jump *jumps, int32_t n_jumps,
                              const float *cells, rtva_align_step *steps, int32_t most)

@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
@@ -18,8 +19,35 @@ class PhoneGraph:
 
     @property
     def n_nodes(self) -> int: ...
-    def __init__(self, phone: list[int], weight: list[float], first: list[int], pred: list[int]) -> None: ...
+    @property
+    def slots(self) -> list[tuple[Any, int, int]]: ...
+    def __init__(
+        self,
+        phone: list[int],
+        weight: list[float],
+        first: list[int],
+        pred: list[int],
+        slots: Iterable[tuple[Any, int, int]] = (),
+    ) -> None: ...
     def align(
         self, costs: PhoneCosts, heard: Buffer, extra: NDArray[Any], jumps: list[Jump], limit: float
     ) -> tuple[float, list[Step], list[Jump]] | None:
         """The cheapest way within ``limit``: its cost, its steps, and the jumps in the order steps number them."""
+
+class Stretches:
+    """Stretches of heard phones that the slots of one source may take."""
+
+    def __init__(self, stretches: Iterable[tuple[int, int, float]]) -> None: ...
+
+def next_above(
+    graphs: list[PhoneGraph],
+    at: int,
+    costs: PhoneCosts,
+    heard: Buffer,
+    extra: NDArray[Any],
+    weight: NDArray[Any],
+    stretches: dict[Any, Stretches],
+    limit: float,
+    least: float,
+) -> int:
+    """The first of ``graphs[at:]`` with a way within ``limit`` that scores ``least``; their number when none has."""

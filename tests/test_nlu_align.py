@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_py._align import PhoneCosts, PhoneGraph
+from firmware_py._align import PhoneCosts, PhoneGraph, Stretches, next_above
 
 Jump = tuple[int, int, int, int, float]
 
@@ -97,6 +97,75 @@ def test_a_limit_only_hides_what_is_dearer(problem: tuple, sixteenths: int) -> N
     assert found is None or found[0] == pytest.approx(expected, abs=1e-4)
 
 
+def scored(graph: PhoneGraph, problem: tuple, jumps: list[Jump], limit: float) -> float | None:  # type: ignore[type-arg]
+    """The score of the cheapest way by the definition of ``next_above``."""
+    phone, weight, _, heard, extra, substitute, drop, _ = problem
+    found = graph.align(PhoneCosts(substitute, drop), bytes(heard), np.array(extra, np.float32), jumps, limit)
+    if found is None:
+        return None
+    cost, steps, jumps = found
+    said = sum(drop[phone[v]] * weight[v] if phone[v] else 0.0 for v, _, how, _ in steps if how & 3 in (0, 1))
+    taken = sum(sum(extra[jumps[how >> 2][1] : jumps[how >> 2][3]]) for _, _, how, _ in steps if how & 3 == 3)
+    size = max(said, sum(extra) - taken)
+    return max(0.0, 1 - cost / size) if size > 0 else None
+
+
+@settings(max_examples=400, deadline=None)
+@given(problems(), st.data(), st.integers(1, 40), st.integers(0, 20))
+def test_the_next_above_is_the_first_that_scores_enough(
+    problem: tuple,  # type: ignore[type-arg]
+    data: st.DataObject,
+    sixteenths: int,
+    twentieths: int,
+) -> None:
+    phone, weight, preds, heard, extra, substitute, drop, _ = problem
+    least, limit, n = twentieths / 20, sixteenths / 16, len(heard)
+    pieces = [
+        (a, b, c / 16)
+        for a in range(n)
+        for b in range(a + 1, n + 1)
+        for c in data.draw(st.lists(st.integers(0, 9), max_size=1))
+    ]
+    graphs, expected = [], []
+    first = np.cumsum([0] + [len(p) for p in preds]).tolist()
+    for _ in range(data.draw(st.integers(1, 4))):
+        node = st.integers(0, len(phone) - 1)
+        slots = data.draw(st.lists(st.tuples(st.sampled_from("ab"), node, node), max_size=2))
+        heavier = [w + data.draw(st.integers(0, 8)) / 16 for w in weight]
+        graphs.append(PhoneGraph(phone, heavier, first, [u for p in preds for u in p], slots))
+        jumps = [(start, a, end, b, c) for source, start, end in slots if source == "a" for a, b, c in pieces]
+        shown = (phone, heavier, *problem[2:])
+        expected.append(scored(graphs[-1], shown, jumps, limit))
+    found = next_above(
+        graphs, 0, PhoneCosts(substitute, drop), bytes(heard), np.array(extra, np.float32),
+        np.concatenate(([0.0], np.cumsum(extra))), {"a": Stretches(pieces)}, limit, least,
+    )  # fmt: skip
+    if any(score is not None and abs(score - least) < 1e-5 for score in expected):
+        return  # rounding decides
+    sufficient = [i for i, score in enumerate(expected) if score is not None and score >= least]
+    assert found == (sufficient[0] if sufficient else len(graphs))
+
+
+def test_a_large_graph_is_searched_only_where_a_way_leads() -> None:
+    """Twenty branches of a hundred phones: the blocks that a way within the limit never enters change nothing."""
+    phone, weight, preds = [0], [0.0], [[]]  # type: list[int], list[float], list[list[int]]
+    ends = []
+    for branch in range(20):
+        before = 0
+        for at in range(100):
+            phone.append(1 + (branch * at + at // 7) % 3)
+            weight.append(1.0)
+            preds.append([before])
+            before = len(phone) - 1
+        ends.append(before)
+    phone, weight, preds = [*phone, 0], [*weight, 0.0], [*preds, ends]
+    substitute = [[0.0 if a == b else 0.75 for b in range(4)] for a in range(4)]
+    heard = phone[1301:1341] + phone[1350:1401]  # of the fourteenth branch, nine phones short
+    problem = (phone, weight, preds, heard, [0.5] * len(heard), substitute, [0.5] * 4, [])
+    assert aligned(problem, 4.5)[0] == pytest.approx(plain(*problem)) == 4.5
+    assert aligned(problem, 4.4) is None
+
+
 GRAPH: tuple[list[int], list[float], list[int], list[int]] = ([0, 1, 0], [0, 1, 0], [0, 0, 1, 2], [0, 1])
 COSTS = ([[0, 1], [1, 0]], [1, 1])
 
@@ -154,3 +223,25 @@ def test_a_size_that_would_take_all_memory_is_refused() -> None:
 def test_nothing_heard_drops_everything() -> None:
     cost, steps, _ = PhoneGraph(*GRAPH).align(PhoneCosts(*COSTS), b"", np.zeros(0, np.float32), [], 9.0)
     assert cost == 1.0 and [s[0] for s in steps] == [0, 1, 2]
+
+
+def test_what_next_above_is_given_must_fit() -> None:
+    graph, costs, one = PhoneGraph(*GRAPH), PhoneCosts(*COSTS), np.ones(1, np.float32)
+    weight = np.array([0.0, 1.0])
+    assert next_above([graph], 0, costs, b"\x01", one, weight, {}, 9.0, 0.5) == 0
+    assert next_above([], 0, costs, b"\x01", one, weight, {}, 9.0, 0.5) == 0
+    assert next_above([graph], 1, costs, b"\x01", one, weight, {}, 9.0, 0.5) == 1
+    with pytest.raises(ValueError):
+        next_above([graph], 0, costs, b"\x01", one, weight[:1], {}, 9.0, 0.5)
+    with pytest.raises(ValueError):
+        next_above([graph], 0, costs, b"\x02", one, weight, {}, 9.0, 0.5)
+    with pytest.raises(ValueError):
+        PhoneGraph(*GRAPH, [("a", 0, 3)])
+    slotted = PhoneGraph(*GRAPH, [("a", 0, 2)])
+    with pytest.raises(ValueError):
+        next_above([slotted], 0, costs, b"\x01", one, weight, {"a": Stretches([(0, 2, 0.0)])}, 9.0, 0.5)
+    with pytest.raises(TypeError):
+        next_above([None], 0, costs, b"\x01", one, weight, {}, 9.0, 0.5)  # type: ignore[list-item]
+    for wrong in ((1, 1, 0.0), (-1, 1, 0.0), (0, 1, -1.0), (0, 1, math.nan)):
+        with pytest.raises(ValueError):
+            Stretches([wrong])

@@ -53,6 +53,7 @@ class Matcher:
             for arcs in graph.arcs:
                 arcs.sort(key=lambda arc: _freedom(arc[0]))
         self._needed = [_needed(graph) for graph in graphs]
+        self._first = [_first(graph) for graph in graphs]
         counts = Counter(word for words in self._needed for word in words)
         self._by_word: dict[str, list[int]] = {}
         self._always: list[int] = []
@@ -67,6 +68,8 @@ class Matcher:
         candidates = list(self._always)
         for word in said:
             candidates += [i for i in self._by_word.get(word, ()) if self._needed[i] <= said]
+        begins = words[0] if words else None
+        candidates = [i for i in candidates if (first := self._first[i]) is None or begins in first]
         best: Match | None = None
         for index in sorted(candidates):
             match = _Walk(self.graphs[index], sentence).match()
@@ -83,6 +86,7 @@ class Sentence:
     def __init__(self, words: Sequence[str], values: Values, language: str) -> None:
         self.words, self.language = list(words), language
         self._values = values
+        self._numbers: dict[int, list[numbers.Span]] = {}
         self._spans: dict[tuple[int, int], list[tuple[int, Any, Value | None]]] = {}
         self._takes: dict[int, list[tuple[int, int, Any, Value | None]]] = {}
 
@@ -110,7 +114,9 @@ class Sentence:
             return [(end, None, None) for end in range(start + 1, self._farthest(source, start) + 1)]
         if source.numbers is None:
             return [(end, value.out, value) for end, value in self._values.spans(source, self.words, start)]
-        said = ((end, source.numbers.accept(n)) for end, n in numbers.spans(self.words, start, self.language))
+        if start not in self._numbers:
+            self._numbers[start] = numbers.spans(self.words, start, self.language)
+        said = ((end, source.numbers.accept(n)) for end, n in self._numbers[start])
         return [(end, value, None) for end, value in said if value is not None]
 
     def _farthest(self, source: ListDef, start: int) -> int:
@@ -190,6 +196,12 @@ def _freedom(label: str | Slot) -> int:
     if isinstance(label, str):
         return 0
     return 2 if label.source.is_wildcard and label.source.reads is None else 1
+
+
+def _first(graph: Graph) -> frozenset[str] | None:
+    """The words that a sentence of a graph begins with; None when it may begin with a slot."""
+    labels = [label for label, _ in graph.arcs[0]]
+    return None if any(isinstance(label, Slot) for label in labels) else frozenset(map(str, labels))
 
 
 def _needed(graph: Graph) -> frozenset[str]:

@@ -17,6 +17,7 @@ Span = tuple[int, Number]
 
 _FRACTIONS = {("a", "half"): 0.5, ("one", "half"): 0.5, ("a", "quarter"): 0.25, ("three", "quarters"): 0.75}
 _FRACTIONS |= {("one", "quarter"): 0.25}
+_BEGINNINGS = frozenset(SMALL) | {"minus", "negative", "a", "point"}
 _TABLE_STOP = 1001
 
 
@@ -25,6 +26,8 @@ def spans(words: Sequence[str], start: int, language: str = "en") -> list[Span]:
     if start >= len(words):
         return []
     if language.startswith("en"):
+        if words[start] not in _BEGINNINGS and not words[start].isdecimal():
+            return []
         return _English(words, start).read()
     return _from_table(words, start, language)
 

@@ -44,7 +44,8 @@ def sound_out(graph: Graph, values: Values, alphabet: Alphabet, phrases: Phrases
     """Spells a template's words and the values of its lists, with the ways in which ``phrases`` are also said."""
     builder = _Builder(graph, values, alphabet, phrases)
     builder.build()
-    phones = PhoneGraph(builder.phone, builder.weight, builder.first, builder.pred)
+    slots = [(id(slot.source), start, end) for slot, start, end in builder.open_slots]
+    phones = PhoneGraph(builder.phone, builder.weight, builder.first, builder.pred, slots)
     drops = alphabet.drops
     weights = [float(drops[p]) * w if p else 0.0 for p, w in zip(builder.phone, builder.weight, strict=True)]
     return Sounding(graph, phones, weights, builder.ends, builder.open_slots, frozenset(builder.words))

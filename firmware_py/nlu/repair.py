@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from firmware_py._align import Stretches, next_above
+from firmware_py._runs import RunIndex
 from firmware_py.nlu.english import SMALL
 from firmware_py.nlu.graph import Graph
 from firmware_py.nlu.match import JOINING, Fill, Sentence, fits_context
@@ -72,12 +74,26 @@ class Repaired(NamedTuple):
 
 @dataclass(frozen=True)
 class Heard:
-    """The phones of a sentence: numbers, what each costs as an addition, and where each word begins (and the end)."""
+    """The phones of a sentence: numbers, what each costs as an addition, and where each word begins (and the end).
+
+    ``weight`` is what the phones before each column cost together, float64.
+    """
 
     phones: bytes
     extra: np.ndarray[tuple[int], np.dtype[np.float32]]
     borders: list[int]
-    total: float  # of extra
+    weight: np.ndarray[tuple[int], np.dtype[np.float64]]
+
+    @property
+    def total(self) -> float:
+        return float(self.weight[-1])
+
+    def limit(self, least_score: float) -> float:
+        """The cost beyond which no sentence can score so much.
+
+        A score is 1 - cost / size, and the size is hardly above what was heard plus the cost.
+        """
+        return 1.1 * self.total * (1 - least_score) / least_score
 
     def word_at(self, column: int) -> int:
         """The word that the phone of a column belongs to."""
@@ -101,6 +117,7 @@ class Repair:
                     words.update(normal_words(written, language))
         self._alphabet = Alphabet(set().union(*vocabularies), language)
         self._soundings: dict[int, Sounding] = {}
+        self._keywords = [graph.block.required_keywords for graph in graphs]
         runs = {w: self._runs([w]) for w in set().union(*vocabularies)}
         self._index = _Index([set().union(*(runs[w] for w in words)) for words in vocabularies])
 
@@ -118,12 +135,27 @@ class Repair:
         if len(heard.phones) > MAX_PHONES:
             return None
         sentence = Sentence(words, self.values, self.language)
+        keywords, said = self._keywords, frozenset(words)
+        near = [i for i in self._index.nearest(self._runs(words), CANDIDATES) if not keywords[i] or keywords[i] & said]
+        return self._best([self._sounding(i) for i in near], heard, sentence, floor)
+
+    def _best(self, candidates: Sequence[Sounding], heard: Heard, sentence: Sentence, floor: float) -> Repaired | None:
+        """The best of the candidates; only those that the compiled search finds good enough are read."""
         best: Repaired | None = None
-        for index in self._index.nearest(self._runs(words), CANDIDATES):
-            found = self._align(self._sounding(index), heard, sentence, best.score if best else floor)
-            if found is not None and found.score >= (best.score + _BETTER if best else floor):
-                best = found
-        return best
+        graphs = [sounding.phones for sounding in candidates]
+        stretches = _stretches(candidates, heard, sentence)
+        at, least = 0, floor
+        while True:
+            limit = heard.limit(best.score if best else floor)
+            at = next_above(
+                graphs, at, self._alphabet.costs, heard.phones, heard.extra, heard.weight, stretches, limit, least
+            )
+            if at == len(graphs):
+                return best
+            found = self._align(candidates[at], heard, sentence, best.score if best else floor)
+            if found is not None and found.score >= least:
+                best, least = found, found.score + _BETTER
+            at += 1
 
     def _runs(self, words: Iterable[str]) -> set[str]:
         sound = "".join(self._alphabet.spell(w) for w in words)
@@ -144,16 +176,11 @@ class Repair:
             weights += [self._alphabet.extra_weight(word)] * len(spelled)
             borders.append(len(numbers))
         extra = self._alphabet.drops[numbers] * np.array(weights, np.float32)
-        return Heard(bytes(numbers), extra, borders, float(extra.sum()))
+        return Heard(bytes(numbers), extra, borders, np.concatenate(([0.0], np.cumsum(extra, dtype=np.float64))))
 
     def _align(self, sounding: Sounding, heard: Heard, sentence: Sentence, floor: float) -> Repaired | None:
-        block = sounding.graph.block
-        if block.required_keywords and block.required_keywords.isdisjoint(sentence.words):
-            return None
         jumps, takes = _jumps(sounding, heard, sentence)
-        # score = 1 - cost / size, and the size is hardly above what was heard plus the cost
-        limit = 1.1 * heard.total * (1 - floor) / floor
-        found = sounding.phones.align(self._alphabet.costs, heard.phones, heard.extra, jumps, limit)
+        found = sounding.phones.align(self._alphabet.costs, heard.phones, heard.extra, jumps, heard.limit(floor))
         if found is None:
             return None
         cost, steps, jumps = found
@@ -166,6 +193,21 @@ class Repair:
         return Repaired(
             sounding.graph, tuple(reading.fills), score, tuple(reading.words), reading.unsure(sentence.words)
         )
+
+
+def _stretches(candidates: Sequence[Sounding], heard: Heard, sentence: Sentence) -> dict[int, Stretches]:
+    """What :func:`_jumps` finds, by source and without what fills the slots."""
+    found: dict[int, Stretches] = {}
+    borders = heard.borders
+    for slot, _, _ in (open_slot for sounding in candidates for open_slot in sounding.open_slots):
+        source = slot.source
+        if id(source) not in found:
+            word = FREE_WORD if source.is_wildcard and source.reads is None else 0.0
+            takes = sentence.takes(source)
+            found[id(source)] = Stretches(
+                (borders[at], borders[to], word * (to - at)) for at, to, _, _ in takes if borders[at] < borders[to]
+            )
+    return found
 
 
 def _jumps(sounding: Sounding, heard: Heard, sentence: Sentence) -> tuple[list[Jump], dict[Jump, Fill]]:
@@ -225,7 +267,7 @@ class _Reading:
         fill = self.takes[jump]
         self.fills.append(fill)
         self.words += words[fill.start : fill.end]
-        self.free += float(self.heard.extra[jump[1] : jump[3]].sum())
+        self.free += float(self.heard.weight[jump[3]] - self.heard.weight[jump[1]])
 
     def _end(self, end: End, cost: float, weight: float, heard: Sequence[str]) -> None:
         said = end.word.split()
@@ -301,27 +343,24 @@ class _Index:
     """Which templates have which runs of two and three sounds; a run that few have says more."""
 
     def __init__(self, runs: Sequence[set[str]]) -> None:
-        found: dict[str, list[int]] = {}
-        for index, own in enumerate(runs):
-            for run in own:
-                found.setdefault(run, []).append(index)
         self._size = len(runs)
-        self._by_run = {run: np.array(indices, np.int64) for run, indices in found.items()}
-        self._worth = {run: math.log(1 + self._size / len(indices)) for run, indices in found.items()}
-        self._own = np.array([sum(self._worth[run] for run in own) or math.inf for own in runs])
+        self._runs = RunIndex(runs, lambda holders: math.log(1 + self._size / holders))
+        self._own = np.array([sum(self._runs.worth_of(own)) or math.inf for own in runs])
 
     def nearest(self, runs: set[str], count: int) -> list[int]:
         """The templates that share the most, and those of which the most is shared; the best first."""
-        hits = [(self._by_run[r], self._worth[r]) for r in runs if r in self._by_run]
-        if not hits:
+        hits = self._runs.shared(runs)
+        if hits is None:
             return []
-        worth = np.repeat([w for _, w in hits], [len(indices) for indices, _ in hits])
-        shared = np.bincount(np.concatenate([indices for indices, _ in hits]), worth, self._size)
-        heard = sum(w for _, w in hits)
+        shared, heard = hits
         near: dict[int, float] = {}
         for measure in (shared / heard, shared / np.minimum(self._own, heard)):
-            best = np.argpartition(-measure, count // 2)[: count // 2] if count // 2 < self._size else range(self._size)
-            for index in map(int, best):
-                near[index] = max(near.get(index, 0.0), float(measure[index]))
+            if count // 2 < self._size:
+                best = np.argpartition(-measure, count // 2)[: count // 2]
+            else:
+                best = np.arange(self._size)
+            for index, value in zip(best.tolist(), measure[best].tolist(), strict=True):
+                if near.get(index, 0.0) <= value:
+                    near[index] = value
         least = max(_LEAST_SHARED, _LEAST_OF_BEST * max(near.values()))
-        return sorted((i for i, measure in near.items() if measure >= least), key=lambda i: (-near[i], i))
+        return [index for _, index in sorted([(-value, index) for index, value in near.items() if value >= least])]
