@@ -244,7 +244,8 @@ def without_gaps(source: Path, target: Path) -> float:
 
 
 def alike(text: str, said: str) -> bool:
-    """Whether what was transcribed is what was said: the same digits, and nearly the same letters."""
+    """Whether what was transcribed is what was said: the same digits ("4:00" is "4"), and nearly the same letters."""
+    text, said = text.replace(":00", ""), said.replace(":00", "")
 
     def kept(words: str, is_kept: Callable[[str], bool]) -> str:
         return "".join(c for c in words.lower() if is_kept(c))
