@@ -187,7 +187,7 @@ class Responder:
 
     def _answer(self, understood: Understood, draft: bool) -> Answer:
         answer = self._meant(understood, draft)
-        if understood.unsure and not answer.confirm:
+        if understood.unsure:
             return replace(answer, confirm=phrases.UNSURE.format(*understood.unsure), cacheable=False)
         return answer
 
@@ -195,7 +195,7 @@ class Responder:
         assert understood.intent is not None
         if understood.confirm:
             text = phrases.fill(understood.response or phrases.DONE, understood.slots)
-            return Answer(text, understood.actions, confirm=phrases.SURE.format(understood.text.strip(" .!?")))
+            return Answer(text, understood.actions, confirm=phrases.SURE.format(_order(understood)))
         if understood.response:
             return Answer(phrases.fill(understood.response, understood.slots), understood.actions, cacheable=True)
         handler = self._skills.get(understood.intent)
@@ -219,6 +219,12 @@ class Responder:
         except Exception:
             _log.exception("skill for %s failed", understood.intent)
             return Answer(phrases.FAILED)
+
+
+def _order(understood: Understood) -> str:
+    """The sentence that a yes carries out: what was matched, where that is not what was heard."""
+    is_repaired = understood.score < 1 and understood.sentence
+    return (understood.sentence if is_repaired else understood.text).strip(" .!?")
 
 
 def _taken_back(command: Command, undo: Mapping[int, Action | None]) -> tuple[Action, ...]:
