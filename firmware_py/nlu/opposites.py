@@ -10,8 +10,8 @@ _PAIRS = """
 on off / up down / open close / open shut / opened closed / lock unlock / mute unmute / start stop / begin end
 / louder quieter / louder softer / higher lower / raise lower / increase decrease / more less / with without
 / left right / hot cold / hotter colder / warm cool / warmer cooler / warmer colder / enable disable / arm disarm
-/ add remove / play pause / brighter darker / brighter dimmer
-/ first last / next previous / yes no / front back / show hide
+/ add remove / play pause / brighter darker / brighter dimmer / plug unplug / fill empty / fill drain
+/ allow forbid / allow deny / allow block / lock open / first last / next previous / yes no / front back / show hide
 / today tomorrow / morning evening / am pm / connect disconnect / faster slower / before after / in out / inside outside
 """
 _OPPOSITES: dict[str, set[str]] = {}
@@ -34,6 +34,19 @@ _GROUPS: tuple[frozenset[str], ...] = tuple(
 )
 """Names of different things: one that was heard is not said as another of its kind, however alike they sound."""
 
+_MAKING_WORDS = """
+set make create start begin add put run activate enable engage arm resume continue wake remind reminder
+"""
+_DROPPING_WORDS = """
+cancel delete remove clear stop end kill erase deactivate disable disengage disarm abort pause halt off
+"""
+_MAKING, _DROPPING = frozenset(_MAKING_WORDS.split()), frozenset(_DROPPING_WORDS.split())
+"""Orders that make or begin something, and those that end it or leave it out."""
+_MISHEARD = {"end": "and", "off": "of"}
+"""How recognisers write these small words."""
+_REVERSALS = ("de", "dis", "un")
+"""What turns a verb round in front of it; "re" does it again, and is no worse heard than left out."""
+
 ARTICLES = frozenset(("the", "a", "an"))
 _EVERY = frozenset(("all", "every", "everything", "everywhere", "both", "each"))
 _OTHER_TIME = frozenset(("if", "when", "whenever", "unless", "until", "later", "tomorrow", "yesterday", "tonight"))
@@ -52,7 +65,7 @@ delete deleted remove removed pause paused dim dimmed lock locked unlock unlocke
 """
 ORDERS = frozenset(_ORDER_WORDS.split())
 REFUSALS = frozenset(("not", "never", "don't"))
-_NEGATIONS = frozenset(("not", "no", "never", "without", "nothing", "except"))
+_NEGATIONS = frozenset(("not", "no", "never", "without", "nothing", "except", "minus", "negative"))
 _ELSEWHERE = frozenset(("outside", "outdoors"))
 """Heard and not said, it was about something else: the weather is not the processor."""
 _MUST_BE_HEARD = frozenset(("not", "without"))
@@ -62,10 +75,11 @@ def contradict(heard: Collection[str], said: Collection[str]) -> bool:
     """Whether taking the words ``heard`` for the sentence ``said`` would turn its meaning round.
 
     That is so when a word was heard whose opposite is said in its place, or a negation that is not said, or the
-    other way about; or when a word was heard that makes it a question, all of them, another one of its kind, another
+    other way about; when an order to drop something is not said, or becomes one to make something, or the other way
+    about; or when a word was heard that makes it a question, all of them, another one of its kind, another
     time, or a tale of what somebody did.
     """
-    if _is_of_another_kind(heard, said):
+    if _is_of_another_kind(heard, said) or _is_turned(set(heard), set(said)):
         return True
     for word in heard:
         if word not in said and (
@@ -73,6 +87,23 @@ def contradict(heard: Collection[str], said: Collection[str]) -> bool:
         ):
             return True
     return any(word in _MUST_BE_HEARD and word not in heard for word in said)
+
+
+def _is_turned(heard: set[str], said: set[str]) -> bool:
+    """Whether an order to make became one to drop, or was left without the word that drops, or lost its "un"."""
+    lost, new = heard - said, said - heard
+    if any(_MISHEARD.get(word) not in said for word in lost & _DROPPING) and said.isdisjoint(_DROPPING):
+        return True
+    if lost & _MAKING and new & _DROPPING and said.isdisjoint(_MAKING):
+        return True
+    if not lost.isdisjoint(_REVERSALS):
+        return True
+    again = any(word.startswith("re") and word[2:] in new for word in lost)
+    return again or any(_is_reversal(a, b) or _is_reversal(b, a) for a in lost for b in new)
+
+
+def _is_reversal(word: str, of: str) -> bool:
+    return any(word.startswith(prefix) and word[len(prefix) :] == of for prefix in _REVERSALS)
 
 
 def _is_of_another_kind(heard: Collection[str], said: Collection[str]) -> bool:

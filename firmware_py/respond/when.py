@@ -93,6 +93,12 @@ def day_of(slots: Slots, now: datetime) -> date | None:
     return today + timedelta(days=ahead or 7) if not is_next else today + timedelta(days=7 - today.weekday() + found)
 
 
+def says_day(slots: Slots) -> bool:
+    """Whether a day, or days on which it comes again, was said, one that there is or not."""
+    return not _DAY_SLOTS.isdisjoint(slots)
+
+
+_DAY_SLOTS = frozenset(("day", "days", "weeks", "nth", "every"))
 _OFFSETS = {"today": 0, "tonight": 0, "tomorrow": 1, "day after tomorrow": 2, "yesterday": -1}
 
 

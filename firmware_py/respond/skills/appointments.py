@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
 from firmware_py.agenda.entries import ALARM, REMINDER, RINGING, Appointment, Entry
 from firmware_py.events import Action
 from firmware_py.respond.phrases import DONE, join
 from firmware_py.respond.request import Answer, Handler, Request
 from firmware_py.respond.skills.clock import NOT_SET
-from firmware_py.respond.when import Plan, clock, day, duration, every, minute_of_day, plan, seconds_of
+from firmware_py.respond.when import (
+    Plan,
+    clock,
+    day,
+    day_of,
+    duration,
+    every,
+    minute_of_day,
+    plan,
+    repeats,
+    says_day,
+    seconds_of,
+)
 
 SNOOZE_S = 9 * 60.0
 
@@ -55,7 +68,8 @@ def list_reminders(request: Request) -> Answer:
 
 
 def cancel_alarm(request: Request) -> Answer:
-    if request.world.agenda.entries(ALARM, RINGING):
+    says_which = minute_of_day(request.slots) is not None or says_day(request.slots)
+    if request.world.agenda.entries(ALARM, RINGING) and not says_which:
         return Answer(DONE, (Action("stop_speaking"), Action("stop_ringing")))
     return _cancel(request, ALARM)
 
@@ -84,20 +98,48 @@ def _cancel(request: Request, kind: str) -> Answer:
     forget = Action("forget", {"ids": [e.id for e in chosen]})
     if len(chosen) > 1:
         return Answer(f"All {len(chosen)} {kind}s cancelled.", (forget,))
-    return Answer(f"Cancelled the {kind} {_told(request, chosen[0])}.", (forget,))
+    done = f"Cancelled the {kind} {_told(request, chosen[0])}."
+    return Answer(done, (forget,), confirm=_whether_all(request, chosen[0]))
 
 
 def _chosen(request: Request, entries: Sequence[Entry]) -> list[Entry]:
-    """Those whose time of day or words were said; all when nothing was."""
+    """Those whose day, time of day or words were said; all when nothing was."""
     said, words = minute_of_day(request.slots), str(request.slots.get("text", "")).casefold()
+    chosen = list(entries)
+    if says_day(request.slots):
+        chosen = [e for e in chosen if _is_on_day(request, e)]
     if said is not None:
         minute, is_open = said
         minutes = {minute, minute + 720} if is_open else {minute}
-        return [e for e in entries if isinstance(e.when, Appointment) and e.when.minute in minutes]
+        chosen = [e for e in chosen if isinstance(e.when, Appointment) and e.when.minute in minutes]
     if words:
         words = _mine_to_yours(words).casefold()
-        return [e for e in entries if e.name.casefold() == words]
-    return list(entries)
+        chosen = [e for e in chosen if e.name.casefold() == words]
+    return chosen
+
+
+def _is_on_day(request: Request, entry: Entry) -> bool:
+    """Whether it comes on the day, or again and again on the days, that were said."""
+    if not isinstance(entry.when, Appointment):
+        return False
+    again, on = repeats(request.slots), day_of(request.slots, request.now)
+    if again:
+        return set(again) <= set(entry.when.days)
+    if on is None:
+        return False
+    first = date.fromisoformat(entry.when.day)
+    return on == first or (on > first and on.weekday() in entry.when.days)
+
+
+def _whether_all(request: Request, entry: Entry) -> str:
+    """What to ask before one that comes on other days too is cancelled for a day; "" where nothing else is lost."""
+    if not isinstance(entry.when, Appointment) or not says_day(request.slots):
+        return ""
+    on = day_of(request.slots, request.now)
+    named = set(repeats(request.slots)) or ({on.weekday()} if on else set())
+    if set(entry.when.days) <= named:
+        return ""
+    return f"That {entry.kind} comes {every(entry.when.days)}. Cancel it altogether?"
 
 
 def _plan(request: Request, *, is_alarm: bool) -> Plan | Answer:

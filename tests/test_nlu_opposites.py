@@ -1,0 +1,54 @@
+"""Words that a repair must not smooth over."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firmware_py.nlu.opposites import contradict
+
+
+@pytest.mark.parametrize(
+    ("heard", "said"),
+    [
+        ("kill the alarm on monday", "set an alarm on monday"),
+        ("stop the alarm at seven", "an alarm at seven"),
+        ("yes and set a timer for five minutes", "end the timer for five minutes"),
+        ("clear the wake up call", "create a wake up call"),
+        ("make a list", "delete the list"),
+        ("turn the water off", "turn the water on"),
+        ("deactivate the alarm", "activate the alarm"),
+        ("activate the alarm", "deactivate the alarm"),
+        ("dis engage the lock", "engage the lock"),
+        ("reset the counter", "set the counter"),
+        ("set it to minus ten", "set it to ten"),
+        ("drain the bath", "fill the bath"),
+    ],
+)
+def test_an_order_that_would_be_turned_round_is_a_contradiction(heard: str, said: str) -> None:
+    assert contradict(heard.split(), said.split())
+
+
+@pytest.mark.parametrize(
+    ("heard", "said"),
+    [
+        ("counsel the timer", "cancel the timer"),
+        ("sat a timer for five minutes", "set a timer for five minutes"),
+        ("start a timer off five minutes", "set a timer of five minutes"),
+        ("stop the alarm at seven", "cancel the alarm at seven"),
+        ("remove the timer", "delete the timer"),
+        ("mind me to call", "remind me to call"),
+        ("add bread end butter", "add bread and butter"),
+    ],
+)
+def test_a_mishearing_is_none(heard: str, said: str) -> None:
+    assert not contradict(heard.split(), said.split())
+
+
+WORDS = "set cancel un de stop start pause off end remind plug unplug minus a timer"
+
+
+@given(st.lists(st.sampled_from(sorted(WORDS.split()))))
+def test_a_sentence_never_contradicts_itself(words: list[str]) -> None:
+    assert not contradict(words, words)
