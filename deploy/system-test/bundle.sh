@@ -2,11 +2,17 @@
 # Boots real systemd without any network and proves the bundle there: make bundle-test (root, Debian, minutes)
 #
 # Three bundles of this checkout for Debian's own Python: one, another, and one whose voice says nothing. Beside them a
-# changed one. Everything is below build/system-test.
+# changed one. Everything is below build/system-test. PY=3.13: on the Debian that has it. PY=3.10|3.12, which none has:
+# installed below a folder of this machine without a network, and asked a question.
 set -eu
 cd "$(dirname "$0")/../.."
 SCRIPT=inside_bundle.py
 . deploy/system-test/container.sh
+case ${PY:-} in 3.10 | 3.12)
+    bundle=$(.venv/bin/python deploy/bundle/make_bundle.py --py "$PY")
+    exec .venv/bin/python deploy/system-test/tryout.py "$bundle"
+    ;;
+esac
 requirements
 mkdir -p "$WORK"
 
