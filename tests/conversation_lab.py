@@ -19,6 +19,7 @@ from agenda_lab import BERLIN, Board
 from firmware_py.agenda.deeds import Deeds
 from firmware_py.controls import NoLoudspeaker, Routes, SpeakerControls
 from firmware_py.events import Action, Understood
+from firmware_py.nlu import yaml_nodes
 from firmware_py.nlu.context import ContextManager
 from firmware_py.nlu.hassil import HassilUnderstanding
 from firmware_py.respond import announce
@@ -36,13 +37,11 @@ STEPS = {
     "slots",
     "reply",
     "did",
-    "not_did",
     "wait",
     "rings",
     "power_cut",
     "clock_lost",
     "jump",
-    "hears",
 }
 CONVERSATION = {"name", "start", "given", "steps", "remembered", "volume", "own"}
 
@@ -63,7 +62,7 @@ def conversations() -> list[Conversation]:
     return [
         Conversation(path.stem, script["name"], script)
         for path in sorted(FOLDER.glob("*.yaml"))
-        for script in yaml.safe_load(path.read_text())
+        for script in yaml_nodes.read(path.read_text(), path).plain()
     ]
 
 

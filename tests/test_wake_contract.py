@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from wake_lab import PHRASES, Speaker, in_a_room
+from wake_lab import PHRASES, Speaker, in_a_room, person
 
 from firmware_py import backends
 from firmware_py.errors import BadInput, RtvaError, Unavailable
@@ -51,6 +51,18 @@ def test_a_word_is_heard_once_by_its_own_network_alone(name: str, word: str, spe
     assert -3200 < cut - end < 800, "the cut lies behind the word's middle and before what follows is hurt"
     engine.close()
     engine.close()
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_a_persons_word_is_heard_once_however_long_its_network_holds_it(name: str, recordings: Path) -> None:
+    engine = made(name, ["hey_mycroft"])
+    word, behind = (person(recordings / "commands" / f"{n}.wav") for n in ("hey_mycroft", "turn_on_living_room_lamp"))
+    for rest in (0.3, 0.6, 3.0):
+        heard = [h.word for _, h in listen(engine, in_a_room([1.0, word, rest, behind, 4.0])) if not h.is_near]
+        assert heard == ["hey_mycroft"]
+        engine.reset()
+    again = [h.word for _, h in listen(engine, in_a_room([1.0, word, 3.0, word, 1.0])) if not h.is_near]
+    assert again == ["hey_mycroft", "hey_mycroft"]
 
 
 @pytest.mark.parametrize("name", ENGINES)

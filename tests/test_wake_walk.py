@@ -41,7 +41,7 @@ def asked(rtva: Rtva, tmp_path: Path) -> Callable[..., list[dict[str, Any]]]:
     return ask
 
 
-@pytest.mark.parametrize("rest_s", [0.0, 0.2, 1.5])
+@pytest.mark.parametrize("rest_s", [0.0, 0.2, 0.5, 0.8, 1.5])
 def test_a_word_and_a_request_in_one_breath_or_apart(
     asked: Callable[..., Any], speaker: Speaker, tmp_path: Path, rest_s: float
 ) -> None:
@@ -61,6 +61,22 @@ def test_people_are_understood_behind_the_word(
     turns = asked(*files)
     assert [turn["intent"] for turn in turns] == ["time"] * 4
     assert {turn["transcript"].strip(" .?").lower() for turn in turns} == {"what time is it"}
+
+
+@pytest.mark.parametrize("rest_s", [0.3, 0.45, 0.6, 0.75, 0.9])
+def test_a_persons_word_and_command_with_a_short_rest_lose_nothing(
+    asked: Callable[..., Any], recordings: Path, tmp_path: Path, rest_s: float
+) -> None:
+    """This word's network holds on to it for more than a second: it is one word all the same."""
+    word = person(recordings / "commands" / "hey_mycroft.wav")
+    alone, behind = [], []
+    for name in ("turn_on_living_room_lamp", "what_time_is_it"):
+        said = person(recordings / "commands" / f"{name}.wav")
+        alone.append(written(tmp_path / f"{name}.wav", word, 1.5, said))
+        behind.append(written(tmp_path / f"{name}_behind.wav", word, rest_s, said))
+    expected = [turn["transcript"].lower() for turn in asked(*alone)]
+    assert [turn["transcript"].lower() for turn in asked(*behind)] == expected
+    assert "time" in expected[1] and expected[0].split()[0] == "turn"
 
 
 def test_both_paces_take_the_same_sound(asked: Callable[..., Any], speaker: Speaker, tmp_path: Path) -> None:

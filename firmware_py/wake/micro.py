@@ -16,7 +16,8 @@ from firmware_py.errors import BadInput, Unavailable
 from firmware_py.events import Pcm16, WakeHeard
 
 REST_FRAMES = 100
-"""A word that was heard is not heard again within this."""
+"""A word that was heard is not heard again within this, nor before its network has let go of it for ``OVER_FRAMES``:
+some stay at 1.0 for more than a second behind the word, and what was said meanwhile would be thrown away."""
 BEHIND_MS = {"okay_nabu": 230, "hey_jarvis": 220, "hey_mycroft": 160, "alexa": 280}
 """How long before its detection a word had ended, by the cautious end of what was measured (decision 0028)."""
 BEHIND_OWN_MS = 220
@@ -41,7 +42,8 @@ class _Word:
     def heed(self, probability: float, near: float, *, is_speaking: bool) -> WakeHeard | None:
         """A word heard, or a near miss that is over."""
         needed = self.threshold_speaking if is_speaking else self.threshold
-        self.rest = max(0, self.rest - 1)
+        is_held = probability >= min(near, needed)
+        self.rest = max(self.rest - 1, OVER_FRAMES if self.rest and is_held else 0)
         self.quiet += 1
         if self.rest:
             self.peak = 0.0
