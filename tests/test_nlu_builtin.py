@@ -361,7 +361,7 @@ def value_of(slot: Slot, engine: Engine, rng: random.Random) -> Sequence[str]:
         return [str(rng.randint(source.numbers.first, source.numbers.last))]
     if source.values:
         return rng.choice(engine.values.said[id(source)])[0]
-    return [{"arithmetic": "12 times 7", "number": "20", None: "bananas"}[source.reads]]
+    return [{"arithmetic": "12 times 7", "number": "20", "fraction": "2.5", None: "bananas"}[source.reads]]
 
 
 @pytest.mark.parametrize("file", sorted((BUILT_IN / "en").glob("*.yaml")), ids=lambda f: f.stem)

@@ -205,6 +205,23 @@ def test_required_keywords_keep_a_block_out(tmp_path: Path) -> None:
     assert ours.understand("play some rock").intent is None
 
 
+def test_a_name_takes_no_number_unit_or_order(tmp_path: Path) -> None:
+    text = 'intents: {n: {data: [{sentences: ["start {what} for {m} minutes", "start {what}"]}]}}\n'
+    lists = "lists: {m: {range: {from: 1, to: 60}}, what: {wildcard: true, most_words: 3, name: true}}\n"
+    ours = house(tmp_path, text + lists)
+    assert ours.exact("start soft boiled eggs for ten minutes").slots == {"what": "soft boiled eggs", "m": 10}
+    for heard in ("the eggs", "eggs ten", "ten minutes", "eggs cancel", "ok eggs", "twenty for ten minutes"):
+        assert ours.exact(f"start {heard}").intent is None, heard
+
+
+def test_a_fraction_is_read_whole(tmp_path: Path) -> None:
+    text = 'intents: {n: {data: [{sentences: ["pour {cups} cups"]}]}}\n'
+    ours = house(tmp_path, text + "lists: {cups: {wildcard: true, reads: fraction}}\n")
+    said = {"one and a half": 1.5, "2.5": 2.5, "two and three quarters": 2.75, "2 1/2": 2.5, "point five": 0.5}
+    assert {heard: ours.exact(f"pour {heard} cups").slots.get("cups") for heard in said} == said
+    assert all(ours.exact(f"pour {heard} cups").intent is None for heard in ("two", "minus one point five", "a half"))
+
+
 def test_reads_narrows_a_wildcard(tmp_path: Path) -> None:
     text = 'intents: {n: {data: [{sentences: ["I am {age}"]}]}}\nlists: {age: {wildcard: true, reads: number}}\n'
     ours = house(tmp_path, text)

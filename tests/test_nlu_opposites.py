@@ -24,6 +24,13 @@ from firmware_py.nlu.opposites import contradict
         ("reset the counter", "set the counter"),
         ("set it to minus ten", "set it to ten"),
         ("drain the bath", "fill the bath"),
+        ("restart the timer", "start the timer"),
+        ("twenty five and a half minutes", "five and a half minutes"),
+        ("a timer for two three minutes", "a timer to three minutes"),
+        ("one point five hours", "five hours"),
+        ("five or ten minutes", "five hours ten minutes"),
+        ("a few minutes", "half a minute"),
+        ("a pound and a half", "a pound have"),
     ],
 )
 def test_an_order_that_would_be_turned_round_is_a_contradiction(heard: str, said: str) -> None:
@@ -40,6 +47,8 @@ def test_an_order_that_would_be_turned_round_is_a_contradiction(heard: str, said
         ("remove the timer", "delete the timer"),
         ("mind me to call", "remind me to call"),
         ("add bread end butter", "add bread and butter"),
+        ("a timer four five minutes", "a timer for five minutes"),
+        ("a timer or five minutes", "a timer for five minutes"),
     ],
 )
 def test_a_mishearing_is_none(heard: str, said: str) -> None:

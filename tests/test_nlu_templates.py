@@ -55,6 +55,7 @@ MISTAKES: dict[str, tuple[str, int, str]] = {
     "range": (OK + "lists:\n  x:\n    range: {from: 5, to: 1}\n", 9, "from <= to"),
     "range text": (OK + "lists:\n  x:\n    range:\n      from: a\n      to: 1\n", 10, "whole number, not 'a'"),
     "reader": (OK + "lists:\n  x:\n    wildcard: true\n    reads: minds\n", 10, "one of: arithmetic"),
+    "name": (OK + "lists:\n  x:\n    wildcard: true\n    name: true\n", 10, "needs most_words"),
     "aliases of aliases": (OK + LAUGHS, 8, "too many entries"),
     "explodes": (OK + DOUBLING, 8, "grows to more than"),
     "glue explodes": (OK.replace("go home", '"' + "(a|b|c)" * 12 + '"'), 6, "spellings"),

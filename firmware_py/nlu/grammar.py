@@ -140,6 +140,14 @@ class _Arcs:
             self.phrase(last, last, words)
         self.arcs[last].append((NOTHING, end))
 
+    def fractions(self, start: int, end: int, numbers: Sequence[Sequence[str]]) -> None:
+        """What ``readers.fraction`` reads: a number and a half or a quarter, or with one decimal."""
+        whole, tenth = self.state(), self.state()
+        self.tree(start, whole, numbers)
+        self.tree(whole, end, [["and", "a", "half"], ["and", "a", "quarter"], ["and", "three", "quarters"]])
+        self.arcs[whole].append(("point", tenth))
+        self.tree(tenth, end, numbers[1:10])
+
     def loop(self, start: int, end: int, words: Sequence[str]) -> None:
         """One or more of ``words``, in any order."""
         inner = self.state()
@@ -250,6 +258,8 @@ class Builder:
     def _slot(self, out: _Arcs, source: ListDef, values: Values, start: int, end: int) -> None:
         if source.reads == "arithmetic" and self.spelling.language.startswith("en"):
             out.formula(start, end, self.spelling.numbers)
+        elif source.reads == "fraction" and self.spelling.language.startswith("en"):
+            out.fractions(start, end, self.spelling.numbers_with_halves())
         elif source.reads is not None or (source.numbers and _count(source.numbers) > MAX_NUMBERS):
             out.loop(start, end, (*self.spelling.reader_words, DIGITS))
         elif source.is_wildcard:

@@ -11,6 +11,7 @@ from firmware_py.nlu.normalize import words as normal_words
 from firmware_py.nlu.phrases import Phrases
 
 MOST_NUMBER = 1000
+MOST_WITH_HALVES = 12
 HINTS: dict[str, dict[str, tuple[str, ...]]] = {
     "en": {
         "iced": ("ice",),
@@ -70,6 +71,13 @@ class Spelling:
         for way in ways:
             self.phrases.add(way, f"{number}.{tenth}")
         return ways
+
+    def numbers_with_halves(self) -> list[list[str]]:
+        """The whole numbers from 0 that are said with fractions; "2.5" is known as another way to write those."""
+        for number in range(MOST_WITH_HALVES + 1):
+            for half in (["and", "a", "half"], ["point", "five"]):
+                self.phrases.add([*self._numbers[number], *half], f"{number}.5")
+        return self.numbers[: MOST_WITH_HALVES + 1]
 
     def letters(self, written: str) -> bytes:
         """What the automaton reads for ``written``; a decimal point stays."""

@@ -15,6 +15,7 @@ from hassil.util import check_excluded_context, check_required_context
 
 from firmware_py.nlu import numbers, readers
 from firmware_py.nlu.graph import Graph, Slot
+from firmware_py.nlu.names import NOT_IN_NAMES
 from firmware_py.nlu.templates import ListDef, Value
 from firmware_py.nlu.values import Values
 
@@ -124,7 +125,8 @@ class Sentence:
         if source.most_words is None:
             return len(self.words)
         last = min(len(self.words), start + source.most_words)
-        return next((at for at in range(start, last) if self.words[at] in JOINING), last)
+        refused = NOT_IN_NAMES if source.is_name else JOINING
+        return next((at for at in range(start, last) if self.words[at] in refused), last)
 
 
 class _Walk:

@@ -20,6 +20,7 @@ _CHUNK = re.compile(r"\S+")
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'", "´": "'", "′": "'"})
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―−﹣－", "-"))
 _FRACTIONS = {"½": " one half ", "¼": " one quarter ", "¾": " three quarters ", "²": " squared ", "³": " cubed "}
+_PARTS = {"1/2": "½", "1/4": "¼", "3/4": "¾"}
 _LETTER = r"[^\W\d_]"
 _TAIL = r"(?:[^\W\d_]|[^\x00-\x7f×÷√°£€]|')"  # combining marks are no \w in Python's re, yet belong to their letter
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+"
@@ -32,6 +33,8 @@ _PIECE = re.compile(
     rf"|(?P<word>{_LETTER}{_TAIL}*|'s(?!{_LETTER}))"
     r"|(?P<symbol>[%°+&√÷×\-*/^])"
 )
+_WITH_PART = re.compile(r"(?<![\d/.,])(\d+) (1/2|1/4|3/4)(?![\d/])")
+"""A mixed number as recognisers write it: "2 1/2"."""
 _HYPHEN = re.compile(r"(?<=[^\W\d_])-|-(?=[^\W\d_])")  # beside a letter it joins words; else it may be a minus
 _MAX_DIGITS = 15
 
@@ -130,7 +133,10 @@ def _fold(chunk: str, language: str) -> tuple[str, ...]:
     is_english = language.startswith("en")
     text = chunk.translate(_APOSTROPHES).translate(_DASHES)
     for character, words in _FRACTIONS.items():
-        text = text.replace(character, words)
+        if character in text:
+            is_part = is_english and character in "½¼¾"
+            text = re.sub(rf"(?<=\d){character}", f" and{words}" if is_part else words, text)
+            text = text.replace(character, words)
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     if "-" in text:
         text = _HYPHEN.sub(" ", text) if text.count("-") < 2 else text.replace("-", " ")
@@ -147,6 +153,8 @@ def _is_kept(character: str) -> bool:
 
 def tokenize(text: str, language: str = "en") -> list[Token]:
     """The normal words of ``text`` with the spans they came from. Never raises on any text."""
+    if "/" in text:
+        text = _WITH_PART.sub(lambda m: f"{m[1]}{_PARTS[m[2]]}\xad\xad\xad", text)  # as long as it was
     tokens = [Token(word, m.start(), m.end()) for m in _CHUNK.finditer(text) for word in _fold(m.group(), language)]
     said = {t.word for t in tokens}
     if not said.isdisjoint(english.BETWEEN_NUMBERS):

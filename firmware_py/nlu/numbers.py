@@ -15,8 +15,10 @@ from firmware_py.nlu.normalize import words as normal_words
 Number = int | float
 Span = tuple[int, Number]
 
-_FRACTIONS = {("a", "half"): 0.5, ("one", "half"): 0.5, ("a", "quarter"): 0.25, ("three", "quarters"): 0.75}
-_FRACTIONS |= {("one", "quarter"): 0.25}
+FRACTIONS: dict[tuple[str, ...], float] = {("half",): 0.5, ("a", "half"): 0.5, ("one", "half"): 0.5}
+FRACTIONS |= {("a", "quarter"): 0.25, ("one", "quarter"): 0.25, ("three", "quarters"): 0.75}
+FRACTIONS |= {("a", "third"): 1 / 3, ("one", "third"): 1 / 3, ("two", "thirds"): 2 / 3}
+"""What may stand behind a number and "and"."""
 _BEGINNINGS = frozenset(SMALL) | {"minus", "negative", "a", "point"}
 _TABLE_STOP = 1001
 
@@ -103,9 +105,12 @@ class _English:
         return bool(said_hundred_or_scale) and 0 < SMALL.get(self._word(1), 0) < 100
 
     def _fraction(self) -> None:
-        value = _FRACTIONS.get((self._word(1), self._word(2)))
-        if self._word() == "and" and value is not None:
-            self.found.append((self.at + 3, self.sign * (self.total + self.group + value)))
+        if self._word() != "and":
+            return
+        for size in (1, 2):
+            value = FRACTIONS.get(tuple(self.words[self.at + 1 : self.at + 1 + size]))
+            if value is not None:
+                self.found.append((self.at + 1 + size, self.sign * (self.total + self.group + value)))
 
     def _decimals(self) -> None:
         digits = ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from collections.abc import Collection
 
 from firmware_py.nlu.english import NUMBER_WORDS
@@ -42,8 +44,14 @@ cancel delete remove clear stop end kill erase deactivate disable disengage disa
 """
 _MAKING, _DROPPING = frozenset(_MAKING_WORDS.split()), frozenset(_DROPPING_WORDS.split())
 """Orders that make or begin something, and those that end it or leave it out."""
+_AGAIN = frozenset(("reset", "restart"))
 _MISHEARD = {"end": "and", "off": "of"}
 """How recognisers write these small words."""
+_COUNTED = NUMBER_WORDS | {"half", "quarter", "quarters", "third", "thirds", "point"}
+_HOMOPHONES = {"two": {"to", "too"}, "four": {"for"}, "one": {"a", "an", "on"}, "eight": {"at"}, "ten": {"then"}}
+_HOMOPHONES |= {"six": {"set"}, "nine": {"mine"}, "point": {"paint"}}
+_BEFORE_NUMBERS = frozenset(("for", "to", "of", "at", "in", "by"))
+_VAGUE = frozenset(("few", "several", "couple", "dozen"))
 _REVERSALS = ("de", "dis", "un")
 """What turns a verb round in front of it; "re" does it again, and is no worse heard than left out."""
 
@@ -76,10 +84,10 @@ def contradict(heard: Collection[str], said: Collection[str]) -> bool:
 
     That is so when a word was heard whose opposite is said in its place, or a negation that is not said, or the
     other way about; when an order to drop something is not said, or becomes one to make something, or the other way
-    about; or when a word was heard that makes it a question, all of them, another one of its kind, another
-    time, or a tale of what somebody did.
+    about; when a piece of a number is lost; or when a word was heard that makes it a question, all of them, another
+    one of its kind, another time, or a tale of what somebody did.
     """
-    if _is_of_another_kind(heard, said) or _is_turned(set(heard), set(said)):
+    if _is_of_another_kind(heard, said) or _is_turned(set(heard), set(said)) or _is_torn(heard, said):
         return True
     for word in heard:
         if word not in said and (
@@ -96,10 +104,22 @@ def _is_turned(heard: set[str], said: set[str]) -> bool:
         return True
     if lost & _MAKING and new & _DROPPING and said.isdisjoint(_MAKING):
         return True
-    if not lost.isdisjoint(_REVERSALS):
+    if not lost.isdisjoint(_REVERSALS) or (lost & _AGAIN and said.isdisjoint(_AGAIN)):
+        return True
+    if "or" in lost and "for" not in new:
         return True
     again = any(word.startswith("re") and word[2:] in new for word in lost)
     return again or any(_is_reversal(a, b) or _is_reversal(b, a) for a in lost for b in new)
+
+
+def _is_torn(heard: Collection[str], said: Collection[str]) -> bool:
+    """Whether a piece of a number was heard and is not said, or a few become a number."""
+    if not _VAGUE.isdisjoint(set(heard) - set(said)):
+        return True
+    lost = Counter(w for w in heard if w in _COUNTED) - Counter(w for w in said if w in _COUNTED)
+    new = set(said) - set(heard)
+    behind = {b for a, b in itertools.pairwise(heard) if a in _BEFORE_NUMBERS}  # "for two three": no "to" stands there
+    return any(word in behind or _HOMOPHONES.get(word, set()).isdisjoint(new) for word in lost)
 
 
 def _is_reversal(word: str, of: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 _BEFORE: dict[str, tuple[str, ...]] = {
     "en": (
         "hey", "hi", "hello", "ok", "oh", "um", "uh", "er", "so", "well", "now", "and", "please", "just", "kindly",
+        "yes", "yeah", "yep", "sure", "also", "then", "right", "alright", "all right", "actually",
         "computer", "jarvis", "mycroft", "alexa", "nabu", "assistant", "excuse me", "thanks", "thank you",
         "can you", "could you", "would you", "will you", "can you please", "could you please", "would you please",
         "would you mind", "do you mind", "i want you to", "i would like you to", "i need you to", "go ahead and",

@@ -2,8 +2,8 @@
 
 The keys are hassil's (``language``, ``intents``, ``lists``, ``expansion_rules``, ``skip_words``, ``settings``)
 and Home Assistant's ``responses``. Others are ours, and hassil ignores them: a wildcard list may be bounded
-(``reads: arithmetic``, see :mod:`.readers`; ``most_words: 3``), ``pronunciations`` says how else a recogniser may
-write words of the templates, and ``actions`` what is done (:mod:`.deeds_section`).
+(``reads: arithmetic``, see :mod:`.readers`; ``most_words: 3``, ``name: true``), ``pronunciations`` says how else a
+recogniser may write words of the templates, and ``actions`` what is done (:mod:`.deeds_section`).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ TOP_KEYS += ("pronunciations", "actions")
 DATA_KEYS: tuple[str, ...] = ("sentences", "slots", "response", "requires_context", "excludes_context", "lists")
 DATA_KEYS += ("expansion_rules", "metadata", "required_keywords", "inferred_domain", "name_domains", "settings")
 INTENT_KEYS = ("data", "description", "domain", "platform", "supported")
-LIST_KEYS = ("values", "range", "wildcard", "reads", "most_words", "metadata")
+LIST_KEYS = ("values", "range", "wildcard", "reads", "most_words", "name", "metadata")
 VALUE_KEYS = ("in", "out", "context", "metadata")
 RANGE_KEYS = ("from", "to", "step", "type", "fractions", "multiplier", "digits", "words", "words_language")
 
@@ -194,7 +194,10 @@ class _File:
         most_words = parts["most_words"].integer("most_words") if "most_words" in parts else None
         if most_words is not None and most_words < 1:
             raise parts["most_words"].mistake("most_words must be 1 or more")
-        return ListDef(name, where, is_wildcard=True, reads=reads, most_words=most_words)
+        is_name = parts["name"].flag("name") if "name" in parts else False
+        if is_name and most_words is None:
+            raise parts["name"].mistake("name needs most_words beside it")
+        return ListDef(name, where, is_wildcard=True, reads=reads, most_words=most_words, is_name=is_name)
 
     def value(self, name: str, item: Item) -> Value:
         where = self.at(item)

@@ -66,7 +66,8 @@ class NumberRange:
 class ListDef:
     """A slot list: exactly one of ``values``, ``numbers`` and ``is_wildcard`` counts.
 
-    A wildcard with ``most_words`` takes no more words, and no "and" or "then" among them.
+    A wildcard with ``most_words`` takes no more words, and no "and" or "then" among them; one that ``is_name`` none
+    of :data:`firmware_py.nlu.names.NOT_IN_NAMES` either.
     """
 
     name: str
@@ -76,6 +77,7 @@ class ListDef:
     is_wildcard: bool = False
     reads: str | None = None
     most_words: int | None = None
+    is_name: bool = False
 
 
 @dataclass(frozen=True, eq=False)

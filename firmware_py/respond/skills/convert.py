@@ -26,11 +26,20 @@ def convert(request: Request) -> Answer:
     except ValueError as error:
         text = str(error)
         return Answer(f"{text[0].upper()}{text[1:]}.", cacheable=True)
-    return Answer(f"{_said(amount, source)} is {_said(result, target)}.", cacheable=True)
+    asked = _said(amount, source)
+    return Answer(
+        f"{asked[0].upper() if amount in _THIRDS else asked[0]}{asked[1:]} is {_said(result, target)}.", cacheable=True
+    )
+
+
+_THIRDS = {Fraction(1, 3): "a third", Fraction(2, 3): "two thirds"}
+"""What two decimals say badly."""
 
 
 def _said(amount: Fraction, unit: Unit) -> str:
     """Two decimals are enough for a kitchen; small amounts keep what counts."""
+    if amount in _THIRDS:
+        return f"{_THIRDS[amount]} of {'an' if unit.one[0] in 'aeiou' else 'a'} {unit.one}"
     rounded = round(amount, 2) if abs(amount) >= 1 else amount
     number = spoken(amount) if rounded == amount else f"about {spoken(rounded)}"
     return f"{number} {unit.one if number == '1' else unit.many}"

@@ -7,25 +7,19 @@ from collections.abc import Sequence
 from firmware_py.agenda.agenda import is_paused
 from firmware_py.agenda.entries import RINGING, TIMER, Countdown, Entry
 from firmware_py.events import Action
-from firmware_py.respond.phrases import DONE, UNKNOWN, join
+from firmware_py.respond.phrases import DONE, join
 from firmware_py.respond.request import Answer, Handler, Request
 from firmware_py.respond.when import adjective, duration, seconds_of
 
 ABILITY = "set timers, alarms and reminders"
 ABILITY_ORDER = 12
 LONGEST_S = 7 * 86_400
-_NO_NAME = "don't not never i you he she we they did should could set start who why when"
-NO_NAME = frozenset(_NO_NAME.split())
-"""No timer is called so: "don't set" and "did you set" are no names of one that is to be started."""
 NONE_THERE = "There is no timer."
 
 
 def start(request: Request) -> Answer:
     seconds = seconds_of(request.slots)
-    words = set(str(request.slots.get("name", "")).casefold().split())
-    if words & NO_NAME:
-        return Answer(UNKNOWN)
-    if not seconds or words & {"minus", "negative"}:
+    if not seconds or not {"minus", "negative"}.isdisjoint(request.text.casefold().split()):
         return Answer("For how long?" if seconds is None else "A timer needs some time.")
     if seconds > LONGEST_S:
         return Answer("That is too long for a timer.")

@@ -1,0 +1,20 @@
+"""What no name has in it: a name that may be anything would take the order, the number and the unit beside it."""
+
+from __future__ import annotations
+
+from firmware_py.nlu.english import NUMBER_WORDS
+
+_NUMBERS = NUMBER_WORDS | {"half", "quarter", "quarters", "third", "thirds", "point", "minus", "negative", "dozen"}
+_AMOUNTS = "few several couple more less longer hour hours minute minutes second seconds timer timers"
+_ORDERS = """
+set start make create begin add cancel delete remove clear stop end kill erase reset restart pause resume unpause
+continue turn switch remind tell show give ask
+"""
+_SMALL = """
+the a an my your this that another and then or for of to in on at with from by as if when what who why how
+i you he she it we they is are was were do does did can could would will should don't not never no
+"""
+_FILLERS = "ok so now um uh er hmm oh well also yes yeah please just like actually sorry hey"
+
+NOT_IN_NAMES: frozenset[str] = _NUMBERS.union(_AMOUNTS.split(), _ORDERS.split(), _SMALL.split(), _FILLERS.split())
+"""Normal words of English: numbers, units, orders, small words and fillers."""
