@@ -13,7 +13,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_py._runs import RunIndex
+from firmware_py._runs import RunIndex, nearest
 from firmware_py.nlu import repair
 from firmware_py.nlu.hassil import HassilUnderstanding
 from firmware_py.nlu.match import Sentence
@@ -90,3 +90,27 @@ def test_shared_runs_are_counted_as_written(sets: list[frozenset[str]], runs: fr
     shared, total = found
     assert np.allclose(shared, [sum(worth[run] for run in own & runs) for own in sets])
     assert total == pytest.approx(sum(worth.get(run, 0.0) for run in runs))
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 12), st.integers(1, 12)), min_size=1, max_size=12),
+    st.integers(1, 12),
+    st.integers(1, 6),
+    st.sampled_from([0.0, 0.25, 0.6]),
+    st.sampled_from([0.0, 0.4, 1.0]),
+)
+def test_the_nearest_are_the_best_of_either_measure(
+    sets: list[tuple[int, int]], heard: int, most: int, least: float, of_best: float
+) -> None:
+    shared, own = (np.array(column, np.float64) for column in zip(*sets, strict=True))
+    measures = [(shared / heard).tolist(), (shared / np.minimum(own, heard)).tolist()]
+    needed = max(least, of_best * max(measures[1]))
+    expected: dict[int, float] = {}
+    for measure in measures:
+        ranked = sorted((-value, number) for number, value in enumerate(measure) if value >= needed)
+        for value, number in ranked[:most]:
+            expected[number] = min(value, expected.get(number, 0.0))
+    assert nearest(shared, heard, own, most, least, of_best) == sorted((v, n) for n, v in expected.items())
+    with pytest.raises(ValueError):
+        nearest(shared, heard, own[1:], most, least, of_best)

@@ -103,7 +103,15 @@ class HassilUnderstanding:
 
     def exact(self, text: str) -> Understood:
         """As :meth:`understand`, without repair: the sentence fits to the letter or is unknown."""
-        return self._match(text, [engine.read(text) for engine in self._engines]) or Understood(text=text)
+        return self._match(text, self._read(text)) or Understood(text=text)
+
+    def _read(self, text: str) -> list[Reading]:
+        """The sentence as each engine reads it, once a language."""
+        found: dict[str, Reading] = {}
+        for engine in self._engines:
+            if engine.language not in found:
+                found[engine.language] = engine.read(text)
+        return [found[engine.language] for engine in self._engines]
 
     def _match(self, text: str, readings: Sequence[Reading]) -> Understood | None:
         for engine, reading in zip(self._engines, readings, strict=True):
@@ -144,7 +152,7 @@ class HassilUnderstanding:
         """The intent of one sentence; ``intent`` is None when it is unknown. Never raises."""
         if len(text) > MOST_CHARS:
             return Understood(text=text)
-        readings = [engine.read(text) for engine in self._engines]
+        readings = self._read(text)
         matched = self._match(text, readings) or self._several(text)
         if matched is not None:
             return matched

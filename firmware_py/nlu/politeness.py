@@ -29,24 +29,34 @@ def _split(table: dict[str, tuple[str, ...]], language: str) -> list[tuple[str, 
     return [tuple(p.split()) for p in table.get(language.split("-")[0].split("_")[0], ())]
 
 
+def _by(place: int, phrases: Sequence[tuple[str, ...]]) -> dict[str, list[tuple[str, ...]]]:
+    """Phrases by their first or last word."""
+    found: dict[str, list[tuple[str, ...]]] = {}
+    for phrase in phrases:
+        found.setdefault(phrase[place], []).append(phrase)
+    return found
+
+
 class Politeness:
     """Removes polite words around a sentence, one after the other."""
 
     def __init__(self, language: str, skip_words: Sequence[Sequence[str]] = ()) -> None:
-        self._before = _split(_BEFORE, language)
-        self._after = _split(_AFTER, language)
+        self._before = _by(0, _split(_BEFORE, language))
+        self._after = _by(-1, _split(_AFTER, language))
         self._calls = {c[0] for c in _split(_CALLS, language)}
-        self._skip = sorted((tuple(s) for s in skip_words if s), key=len, reverse=True)
+        self._skip = _by(0, sorted((tuple(s) for s in skip_words if s), key=len, reverse=True))
 
     def bounds(self, words: Sequence[str]) -> Iterator[tuple[int, int]]:
         """``(start, end)`` of what may be the sentence itself, the whole first, ever less around it."""
+        if not words:
+            return
         starts = [0]
         if len(words) > 2 and words[0] in self._calls:
             starts.append(2)  # hey and a name
         for start in starts:
             starts += [
                 start + len(p)
-                for p in self._before
+                for p in self._before.get(words[start], ())
                 if tuple(words[start : start + len(p)]) == p
                 and start + len(p) < len(words)
                 and start + len(p) not in starts
@@ -57,7 +67,7 @@ class Politeness:
         for end in ends:
             ends += [
                 end - len(p)
-                for p in self._after
+                for p in self._after.get(words[end - 1], ())
                 if tuple(words[end - len(p) : end]) == p and end - len(p) > 0 and end - len(p) not in ends
             ]
             if len(ends) > _MAX_STRIPPED:
@@ -72,7 +82,7 @@ class Politeness:
         kept: list[int] = []
         at = 0
         while at < len(words):
-            skipped = next((s for s in self._skip if tuple(words[at : at + len(s)]) == s), None)
+            skipped = next((s for s in self._skip.get(words[at], ()) if tuple(words[at : at + len(s)]) == s), None)
             if skipped is None:
                 kept.append(at)
             at += len(skipped) if skipped else 1

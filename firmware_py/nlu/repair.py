@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from firmware_py._align import Stretches, next_above
-from firmware_py._runs import RunIndex
+from firmware_py._runs import RunIndex, nearest
 from firmware_py.nlu.english import SMALL
 from firmware_py.nlu.graph import Graph
 from firmware_py.nlu.match import JOINING, Fill, Sentence, fits_context
@@ -167,16 +167,12 @@ class Repair:
         return self._soundings[index]
 
     def _hear(self, words: Sequence[str]) -> Heard:
-        numbers: list[int] = []
-        weights: list[float] = []
-        borders = [0]
-        for word in words:
-            spelled = self._alphabet.numbers(word)
-            numbers += spelled
-            weights += [self._alphabet.extra_weight(word)] * len(spelled)
-            borders.append(len(numbers))
-        extra = self._alphabet.drops[numbers] * np.array(weights, np.float32)
-        return Heard(bytes(numbers), extra, borders, np.concatenate(([0.0], np.cumsum(extra, dtype=np.float64))))
+        spelled = [self._alphabet.heard(word) for word in words]
+        phones = b"".join(numbers for numbers, _ in spelled)
+        extra = np.array([cost for _, costs in spelled for cost in costs], np.float32)
+        borders = list(itertools.accumulate((len(numbers) for numbers, _ in spelled), initial=0))
+        weight = list(itertools.accumulate(extra.tolist(), initial=0.0))
+        return Heard(phones, extra, borders, np.array(weight))
 
     def _align(self, sounding: Sounding, heard: Heard, sentence: Sentence, floor: float) -> Repaired | None:
         jumps, takes = _jumps(sounding, heard, sentence)
@@ -352,15 +348,4 @@ class _Index:
         hits = self._runs.shared(runs)
         if hits is None:
             return []
-        shared, heard = hits
-        near: dict[int, float] = {}
-        for measure in (shared / heard, shared / np.minimum(self._own, heard)):
-            if count // 2 < self._size:
-                best = np.argpartition(-measure, count // 2)[: count // 2]
-            else:
-                best = np.arange(self._size)
-            for index, value in zip(best.tolist(), measure[best].tolist(), strict=True):
-                if near.get(index, 0.0) <= value:
-                    near[index] = value
-        least = max(_LEAST_SHARED, _LEAST_OF_BEST * max(near.values()))
-        return [index for _, index in sorted([(-value, index) for index, value in near.items() if value >= least])]
+        return [index for _, index in nearest(*hits, self._own, count // 2, _LEAST_SHARED, _LEAST_OF_BEST)]

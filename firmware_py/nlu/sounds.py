@@ -39,6 +39,8 @@ _SMALL = "a an the of to with and in on at for it is some please uh um so ok oh"
 FUNCTION_WORDS = frozenset(_SMALL.split())
 FUNCTION_WEIGHT = 0.5
 EXTRA_FUNCTION_WEIGHT = 0.4
+_MOST_KEPT = 4096
+"""Heard words whose phones are kept."""
 
 
 def substitute_cost(a: str, b: str) -> float:
@@ -71,6 +73,7 @@ class Alphabet:
         symbols = sorted(own | set(VOWELS + CONSONANTS) if self.is_english else own)[:250]
         self._number = {p: n for n, p in enumerate(symbols, 1)}
         self._other = len(symbols) + 1
+        self._heard: dict[str, tuple[bytes, list[float]]] = {}
         every = [_OTHER, *symbols, _OTHER]
         self.drops = np.array([drop_cost(p) for p in every], np.float32)
         self.costs = PhoneCosts(np.array([[substitute_cost(a, b) for b in every] for a in every]), self.drops)
@@ -82,6 +85,17 @@ class Alphabet:
     def numbers(self, word: str) -> list[int]:
         """A word's phones as numbers."""
         return [self._number.get(p, self._other) for p in self.spell(word)]
+
+    def heard(self, word: str) -> tuple[bytes, list[float]]:
+        """A heard word's phones as numbers, and what each costs as an addition, float32."""
+        found = self._heard.get(word)
+        if found is None:
+            if len(self._heard) >= _MOST_KEPT:
+                self._heard.clear()
+            numbers = self.numbers(word)
+            costs = self.drops[numbers] * np.float32(self.extra_weight(word))
+            found = self._heard[word] = bytes(numbers), costs.tolist()
+        return found
 
     def weight(self, word: str) -> float:
         """How much a word of a template counts: the small ones of a language come and go."""
