@@ -61,7 +61,7 @@ class NotedControls:
         self.calls.append(("cache", wanted))
         return {"caches": {}}
 
-    def clock(self, at: datetime | None = None) -> dict[str, Any]:
+    def clock(self, at: datetime | int | None = None) -> dict[str, Any]:
         self.calls.append(("clock", at))
         return {"time": "2027-05-02T07:30:00+02:00", "is_set": True}
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import gc
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from agenda_lab import Board, board
+from agenda_lab import BERLIN, Board, board
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from firmware_py.agenda import scheduler
 from firmware_py.agenda.agenda import Agenda
@@ -18,6 +22,8 @@ from firmware_py.agenda.entries import TIMER, Entry
 from firmware_py.agenda.scheduler import Scheduler, Sleep
 
 __all__ = ["board"]
+
+START = datetime(2026, 11, 27, 18, 0, tzinfo=BERLIN)
 
 
 def rtc(board: Board, *, epoch: int, hctosys: str = "1") -> None:
@@ -68,6 +74,47 @@ def test_a_time_that_was_said_counts_for_this_boot_and_yields_to_the_network(boa
     assert board.clock.now().strftime("%H:%M") == "18:01"
     board.power_cut(60)
     assert not board.clock.is_set()
+
+
+@given(st.integers(0, 86_400 - 901), st.integers(0, 86_400), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_a_time_without_a_date_is_the_first_that_can_be(off_s: int, on_s: int, keeps_time: bool) -> None:
+    """However long it was off within a day, and on since: who says the right time gets the right date."""
+    with tempfile.TemporaryDirectory() as folder:
+        board = Board(Path(folder), datetime(2026, 11, 27, 18, 0, tzinfo=BERLIN))
+        board.has_no_rtc()
+        board.has_network_time()
+        board.agenda.count_down(TIMER, "", 7 * 86_400)
+        board.power_cut(off_s, keeps_time=False)
+        board.wall_s = board.wall_s if keeps_time else 3600.0
+        board.pass_s(on_s)
+        really = START + timedelta(seconds=off_s + on_s)
+        if not keeps_time and off_s + on_s >= 86_400 - 900:
+            return  # the latest that was seen lies a day back, and nothing says so
+        said = board.clock.moment_of(really.hour * 60 + really.minute)
+        assert said == really.replace(second=0)
+        board.clock.set_wall(said, is_dated=False)
+        board.pass_s(7200)
+        slow = really + timedelta(seconds=7200)
+        assert board.clock.moment_of(slow.hour * 60 + slow.minute) == slow.replace(second=0)
+
+
+def test_a_clock_set_far_ahead_by_hand_does_not_outweigh_the_network(board: Board) -> None:
+    board.has_no_rtc()
+    board.clock.set_wall(datetime(2036, 5, 2, 7, 30, tzinfo=BERLIN))
+    board.agenda.count_down(TIMER, "", 60)
+    board.has_network_time()
+    assert board.clock.now() == START
+    board.agenda.count_down(TIMER, "", 60)
+    board.power_cut(60, keeps_time=False)
+    assert board.clock.moment_of(18 * 60 + 5) == START + timedelta(minutes=5)
+
+
+def test_a_date_that_was_said_outlives_a_restart_with_the_time_behind_it(board: Board) -> None:
+    board.has_no_rtc()
+    board.clock.set_wall(datetime(2026, 12, 3, 22, 0, tzinfo=BERLIN))
+    board.start()
+    assert board.clock.moment_of(7 * 60) == datetime(2026, 12, 3, 7, 0, tzinfo=BERLIN)
 
 
 def test_the_zone_is_the_boards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

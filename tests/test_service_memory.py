@@ -7,15 +7,23 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import agenda_lab
 import pytest
 from status_lab import NotedControls, eventually
 
+from firmware_py.agenda.entries import ALARM, Appointment
+from firmware_py.controls import NoLoudspeaker, SpeakerControls
 from firmware_py.service import memory
-from firmware_py.service.memory import HUNG, Memory, recall
+from firmware_py.service.controls import Reports, ServiceControls
+from firmware_py.service.gate import MicrophoneGate
+from firmware_py.service.memory import HUNG, Memory, Remembered, note, recall
 from firmware_py.state.database import Database
+from firmware_py.status.board import Board
 from firmware_py.status.commands import perform
 from firmware_py.status.hub import Hub
 
@@ -133,3 +141,32 @@ def test_a_question_waits_for_no_disk(name: str) -> None:
     controls = NotedControls()
     controls.why_unkept = HUNG
     assert "kept" not in perform(controls, name) and controls.waited == 0
+
+
+def test_a_time_without_a_date_set_through_a_face_is_the_first_that_can_be(tmp_path: Path) -> None:
+    board = agenda_lab.Board(tmp_path, datetime(2026, 11, 27, 22, 0, tzinfo=agenda_lab.BERLIN))
+    board.has_no_rtc()
+    board.has_network_time()
+    board.agenda.appoint(ALARM, "", Appointment("2026-11-28", 8 * 60))
+    board.power_cut(9 * 3600, keeps_time=False)
+    hub, nothing = Hub(), SimpleNamespace()
+    settings = hub.subscribe("test", frozenset({"clock"}), size=4)
+    gate = MicrophoneGate(lambda: None)  # type: ignore[arg-type,return-value]
+    controls = ServiceControls(Board(hub), gate, Reports(), Remembered(), nothing)  # type: ignore[arg-type]
+    world = SimpleNamespace(agenda=board.agenda)
+    appliance: Any = SimpleNamespace(controls=SpeakerControls(NoLoudspeaker()), pipeline=SimpleNamespace(world=world))
+    controls.attach(appliance)
+    assert perform(controls, "clock")["is_set"] is False
+    told = perform(controls, "clock", "7:00")
+    assert told == {"time": "2026-11-28T07:00:00+01:00", "is_set": True}
+    board.pass_s(3600)
+    assert board.ringing() == ["alarm"]
+    notice = settings.take()
+    assert notice is not None and board.database is not None
+    change: dict[str, Any] = {}
+    note(notice, change, {})
+    board.database.change(change)
+    board.start()
+    assert board.clock.now().isoformat() == "2026-11-28T08:00:00+01:00"
+    assert perform(controls, "clock", "2026-12-03T22:00")["time"] == "2026-12-03T22:00:00+01:00"
+    assert perform(controls, "clock", "7:00")["time"] == "2026-12-03T07:00:00+01:00"

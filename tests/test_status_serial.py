@@ -8,6 +8,7 @@ import pty
 import select
 import tty
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,15 @@ def test_an_ok_says_so_when_the_disk_does_not_have_it(line: SerialLine, end: End
         "ok volume percent=40",
         "pong done",
     ]
+
+
+def test_the_clock_is_asked_and_set(line: SerialLine, end: End, controls: NotedControls) -> None:
+    end.send(b"clock\nclock 7:30\nclock 2027-05-02T07:30\nclock 24:00\nping done\n")
+    end.expect("pong done")
+    answer = "ok clock time=2027-05-02T07:30:00+02:00 is_set=yes"
+    refused = "error clock '24:00': allowed: a time like 2027-05-02T07:30 or 07:30"
+    assert end.lines()[2:] == [answer, answer, answer, refused, "pong done"]
+    assert controls.calls == [("clock", None), ("clock", 450), ("clock", datetime(2027, 5, 2, 7, 30))]
 
 
 def test_levels_come_only_when_asked(line: SerialLine, end: End) -> None:

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,16 @@ def test_a_change_that_the_disk_does_not_have_is_said(
         assert main(["volume", "40", "--socket", str(served.path)]) == 0
         out, err = capsys.readouterr()
         assert out == "percent: 40\n" and err.startswith(said) and err.count("\n") == bool(why)
+
+
+def test_the_clock_is_asked_and_set_by_a_time_with_and_without_a_date(
+    served: ControlSocket, controls: NotedControls, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for argument in ([], ["7:30"], ["2027-05-02T07:30"]):
+        assert main(["clock", *argument, "--socket", str(served.path)]) == 0
+        assert "2027-05-02T07:30:00+02:00" in capsys.readouterr().out
+    assert controls.calls == [("clock", None), ("clock", 450), ("clock", datetime(2027, 5, 2, 7, 30))]
+    assert main(["clock", "7:60", "--socket", str(served.path)]) == 65
 
 
 def test_events_are_a_stream(served: ControlSocket, hub: Hub) -> None:

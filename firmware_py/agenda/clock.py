@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from datetime import datetime, timezone, tzinfo
+from datetime import date, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
@@ -18,6 +18,8 @@ FLOOR_S = datetime(2025, 1, 1, tzinfo=timezone.utc).timestamp()
 """rtva did not exist before this: a clock that shows less was never set."""
 BACKWARD_S = 86_400.0
 """A wall clock this far before the latest time that the state file saw was never set in this boot."""
+BEHIND_S = 900.0
+"""By so much a person may set the clock behind the earliest time that it can be; further behind means the next day."""
 TIME_ERROR = 5
 """What adjtimex(2) returns while nothing disciplines the clock."""
 SEEN, SET_BY_HAND = "clock_seen", "clock_set"
@@ -48,8 +50,10 @@ class Clock:
         self._seen = float(journal.get(SEEN, 0.0)) if journal else 0.0
         by_hand = journal.get(SET_BY_HAND) if journal else None
         self._by_hand: float | None = None
+        self._floor_s = self._least_s = 0.0
         if isinstance(by_hand, dict) and by_hand.get("boot") == self.boot:
-            self._by_hand = by_hand.get("offset_s")
+            offset_s = self._by_hand = float(by_hand["offset_s"])
+            self._floor_s, self._least_s = by_hand.get("floor_s", offset_s), by_hand.get("least_s", offset_s)
         self._zone: tuple[object, tzinfo] = (None, timezone.utc)
 
     def is_set(self) -> bool:
@@ -58,13 +62,14 @@ class Clock:
 
     def is_system_set(self) -> bool:
         """Whether the system's clock can: it was synchronised, or set from a real-time clock, or this is no board
-        that comes up without one; and it shows no time that has been."""
-        if self._wall() < max(FLOOR_S, self._seen - BACKWARD_S):
+        that comes up without one and shows no time that has been."""
+        if self._wall() < FLOOR_S:
             return False
-        if (self._root / "run/systemd/timesync/synchronized").exists() or self._has_rtc():
+        if self._is_synchronised():
             return True
-        is_board = (self._root / "proc/device-tree/model").exists()
-        return not is_board or self._is_synchronised()
+        if self._wall() < self._seen - BACKWARD_S:
+            return False
+        return self._has_rtc() or not (self._root / "proc/device-tree/model").exists()
 
     def wall_s(self) -> float:
         """Unix time."""
@@ -76,22 +81,40 @@ class Clock:
         """Local time with its zone."""
         return datetime.fromtimestamp(self.wall_s(), self.zone())
 
-    def set_wall(self, at: datetime) -> None:
+    def moment_of(self, minute: int) -> datetime:
+        """Which time a person means who sets the clock to that ``minute`` of the day: the first one that can be, for
+        no clock of a board without power shows how long it was off."""
+        now_s = self.boot_s() + self._least() - BEHIND_S
+        day = datetime.fromtimestamp(now_s, self.zone()).date()
+        at = self._at(day, minute)
+        return at if at.timestamp() >= now_s else self._at(day + timedelta(days=1), minute)
+
+    def first_day(self) -> date:
+        """The earliest date that it can be, for who says a date without a year."""
+        return datetime.fromtimestamp(self.boot_s() + self._floor(), self.zone()).date()
+
+    def set_wall(self, at: datetime, *, is_dated: bool = True) -> None:
         """:meth:`believe`, written down. Waits for the disk."""
-        setting = self.believe(at)
+        setting = self.believe(at, is_dated=is_dated)
         if self._journal:
             self._journal.change({SET_BY_HAND: setting})
 
-    def believe(self, at: datetime) -> dict[str, Any]:
+    def believe(self, at: datetime, *, is_dated: bool = True) -> dict[str, Any]:
         """Believes ``at`` from now on, for this boot; returns the setting ``SET_BY_HAND`` that keeps it over a restart.
-        The system's clock is left alone: that takes a privilege."""
-        self._by_hand = at.timestamp() - self.boot_s()
-        return {"boot": self.boot, "offset_s": self._by_hand}
+        The system's clock is left alone: that takes a privilege. ``is_dated``: the date was said, and stands when a
+        time alone is said after it."""
+        floor_s = self._floor()
+        if is_dated:
+            self._least_s = self._at(at.astimezone(self.zone()).date(), 0).timestamp() - self.boot_s()
+        elif self._by_hand is None:
+            self._least_s = floor_s
+        self._floor_s, self._by_hand = floor_s, at.timestamp() - self.boot_s()
+        return {"boot": self.boot, "offset_s": self._by_hand, "floor_s": floor_s, "least_s": self._least_s}
 
     def seen(self) -> dict[str, float]:
         """The setting to write beside a change, so that a clock that goes back over a power cut is found out."""
         if self.is_set():
-            self._seen = max(self._seen, self.wall_s())
+            self._seen = self.wall_s() if self._is_synchronised() else max(self._seen, self.wall_s())
         return {SEEN: self._seen}
 
     def zone(self) -> tzinfo:
@@ -105,6 +128,20 @@ class Clock:
             self._zone = (key, _zone(name, file))
         return self._zone[1]
 
+    def _floor(self) -> float:
+        """What CLOCK_BOOTTIME lacks of the earliest time that it can be: the latest that was seen before this clock was
+        set by hand, in seconds."""
+        if self._by_hand is not None:
+            return self._floor_s
+        return max(FLOOR_S, self._wall(), self._seen) - self.boot_s()
+
+    def _least(self) -> float:
+        """The same, or where a date was said, of its midnight."""
+        return self._floor() if self._by_hand is None else self._least_s
+
+    def _at(self, day: date, minute: int) -> datetime:
+        return datetime(day.year, day.month, day.day, minute // 60, minute % 60, tzinfo=self.zone())
+
     def _has_rtc(self) -> bool:
         """Whether the kernel set its clock from a real-time clock that runs."""
         for rtc in (self._root / "sys/class/rtc").glob("rtc*"):
@@ -114,7 +151,10 @@ class Clock:
         return False
 
     def _is_synchronised(self) -> bool:
-        """What the kernel says of its clock; False where it may not be asked (``ProtectClock=`` forbids it)."""
+        """Whether the network set the clock: what systemd-timesyncd says, else the kernel, which may not be asked
+        in the service (``ProtectClock=`` forbids it)."""
+        if (self._root / "run/systemd/timesync/synchronized").exists():
+            return True
         if self._root != Path("/"):
             return False
         import ctypes

@@ -46,5 +46,5 @@ class Deeds:
         self._agenda.appoint(a["kind"], a["name"], Appointment(a["day"], a["minute"], tuple(a["days"])))
 
     def _set_clock(self, a: Arguments) -> None:
-        self._agenda.clock.set_wall(datetime.fromisoformat(a["at"]))
+        self._agenda.clock.set_wall(datetime.fromisoformat(a["at"]), is_dated=a["is_dated"])
         self._agenda.on_change()

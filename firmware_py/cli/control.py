@@ -40,7 +40,8 @@ $RTVA_HOME/debug. It ends by itself, and what was captured is deleted a day late
 
 
 CLOCK_TEXT = """Says what time rtva believes it is, and whether that can be believed. Sets it for this boot where
-neither a network nor a battery-backed clock does; the system's own clock is left alone."""
+neither a network nor a battery-backed clock does; the system's own clock is left alone. A time without a date is the
+first one behind the latest that rtva has seen: the answer says of which day."""
 
 
 class Refused(RtvaError):
@@ -60,7 +61,7 @@ def register(subparsers: Any) -> None:
     volume = subparsers.add_parser("volume", help="loudness of the voice", description="Says or sets the volume.")
     volume.add_argument("argument", metavar="N", nargs="?", default="", help="0 to 100, or +N or -N")
     clock = subparsers.add_parser("clock", help="the time as rtva believes it", description=CLOCK_TEXT)
-    clock.add_argument("argument", metavar="TIME", nargs="?", default="", help="sets it: 2027-05-02T07:30")
+    clock.add_argument("argument", metavar="TIME", nargs="?", default="", help="sets it: 2027-05-02T07:30, or 07:30")
     capture = subparsers.add_parser("capture", help="store what is said for a while", description=CAPTURE_TEXT)
     capture.add_argument("wanted", choices=("on", "off", "status"))
     capture.add_argument("--minutes", type=int, metavar="N", help=f"with on: 1 to 1440 ({CAPTURE_DEFAULT_MIN})")

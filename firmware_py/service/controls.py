@@ -141,13 +141,17 @@ class ServiceControls:
     def talk(self) -> None:
         self._ready().talk()
 
-    def clock(self, at: datetime | None = None) -> dict[str, Any]:
-        """The wall clock as rtva believes it; ``at`` (local, or with a zone) sets it where nothing else does."""
+    def clock(self, at: datetime | int | None = None) -> dict[str, Any]:
+        """The wall clock as rtva believes it; ``at`` (local, or with a zone; or the minute of the day alone) sets it
+        where nothing else does."""
         agenda = self._ready().pipeline.world.agenda
         if at is not None:
             if agenda.clock.is_system_set():
                 raise Unavailable("the clock is set by the network or its own battery; set that of the system")
-            setting = agenda.clock.believe(at if at.tzinfo else at.replace(tzinfo=agenda.clock.zone()))
+            if isinstance(at, int):
+                setting = agenda.clock.believe(agenda.clock.moment_of(at), is_dated=False)
+            else:
+                setting = agenda.clock.believe(at if at.tzinfo else at.replace(tzinfo=agenda.clock.zone()))
             self.board.hub.publish("clock", **setting)
             agenda.on_change()
         return {"time": agenda.clock.now().isoformat(timespec="seconds"), "is_set": agenda.clock.is_set()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
@@ -19,6 +20,7 @@ RECORD_MINUTES = range(1, 31)
 """How long a conversation that is kept may last."""
 TRACES = range(1, 33)
 """How many of the last turns can be asked for."""
+TIME_ALONE = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 CHANGES = frozenset({"mute", "unmute", "stop"})
 CHANGES_WITH_ARGUMENT = frozenset({"volume", "clock"})
 """What these change outlives a restart; they are answered once the disk has it."""
@@ -41,7 +43,7 @@ class Controls(Protocol):
     def record(self, wanted: str, minutes: int) -> dict[str, Any]: ...
     def trace(self, count: int) -> list[dict[str, Any]]: ...
     def cache(self, wanted: str) -> dict[str, Any]: ...
-    def clock(self, at: datetime | None = None) -> dict[str, Any]: ...
+    def clock(self, at: datetime | int | None = None) -> dict[str, Any]: ...
     def unkept(self) -> str: ...
 
 
@@ -164,13 +166,17 @@ def _cache(controls: Controls, argument: str) -> Mapping[str, Any]:
 
 
 def _clock(controls: Controls, argument: str) -> Mapping[str, Any]:
-    """``""`` asks, ``2027-05-02T07:30`` sets; local time unless a zone stands behind it."""
+    """``""`` asks, ``2027-05-02T07:30`` sets; local time unless a zone stands behind it. ``07:30`` alone is the first
+    one that can be."""
     if not argument:
         return controls.clock()
+    alone = TIME_ALONE.fullmatch(argument)
+    if alone:
+        return controls.clock(int(alone[1]) * 60 + int(alone[2]))
     try:
         at = datetime.fromisoformat(argument)
     except ValueError:
-        raise BadInput(f"clock {argument[:32]!r}: allowed: a time like 2027-05-02T07:30") from None
+        raise BadInput(f"clock {argument[:32]!r}: allowed: a time like 2027-05-02T07:30 or 07:30") from None
     return controls.clock(at)
 
 

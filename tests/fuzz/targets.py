@@ -68,7 +68,7 @@ class Sink:
     def cache(self, wanted: str) -> dict[str, Any]:
         return {}
 
-    def clock(self, at: datetime | None = None) -> dict[str, Any]:
+    def clock(self, at: datetime | int | None = None) -> dict[str, Any]:
         return {}
 
 

@@ -56,23 +56,38 @@ def set_clock(request: Request) -> Answer:
     minute, is_open = said
     if is_open:
         return Answer("In the morning or in the evening? Say, for example: set the clock to seven thirty PM.")
-    return _set(request, request.now.replace(hour=minute // 60, minute=minute % 60, second=0, microsecond=0))
+    at = request.world.agenda.clock.moment_of(minute)
+    return _set(request, at, f"{clock(at)} on {_full(at.date())}", is_dated=False)
 
 
 def set_date(request: Request) -> Answer:
-    now, slots = request.now, request.slots
-    try:
-        at = now.replace(year=int(slots.get("year", now.year)), month=int(slots["month"]), day=int(slots["nth"]))
-    except (KeyError, ValueError):
+    day = _said_date(request)
+    if day is None:
         return Answer("To what date? Say, for example: set the date to the second of May 2027.")
-    return _set(request, at, with_date=True)
+    at = request.now.replace(year=day.year, month=day.month, day=day.day)
+    return _set(request, at, _full(day), is_dated=True)
 
 
-def _set(request: Request, at: datetime.datetime, *, with_date: bool = False) -> Answer:
+def _said_date(request: Request) -> datetime.date | None:
+    """Without a year, the next there is from the earliest date that it can be."""
+    slots = request.slots
+    first = request.world.agenda.clock.first_day()
+    years = [int(slots["year"])] if "year" in slots else range(first.year, first.year + 9)
+    for year in years:
+        try:
+            day = datetime.date(year, int(slots["month"]), int(slots["nth"]))
+        except (KeyError, ValueError):
+            continue
+        if "year" in slots or day >= first:
+            return day
+    return None
+
+
+def _set(request: Request, at: datetime.datetime, what: str, *, is_dated: bool) -> Answer:
     if request.world.agenda.clock.is_system_set():
         return Answer("My clock is set by the network or its own battery. I leave it as it is.")
-    what = f"{_full(at.date())}" if with_date else clock(at)
-    return Answer(f"The clock is set to {what}.", (Action("clock_set", {"at": at.isoformat()}),))
+    action = Action("clock_set", {"at": at.isoformat(), "is_dated": is_dated})
+    return Answer(f"The clock is set to {what}.", (action,))
 
 
 def _day(request: Request) -> datetime.date | None:
