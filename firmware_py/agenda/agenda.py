@@ -16,6 +16,8 @@ from typing import Any, Protocol
 from firmware_py.agenda.clock import Clock
 from firmware_py.agenda.entries import MISSED, RINGING, WAITING, Appointment, Countdown, Entry, read
 
+DRIFT_S = 0.5
+"""By more than this the wall clock must have been set before what stands on it is written anew."""
 LATE_S = 3600.0
 """What came due at most so long ago, while the board was off, still rings."""
 RING_S = 120.0
@@ -145,13 +147,17 @@ class Agenda:
             self._store([replace(e, phase=MISSED) for e in self.entries(phase=RINGING)])
 
     def settle(self) -> list[Entry]:
-        """Brings everything up to now: what is due rings, what was due too long ago is missed. Returns what rings."""
+        """Brings everything up to now: what is due rings, what was due too long ago is missed. Returns what rings.
+
+        To be called when the wall clock was set, too: what runs or rings in this boot is then written down by the new
+        time, for after a power cut.
+        """
         with self._lock:
+            self._store([new for entry in self.entries(phase=None) for new in self._dated(entry)])
             changed: list[Entry] = []
             for entry in self.entries():
                 changed += self._settled(entry)
-            oldest = self.clock.wall_s() - LATE_S - RING_S
-            changed += [replace(e, phase=MISSED) for e in self.entries(phase=RINGING) if (e.since_s or 0.0) < oldest]
+            changed += [replace(e, phase=MISSED) for e in self.entries(phase=RINGING) if self._is_long_over(e)]
             self._store(changed)
             return self.entries(phase=RINGING)
 
@@ -160,6 +166,11 @@ class Agenda:
         with self._lock:
             lefts = [left for e in self.entries() if not is_paused(e) and (left := self.left_s(e)) is not None]
             return self.clock.boot_s() + min(lefts) if lefts else None
+
+    def waits_for_clock(self) -> bool:
+        """Whether something is to be judged or written down anew once the system's clock is set."""
+        with self._lock:
+            return any(not is_paused(e) for e in self.entries()) and not self.clock.is_system_set()
 
     def unsure(self) -> list[Entry]:
         """What waits and cannot be judged, for the clock was never set."""
@@ -177,11 +188,37 @@ class Agenda:
                 return [replace(entry, when=self._countdown(left, when.total_s))]
             return []
         phase = RINGING if -left <= LATE_S else MISSED
-        due = replace(entry, phase=phase, since_s=self.clock.wall_s() + left)
+        ended = self._countdown(left, when.total_s) if isinstance(when, Countdown) else when
+        due = replace(
+            entry, when=ended, phase=phase, since_s=self.clock.wall_s() + left if self.clock.is_set() else None
+        )
         following = when.after(self.clock.now()) if isinstance(when, Appointment) else None
         if following is None:
             return [due]
         return [replace(entry, when=following), replace(due, id=self._next_id(), when=replace(following, days=()))]
+
+    def _dated(self, entry: Entry) -> list[Entry]:
+        """A countdown that runs or rings in this boot by the wall clock as it stands, if that is not how it is
+        written down; what rings since an earlier boot is of this one from now on."""
+        when = entry.when
+        if not isinstance(when, Countdown) or when.left_s is not None or entry.phase == MISSED:
+            return []
+        if not self.clock.is_set():
+            return []
+        if when.boot != self.clock.boot:
+            if entry.since_s is None:
+                return []
+            return [replace(entry, when=self._countdown(entry.since_s - self.clock.wall_s(), when.total_s))]
+        due_s = self.clock.wall_s() - self.clock.boot_s() + when.due_boot_s
+        new = replace(entry, when=replace(when, due_wall_s=due_s), since_s=due_s if entry.phase == RINGING else None)
+        is_right = when.due_wall_s is not None and abs(when.due_wall_s - due_s) <= DRIFT_S
+        return [] if is_right else [new]
+
+    def _is_long_over(self, ringing: Entry) -> bool:
+        """Whether what rings was due too long ago to go on; that nobody can know when is so after a power cut alone."""
+        if ringing.since_s is None:
+            return isinstance(ringing.when, Countdown) and ringing.when.boot != self.clock.boot
+        return self.clock.is_set() and ringing.since_s < self.clock.wall_s() - LATE_S - RING_S
 
     def _countdown(self, left_s: float, total_s: float) -> Countdown:
         wall_s = self.clock.wall_s() + left_s if self.clock.is_set() else None

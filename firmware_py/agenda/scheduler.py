@@ -14,6 +14,9 @@ from firmware_py.agenda.entries import Entry
 
 BURST_S = 10.0
 """From one sound to the next while something rings: time in between to say stop."""
+LOOK_S = 30.0
+"""How often the clock is looked at while something waits for it: the network may set it without a jump, and the mark
+that it did comes behind the jump."""
 
 CLOCK_REALTIME, CLOCK_BOOTTIME = 0, 7
 TFD_FLAGS = os.O_CLOEXEC | os.O_NONBLOCK
@@ -104,6 +107,8 @@ class Scheduler:
         """Lets ring what is due; when to look again, on CLOCK_BOOTTIME."""
         ringing = self._agenda.settle()
         now_s, due_s = self._agenda.clock.boot_s(), self._agenda.next_due_s()
+        if self._agenda.waits_for_clock():
+            due_s = min(now_s + LOOK_S, due_s or float("inf"))
         ids = frozenset(entry.id for entry in ringing)
         if not ids <= self._ringing:
             self._began_s, self._last_s = now_s, -BURST_S

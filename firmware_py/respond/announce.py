@@ -51,7 +51,8 @@ def _name(entry: Entry) -> str:
 
 def _at(entry: Entry, time: Clock) -> str:
     if entry.since_s is None:
-        return ", which ran when the power went"
+        is_lost = isinstance(entry.when, Countdown) and entry.when.boot != time.boot
+        return ", which ran when the power went" if is_lost else ""
     now = time.now()
     at = datetime.fromtimestamp(entry.since_s, now.tzinfo)
     return f" at {clock(at)}" + ("" if at.date() == now.date() else f" {day(at.date(), now.date())}")
