@@ -11,13 +11,13 @@ done
 deploy/bundle/binfmt.sh
 if [ ! -s $tar ]; then
     mkdir -p build/bundle
-    sources=/etc/apt/sources.list.d/debian.sources
-    [ -e $sources ] || sources=
-    # shellcheck disable=SC2086
+    deploy/bundle/sources.sh main > $tar.sources
     mmdebstrap --quiet --arch=arm64 --format=tar --variant=minbase \
-        --include=systemd,systemd-sysv,dbus,udev,python3,libasound2,libgomp1 bookworm $tar.new $sources
+        --include=systemd,systemd-sysv,dbus,udev,python3,libasound2,libgomp1 bookworm $tar.new $tar.sources
     mv $tar.new $tar
 fi
-rm -rf "$folder"
-mkdir -p "$folder"
-tar -xpf $tar -C "$folder"
+# Unpacked beside it: a folder that is there is a whole one.
+rm -rf "$folder" "$folder.new"
+mkdir -p "$folder.new"
+tar -xpf $tar -C "$folder.new"
+mv "$folder.new" "$folder"

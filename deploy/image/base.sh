@@ -11,7 +11,7 @@ done
 deploy/bundle/binfmt.sh
 mkdir -p "$folder"
 # The firmware of a Raspberry Pi and of its Wi-Fi is in non-free-firmware.
-sed 's/^Components:.*/Components: main non-free-firmware/' /etc/apt/sources.list.d/debian.sources > "$folder/debian.sources"
+deploy/bundle/sources.sh main non-free-firmware > "$folder/debian.sources"
 rm -rf "$folder/debs" && mkdir "$folder/debs"
 hook="cd '$PWD/$folder/debs' && for name in $*; do
     case \$name in linux-image-arm64) name=\$(APT_CONFIG=\$MMDEBSTRAP_APT_CONFIG apt-cache depends \$name | sed -n 's/.*Depends: \(linux-image-[0-9].*-arm64\).*/\1/p' | head -n 1) ;; esac
