@@ -98,11 +98,11 @@ deb-test: setup  ## installs, upgrades, removes and purges the package in a cont
 	@ARCH=$(or $(ARCH),amd64) PY=$(PY_WANTED) deploy/system-test/deb.sh || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
 
 image: setup     ## a card's image, read-only root, the package in it: BOARD=rpi|qemu-arm64 (root, Debian, many minutes)
-	@$(PY) deploy/image/make_image.py --board $(or $(BOARD),qemu-arm64) || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
+	@$(PY) deploy/image/make_image.py --board $(or $(BOARD),qemu-arm64)
 
-image-test: setup ## boots the image in qemu: READY, status, GPIO, a question, three power cuts (root, Debian, up to an hour)
-	@[ -e build/image/rtva-qemu-arm64.img ] || $(MAKE) --no-print-directory image BOARD=qemu-arm64
-	@$(PY) deploy/image/test/run.py --write docs/boards.md || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
+image-test: setup ## boots the image of this commit in qemu: READY, status, GPIO, a question, three power cuts (root, Debian, up to an hour)
+	@{ $(PY) deploy/image/make_image.py --unless-current && $(PY) deploy/image/test/run.py --write docs/boards.md; } || \
+	    { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
 
 clean:           ## removes what was built, not the weights
 	rm -rf build .venv *.egg-info firmware_py/*.so

@@ -173,3 +173,55 @@ def test_an_answer_with_gaps_is_joined(tmp_path: Path, monkeypatch: pytest.Monke
     page.write_text(f"a\n{run.BEGIN}\nstale\n{run.END}\nb\n")
     run.write(page, [("it boots", "yes", "9 s")])
     assert "| it boots | yes | 9 s |" in page.read_text() and "stale" not in page.read_text()
+
+
+def test_what_failed_is_no_missing_machine(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    make_image = load(IMAGE / "make_image.py", monkeypatch)
+    with pytest.raises(make_image.CommandFailed, match="sh failed: last words"):
+        make_image.sh("sh", "-c", "echo last words >&2; exit 100")
+    for here in (("sh", "-c", "exit 77"), ("/no/such/program",)):
+        with pytest.raises(make_image.NotHere):
+            make_image.sh(*here)
+    for why, rc in ((make_image.CommandFailed("dpkg failed"), 1), (make_image.NotHere("no root"), 77)):
+
+        def bring(why: Exception = why) -> None:
+            raise why
+
+        monkeypatch.setattr(make_image, "bring", bring)
+        monkeypatch.setattr(sys, "argv", ["make_image.py", "--board", "rpi"])
+        assert make_image.main() == rc
+        assert capsys.readouterr().err == f"image: {why}\n"
+    recipe = subprocess.run(["make", "-n", "-o", "setup", "image"], capture_output=True, text=True, cwd=ROOT).stdout
+    assert "make_image.py" in recipe and "77" not in recipe, "no image is no success"
+
+
+def test_an_image_is_current_when_it_is_of_this_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_image = load(IMAGE / "make_image.py", monkeypatch)
+    board = make_image.BOARDS["rpi"]
+    monkeypatch.setattr(make_image, "WORK", tmp_path)
+    monkeypatch.setattr(make_image, "commit", lambda: "abc")
+    make_image.stamp(board).parent.mkdir()
+    make_image.stamp(board).write_text("abc")
+    assert not make_image.is_current(board), "without an image"
+    (tmp_path / "rtva-rpi.img").touch()
+    assert make_image.is_current(board)
+    make_image.stamp(board).write_text("")
+    monkeypatch.setattr(make_image, "commit", str)
+    assert not make_image.is_current(board), "a checkout with changes is no commit"
+
+
+def test_debian_comes_from_somewhere_on_any_machine(tmp_path: Path) -> None:
+    script = (ROOT / "deploy/bundle/sources.sh").read_text()
+    (tmp_path / "debian.sources").write_text(
+        "Types: deb\nURIs: http://mirror\nSuites: bookworm\nComponents: main\nSigned-By: /k\n"
+    )
+    for own in (tmp_path / "debian.sources", tmp_path / "none"):  # as in a container, as the installer leaves it
+        text = script.replace("/etc/apt/sources.list.d/debian.sources", str(own))
+        done = subprocess.run(["sh", "-s", "main", "non-free-firmware"], input=text, capture_output=True, text=True)
+        assert done.returncode == 0 and done.stderr == ""
+        stanzas = [
+            dict(line.split(": ", 1) for line in part.splitlines()) for part in done.stdout.strip().split("\n\n")
+        ]
+        assert all({"Types", "URIs", "Suites", "Signed-By"} <= stanza.keys() for stanza in stanzas)
+        assert all(stanza["Components"] == "main non-free-firmware" for stanza in stanzas)
+        assert (stanzas[0]["URIs"] == "http://mirror") == own.exists()

@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 
 from boards import Board
-from tools import NotHere, sh
+from tools import CommandFailed, sh
 
 INIT = """#!/bin/busybox sh
 b=/bin/busybox
@@ -96,5 +96,5 @@ def packed(folder: Path) -> bytes:
         ["busybox", "cpio", "-o", "-H", "newc"], input=names.encode(), cwd=folder, capture_output=True
     )
     if done.returncode:
-        raise NotHere(f"cpio failed: {done.stderr.decode()[-200:]}")
+        raise CommandFailed(f"cpio failed: {done.stderr.decode()[-200:]}")
     return gzip.compress(done.stdout, 6, mtime=0)

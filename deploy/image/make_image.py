@@ -2,16 +2,17 @@
 """Makes the image of a board: ``make image BOARD=rpi|qemu-arm64`` -> ``build/image/rtva-BOARD.img``.
 
 An arm64 Debian 12 with the package in it, a read-only root, a partition for what is kept, one for the kernel and the
-set-up file. Root on a Debian machine; nothing is mounted and no loop device is needed.
+set-up file. Root on a Debian machine; nothing is mounted and no loop device is needed. Exits with 1 where a step failed
+and with 77 where this machine cannot do it at all; an image under its final name is a whole one.
 """
 
 from __future__ import annotations
 
 import argparse
 import shutil
-import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -20,7 +21,7 @@ sys.path.insert(0, str(HERE))
 import disk  # noqa: E402
 import initrd  # noqa: E402
 from boards import BOARDS, MODULES, Board  # noqa: E402
-from tools import NotHere, bring, sh  # noqa: E402
+from tools import NOT_HERE, CommandFailed, NotHere, bring, sh  # noqa: E402
 
 from firmware_py.config import from_text  # noqa: E402
 from firmware_py.settings import document  # noqa: E402
@@ -42,22 +43,42 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--board", choices=tuple(BOARDS), default="qemu-arm64")
     parser.add_argument("--deb", type=Path, help="a package that is there; else one is made")
+    parser.add_argument("--unless-current", action="store_true", help="none, where there is one of this very commit")
     args = parser.parse_args()
     try:
+        if args.unless_current and is_current(BOARDS[args.board]):
+            return 0
         bring()
         print(make(BOARDS[args.board], args.deb))
-    except NotHere as why:
+    except (NotHere, CommandFailed) as why:
         print(f"image: {why}", file=sys.stderr)
-        return 77
+        return NOT_HERE if isinstance(why, NotHere) else 1
     return 0
+
+
+def commit() -> str:
+    """What the checkout is at; "" where something of it is not committed."""
+    return "" if sh("git", "status", "--porcelain", cwd=ROOT) else sh("git", "rev-parse", "HEAD", cwd=ROOT)
+
+
+def stamp(board: Board) -> Path:
+    """Holds the commit that the image was made of."""
+    return WORK / board.name / "commit"
+
+
+def is_current(board: Board) -> bool:
+    image, made_of = WORK / f"rtva-{board.name}.img", stamp(board)
+    return image.exists() and made_of.exists() and made_of.read_text() == commit() != ""
 
 
 def make(board: Board, deb: Path | None) -> Path:
     began = time.monotonic()
     if not (BASE / "base.tar").exists():
-        subprocess.run([HERE / "base.sh", BASE.relative_to(ROOT), *BESIDE], check=True)
+        sh(HERE / "base.sh", BASE.relative_to(ROOT), *BESIDE)
         began = told("base", began)
     work = WORK / board.name
+    made_of = commit() if deb is None else ""
+    stamp(board).unlink(missing_ok=True)
     system = install(disk.clear(work / "root"), package(deb))
     began = told("package", began)
     release = kernel(board, system)
@@ -68,7 +89,9 @@ def make(board: Board, deb: Path | None) -> Path:
     disk.ext4(state_tree(board, system, disk.clear(work / "state")), "rtva-state", disk.STATE_MIB, parts.state)
     disk.ext4(system, "rtva-root", disk.size_mib(system), parts.root, "-O", "^has_journal")
     image = WORK / f"rtva-{board.name}.img"
-    disk.join(parts, image)
+    disk.join(parts, work / "whole.img")
+    (work / "whole.img").rename(image)
+    stamp(board).write_text(made_of)
     told(f"{image.name}: {image.stat().st_size >> 20} MiB, {disk.space(image)} of them not empty;", began)
     return image
 
@@ -86,7 +109,7 @@ def package(deb: Path | None) -> Path:
         return deb
     command = [sys.executable, ROOT / "deploy/deb/make_deb.py", "--arch", "arm64", "--py", PYTHON]
     if not (ROOT / "build/bundle/arm64-root").exists():
-        subprocess.run([ROOT / "deploy/bundle/arm64.sh"], check=True)
+        sh(ROOT / "deploy/bundle/arm64.sh")
     return Path(sh(*command).strip().splitlines()[-1])
 
 
@@ -97,8 +120,8 @@ def install(system: Path, deb: Path) -> Path:
     sh("dpkg", f"--root={system}", "--force-architecture", "--force-unsafe-io", "--unpack", deb)
     if shutil.which(f"python{PYTHON}"):
         packages = system / "usr/lib/rtva/lib"
-        command = (f"python{PYTHON}", "-m", "compileall", "-q", "-s", system, "-p", "/", packages)
-        subprocess.run([str(word) for word in command], check=False, capture_output=True)
+        with suppress(CommandFailed):  # what is left over is compiled when it is configured
+            sh(f"python{PYTHON}", "-m", "compileall", "-q", "-s", system, "-p", "/", packages)
     sh("chroot", system, "dpkg", "--force-unsafe-io", "--configure", "rtva")
     return system
 

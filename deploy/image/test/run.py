@@ -29,7 +29,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 import disk  # noqa: E402
 import numpy as np  # noqa: E402
 from machine import Channel, Failed, Machine  # noqa: E402
-from tools import NotHere, bring  # noqa: E402
+from tools import CommandFailed, NotHere, bring  # noqa: E402
 
 BOARD = ROOT / "build" / "image" / "qemu-arm64"
 IMAGE = ROOT / "build" / "image" / "rtva-qemu-arm64.img"
@@ -311,7 +311,7 @@ def main() -> int:
     parser.add_argument(
         "--part", choices=["turn", "cuts"], action="append", help="only this; cuts: with the card as it is"
     )
-    parser.add_argument("--write", type=Path, help="a page with image-test marks")
+    parser.add_argument("--write", type=Path, help="a page with image-test marks; written when all checks hold")
     args = parser.parse_args()
     parts = args.part or ["turn", "cuts"]
     WORK.mkdir(parents=True, exist_ok=True)
@@ -323,6 +323,9 @@ def main() -> int:
     except NotHere as why:
         print(f"image-test skipped: {why}", file=sys.stderr)
         return 77
+    except CommandFailed as why:
+        print(f"image-test: {why}", file=sys.stderr)
+        return 1
     if "turn" in parts:
         for name in ("console.log", "shell.log"):
             (WORK / name).unlink(missing_ok=True)
@@ -331,9 +334,12 @@ def main() -> int:
         prove(proof, parts)
     except Failed:
         is_good = False
+    except CommandFailed as why:
+        print(f"no   {why}", file=sys.stderr)
+        is_good = False
     finally:
         proof.off()
-    if args.write:
+    if args.write and is_good and not args.part:  # a part of the checks, or a failed one, is no new table
         write(args.write, proof.rows)
     return 0 if is_good else 1
 
