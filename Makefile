@@ -90,7 +90,7 @@ bundle: setup    ## one signed archive that installs and updates without a netwo
 bundle-test: setup ## installs, updates, kills and removes a bundle in a container without a network: PY=3.11|3.13, a little with 3.10|3.12 (root, Debian, minutes)
 	@PY=$(PY_WANTED) deploy/system-test/bundle.sh || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
 
-deb: setup       ## the Debian package, weights included: ARCH=amd64|arm64 PY=3.11 (bookworm)|3.13 (trixie)
+deb: setup       ## the Debian package, weights included: ARCH=amd64|arm64 PY=3.11 (bookworm)|3.13 (trixie)|3.10 (jammy)|3.12 (noble)
 	@[ "$(ARCH)" != arm64 ] || [ -d build/bundle/arm64-root ] || deploy/bundle/arm64.sh
 	@$(PY) deploy/deb/make_deb.py --arch $(or $(ARCH),amd64) $(if $(PY_WANTED),--py $(PY_WANTED))
 

@@ -1,15 +1,25 @@
-"""``deploy/jetson``: what is refused before anything is touched, and the command that flashes, on a made-up release."""
+"""``deploy/jetson``: what is refused before anything is touched, and the command that flashes, on a made-up release;
+what a build for a Jetson's GPU contains."""
 
 from __future__ import annotations
 
+import os
 import shutil
+import struct
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from firmware_py import config
+from firmware_py.boards import BOARDS as PRESETS
+from firmware_py.boards import leaves
+
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "deploy" / "jetson" / "rootfs.sh"
+ELF = SCRIPT.parent / "elf.py"
+GPUS = {"orin-nano": 87, "orin-nx": 87, "agx-orin": 87, "agx-thor": 110}
 BOARDS = {
     "orin-nano": "jetson-orin-nano-devkit",
     "orin-nx": "jetson-orin-nano-devkit",
@@ -35,7 +45,7 @@ def deb(tmp_path: Path) -> Path:
     return package(tmp_path, "arm64")
 
 
-def package(folder: Path, architecture: str) -> Path:
+def package(folder: Path, architecture: str, depends: str = "") -> Path:
     """A package that has a name and an architecture, and nothing in it."""
     if shutil.which("dpkg-deb") is None:
         pytest.skip("no dpkg-deb here; Debian and Ubuntu have it")
@@ -49,10 +59,37 @@ def package(folder: Path, architecture: str) -> Path:
         "Maintainer": "rtva",
         "Description": "x",
     }
+    if depends:
+        fields["Depends"] = depends
     (tree / "DEBIAN" / "control").write_text("".join(f"{k}: {v}\n" for k, v in fields.items()))
     file = folder / f"rtva_{architecture}.deb"
     subprocess.run(["dpkg-deb", "--root-owner-group", "--build", str(tree), str(file)], check=True, capture_output=True)
     return file
+
+
+def library(folder: Path, name: str, *, gpu: int = 0, needs: str = "") -> Path:
+    """A real shared library that is linked to ``needs``, with a container of code for one GPU as nvcc writes it."""
+    if shutil.which("cc") is None:
+        pytest.skip("no C compiler here; make setup installs one")
+    folder.mkdir(exist_ok=True)
+    source = folder / f"{name}.s"
+    entry = struct.pack("<HHIQIIHHI32x", 2, 0x101, 64, 8, 0, 0, 0, 0, gpu) + bytes(8)
+    fatbin = struct.pack("<IHHQ", 0xBA55ED50, 1, 16, len(entry)) + entry
+    body = f'.section .nv_fatbin,"a"\n.byte {", ".join(map(str, bytes(8) + fatbin))}\n' if gpu else ""
+    source.write_text(f'{body}.section .note.GNU-stack,"",@progbits\n')
+    linked = [str(library(folder, needs))] if needs else []
+    file = folder / name
+    command = ["cc", "-shared", "-nostdlib", "-Wl,--no-as-needed", f"-Wl,-soname,{name}", "-o", str(file), str(source)]
+    subprocess.run([*command, *linked], check=True, capture_output=True)
+    source.unlink()
+    return file
+
+
+def build_of_cuda(folder: Path, gpu: int) -> Path:
+    """What cross-cuda.sh leaves, as far as the script looks at it."""
+    library(folder, "libggml-cuda.so", gpu=gpu, needs="libcudart.so.13")
+    library(folder, "libwhisper.so.1")
+    return folder
 
 
 def rootfs(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -80,16 +117,114 @@ def test_the_layout_of_the_release_is_used(bsp: Path, deb: Path) -> None:
 
 
 def test_the_libraries_of_another_gpu_are_refused(bsp: Path, deb: Path, tmp_path: Path) -> None:
-    for name in ("sm_87", "sm_110"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "libwhisper.so.1").touch()
     common = ("--bsp", bsp, "--module", "agx-thor", "--deb", deb, "--dry-run", "--cuda")
-    wrong, right = rootfs(*common, tmp_path / "sm_87"), rootfs(*common, tmp_path / "sm_110")
+    wrong = rootfs(*common, build_of_cuda(tmp_path / "one", 87))
+    right = rootfs(*common, build_of_cuda(tmp_path / "other", 110))
     assert (wrong.returncode, wrong.stderr.count("\n")) == (65, 1)
-    assert "sm_110" in wrong.stderr
-    assert right.returncode == 0
+    assert "whose GPU is sm_110: it has sm_87" in wrong.stderr
+    assert right.returncode == 0, right.stderr
     assert "library.conf" in right.stdout
     assert "cuda.conf" in right.stdout
+    inside = subprocess.run(
+        [str(SCRIPT), *map(str, common), "."], capture_output=True, text=True, cwd=tmp_path / "other"
+    )
+    assert inside.returncode == 0, inside.stderr
+    (tmp_path / "other/libcudart.so.13").unlink()
+    without = rootfs(*common, tmp_path / "other")
+    assert (without.returncode, without.stderr.count("\n")) == (66, 1)
+    assert "lacks libcudart.so.13" in without.stderr
+    (bsp / "rootfs/usr/local/cuda-13.0/lib64").mkdir(parents=True)
+    (bsp / "rootfs/usr/local/cuda-13.0/lib64/libcudart.so.13").touch()
+    assert rootfs(*common, tmp_path / "other").returncode == 0
+    library(tmp_path / "other", "libggml-cuda.so")
+    assert "no code for a GPU" in rootfs(*common, tmp_path / "other").stderr
+
+
+def test_what_the_package_depends_on_has_to_be_there(bsp: Path, tmp_path: Path) -> None:
+    status = bsp / "rootfs/var/lib/dpkg/status"
+    status.parent.mkdir(parents=True)
+    there = {"python3.10": "3.10.12-1", "libc6": "2.35-0ubuntu3", "libasound2": "1.2.6", "libgomp1": "12.3.0"}
+
+    def have(**packages: str) -> None:
+        text = "Package: {}\nStatus: install ok installed\nArchitecture: arm64\nVersion: {}\n"
+        text += "Maintainer: x\nDescription: x\n"
+        status.write_text("\n".join(text.format(name, version) for name, version in packages.items()))
+
+    def tried(python: str) -> subprocess.CompletedProcess[str]:
+        depends = f"python{python}, libc6 (>= 2.35), libasound2 | libasound2t64, libgomp1"
+        shutil.rmtree(tmp_path / python, ignore_errors=True)
+        (tmp_path / python).mkdir()
+        deb = package(tmp_path / python, "arm64", depends)
+        return rootfs("--bsp", bsp, "--module", "orin-nx", "--deb", deb, "--dry-run")
+
+    (bsp / "rootfs/usr/bin/python3.10").touch()
+    have(**there)
+    assert tried("3.10").returncode == 0
+    other = tried("3.11")
+    assert (other.returncode, other.stderr.count("\n")) == (65, 1)
+    assert "this release has Python 3.10: make deb ARCH=arm64 PY=3.10" in other.stderr
+    have(**{name: version for name, version in there.items() if name != "libasound2"}, libasound2t64="1.2.11")
+    assert tried("3.10").returncode == 0
+    have(**there | {"libc6": "2.31"})
+    assert "lacks what the package depends on: libc6 >= 2.35 (" in tried("3.10").stderr
+    have(**{name: version for name, version in there.items() if name not in ("libgomp1", "libasound2")})
+    lacking = tried("3.10")
+    assert (lacking.returncode, lacking.stderr.count("\n")) == (66, 1)
+    assert "libasound2 | libasound2t64, libgomp1 (" in lacking.stderr
+
+
+def test_it_says_how_it_is_called() -> None:
+    done = rootfs("--help")
+    assert done.returncode == 0 and all(option in done.stdout for option in ("--bsp", "--module", "--deb", "--cuda"))
+
+
+@pytest.mark.parametrize("arch", [87, 110])
+def test_a_build_for_a_gpu_has_code_for_that_one(arch: int) -> None:
+    folder = ROOT / "build" / "jetson" / f"sm_{arch}"
+    if not (folder / "libggml-cuda.so").exists():
+        pytest.skip(f"no {folder.relative_to(ROOT)}; deploy/jetson/cross-cuda.sh {arch} builds it (an hour)")
+    found = subprocess.run(
+        [sys.executable, str(ELF), "cubins", str(folder / "libggml-cuda.so")], capture_output=True, text=True
+    )
+    assert [line for line in found.stdout.split() if line.startswith("sm_")] == [f"sm_{arch}"], found.stderr
+
+
+def test_the_list_of_gpus_is_the_compilers_own(tmp_path: Path) -> None:
+    nvcc = Path(os.environ.get("CUDA_HOME", "/usr/local/cuda")) / "bin" / "nvcc"
+    if not nvcc.exists():
+        pytest.skip(f"no {nvcc}; a machine with the CUDA toolkit has it (CUDA_HOME)")
+    (tmp_path / "add.cu").write_text("__global__ void add(float *a) { a[threadIdx.x] += 1; }\n")
+    codes = [word for gpu in ("87", "90") for word in ("-gencode", f"arch=compute_{gpu},code=sm_{gpu}")]
+    command = [str(nvcc), *codes, "-gencode", "arch=compute_90,code=compute_90", "-c", "add.cu", "-o", "add.o"]
+    subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
+    done = subprocess.run([sys.executable, str(ELF), "cubins", str(tmp_path / "add.o")], capture_output=True, text=True)
+    assert done.stdout.split() == ["compute_90", "sm_87", "sm_90"]
+
+
+def test_a_file_that_is_no_library_is_one_line(tmp_path: Path) -> None:
+    whole = library(tmp_path / "x", "libx.so", gpu=87).read_bytes()
+    for data in (b"", b"text", whole[:60], b"\x7fELF\x02\x01" + bytes(70), whole[:40] + b"\xff" * 24):
+        (tmp_path / "f").write_bytes(data)
+        done = subprocess.run([sys.executable, str(ELF), "needed", str(tmp_path / "f")], capture_output=True, text=True)
+        assert done.returncode in (0, 65) and done.stderr.count("\n") == (done.returncode != 0), done.stderr
+
+
+def test_the_preset_of_a_jetson_is_a_configuration_for_its_gpu() -> None:
+    made = config.Config.default().with_values(dict(leaves(PRESETS["orin-nano"].values)))
+    assert made.stt.optimization.device == "auto", "the GPU where there is one, else the processor"
+    assert (made.stt.model, made.stt.optimization.compute_type, made.stt.optimization.num_workers) == (
+        "base.en",
+        "float16",
+        4,
+    )
+    text = SCRIPT.read_text()
+    assert "first-boot --preset orin-nano" in text
+    for module, gpu in GPUS.items():
+        assert f"GPU={gpu}" in next(line for line in text.splitlines() if "GPU=" in line and module in line), module
+    flags = (SCRIPT.parent / "cross-cuda.sh").read_text()
+    assert "-DGGML_CUDA_NO_VMM=ON" in flags, (
+        "with it the driver's own library would be linked, and nothing load without"
+    )
 
 
 @pytest.mark.parametrize(

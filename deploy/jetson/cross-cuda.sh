@@ -70,4 +70,6 @@ cmake -G Ninja -S "$SOURCE" -B "$BUILD" -DCMAKE_BUILD_TYPE=Release \
 cmake --build "$BUILD" >"$STORE/build.log" 2>&1 || { grep -m3 -i error "$STORE/build.log" >&2; exit 69; }
 rm -rf "$STORE/sm_$ARCH" && mkdir -p "$STORE/sm_$ARCH"
 find "$BUILD" -name 'lib*.so*' -exec cp -a {} "$STORE/sm_$ARCH/" \;
+has=$("$PY" deploy/jetson/elf.py cubins "$STORE/sm_$ARCH/libggml-cuda.so" | grep ^sm_ | paste -sd ' ')
+[ "$has" = "sm_$ARCH" ] || { echo "cross-cuda.sh: libggml-cuda.so has code for '$has', not for sm_$ARCH alone" >&2; exit 69; }
 say "$STORE/sm_$ARCH: $(ls "$STORE/sm_$ARCH" | tr '\n' ' ')in $(($(date +%s) - started)) s"

@@ -3,22 +3,24 @@
 #
 #   deploy/jetson/rootfs.sh --bsp Linux_for_Tegra --module MODULE --deb rtva_arm64.deb [--cuda build/jetson/sm_87] [--dry-run]
 #
+#   --bsp      the release, unpacked as NVIDIA's Quick Start says, with the sample root file system, after apply_binaries.sh
 #   --module   orin-nano, orin-nx, agx-orin, agx-thor
+#   --deb      the package for its Python: make deb ARCH=arm64 PY=3.10 (JetPack 6) or PY=3.12 (JetPack 7)
 #   --cuda     libraries of cross-cuda.sh (JetPack 7); without them recognition runs on the processor
-#   --dry-run  says what it would do, changes nothing
+#   --dry-run  checks, and says what it would do; changes nothing
 #
-# Before it, as NVIDIA's Quick Start says: unpack the release, unpack the sample root file system into rootfs/, run
-# apply_binaries.sh. The package is installed by the target's own dpkg in a chroot: as root, with qemu-user-static. Nothing is
-# flashed from here: the command is printed, and the board is connected in recovery mode by whoever runs it.
+# Everything is checked before anything is touched. The package is installed by the target's own dpkg in a chroot: as root, with
+# qemu-user-static. Nothing is flashed from here: the board is connected in recovery mode by whoever runs the printed command.
 set -eu
 HERE=$(dirname "$0")
-BSP= MODULE= DEB= CUDA= DRY=
+BSP='' MODULE='' DEB='' CUDA='' DRY=''
 fail() { echo "rootfs.sh: $2" >&2; exit "$1"; }
 while [ $# -gt 0 ]; do
     case $1 in
+    --help | -h) sed -n '2,/^set /s/^# \{0,1\}//p' "$0"; exit ;;
     --dry-run) DRY=yes; shift; continue ;;
     --bsp | --module | --deb | --cuda) [ $# -ge 2 ] || fail 64 "$1 wants a value" ;;
-    *) fail 64 "unknown option $1 (--bsp, --module, --deb, --cuda, --dry-run)" ;;
+    *) fail 64 "unknown option $1 (--bsp, --module, --deb, --cuda, --dry-run, --help)" ;;
     esac
     case $1 in --bsp) BSP=$2 ;; --module) MODULE=$2 ;; --deb) DEB=$2 ;; --cuda) CUDA=$2 ;; esac
     shift 2
@@ -41,9 +43,40 @@ case $(dpkg-deb --field "$DEB" Package Architecture 2>/dev/null | tr '\n' ' ') i
 *rtva*arm64*) ;;
 *) fail 65 "$DEB is not rtva's package for arm64" ;;
 esac
+
+# What the package depends on has to be there: dpkg would leave it half installed otherwise.
+installed() { # NAME [OPERATOR VERSION]
+    there=$(dpkg-query --admindir="$ROOT/var/lib/dpkg" -Wf '${db:Status-Status} ${Version}\n' "$1" 2>/dev/null | sed -n 's/^installed //p' | head -n 1)
+    [ -n "$there" ] && { [ $# -lt 3 ] || dpkg --compare-versions "$there" "$2" "$3"; }
+}
+lacking() { # the dependencies that are not there, a line each; of alternatives one is enough
+    dpkg-deb --field "$DEB" Depends | tr -d '()' | tr ',' '\n' | while IFS= read -r wanted; do
+        found=
+        for alternative in $(printf '%s' "$wanted" | sed 's/^ *//; s/ *| */|/g' | tr ' |' '_ '); do
+            # shellcheck disable=SC2046
+            if installed $(printf '%s' "$alternative" | tr _ ' '); then found=yes; fi
+        done
+        [ -n "$found" ] || printf '%s\n' "$wanted" | sed 's/^ *//'
+    done
+}
+LACKS=$(lacking)
+case $LACKS in
+'') ;;
+*python3.*)
+    there=$(ls "$ROOT/usr/bin" | sed -n 's/^python\(3\.[0-9]*\)$/\1/p' | tail -n 1)
+    fail 65 "$DEB is for $(echo "$LACKS" | grep -m1 python3), and this release has Python ${there:-none}${there:+: make deb ARCH=arm64 PY=$there}" ;;
+*) fail 66 "$ROOT lacks what the package depends on: $(echo "$LACKS" | paste -sd, | sed 's/,/, /g') (apt-get install them there, in a chroot)" ;;
+esac
+
 if [ -n "$CUDA" ]; then
     [ -e "$CUDA/libwhisper.so.1" ] || fail 66 "no libwhisper.so.1 in $CUDA (cross-cuda.sh $GPU)"
-    case $(basename "$CUDA") in sm_$GPU) ;; *) fail 65 "$CUDA is not for $MODULE, whose GPU is sm_$GPU: it would abort there" ;; esac
+    [ -e "$CUDA/libggml-cuda.so" ] || fail 66 "no libggml-cuda.so in $CUDA: it was built without CUDA (cross-cuda.sh $GPU)"
+    HAS=$(python3 "$HERE/elf.py" cubins "$CUDA/libggml-cuda.so") || fail 65 "$CUDA/libggml-cuda.so cannot be read"
+    echo "$HAS" | grep -qx "sm_$GPU" || fail 65 "$CUDA is not for $MODULE, whose GPU is sm_$GPU: it has $(echo "${HAS:-no code for a GPU}" | paste -sd ' '), and would abort there"
+    for name in $(python3 "$HERE/elf.py" needed "$CUDA"/lib*.so | grep '^libcu'); do
+        [ -e "$CUDA/$name" ] || find "$ROOT/usr/local/" "$ROOT/usr/lib/aarch64-linux-gnu/" -name "$name" 2>/dev/null | grep -q . ||
+            fail 66 "$ROOT lacks $name, without which recognition would not start: install NVIDIA's CUDA there, or lay it beside $CUDA/libwhisper.so.1"
+    done
 fi
 
 run() { if [ -n "$DRY" ]; then echo "would run: $*"; else "$@"; fi; }
@@ -51,15 +84,17 @@ if [ -z "$DRY" ]; then
     [ "$(id -u)" = 0 ] || fail 77 "the target's dpkg runs in a chroot: sudo $0 ... (or --dry-run)"
     [ "$(uname -m)" = aarch64 ] || [ -e /proc/sys/fs/binfmt_misc/qemu-aarch64 ] || fail 69 "programs for arm64 do not run here: apt-get install qemu-user-static binfmt-support"
 fi
+[ -n "$DRY" ] || trap 'rm -f "$ROOT/tmp/rtva.deb"' EXIT
 run cp "$DEB" "$ROOT/tmp/rtva.deb"
-run chroot "$ROOT" env DEBIAN_FRONTEND=noninteractive dpkg --install /tmp/rtva.deb
+run chroot "$ROOT" env DEBIAN_FRONTEND=noninteractive dpkg --install /tmp/rtva.deb ||
+    fail 69 "dpkg did not install it; 'chroot $ROOT dpkg --purge rtva' takes away what it left there"
 run rm -f "$ROOT/tmp/rtva.deb"
 # Thor has no preset of its own; the defaults use its GPU too.
-[ $GPU != 87 ] || run chroot "$ROOT" rtva first-boot --preset orin-nano --boot /nonexistent
+[ $GPU != 87 ] || run chroot "$ROOT" env RTVA_HOME=/var/lib/rtva rtva first-boot --preset orin-nano --boot /nonexistent
 if [ -n "$CUDA" ]; then
     # Without a driver these load, find no device, and recognition runs on the processor.
     run mkdir -p "$ROOT/opt/rtva-cuda" "$ROOT/etc/systemd/system/rtva.service.d"
-    run cp -a "$CUDA/." "$ROOT/opt/rtva-cuda/"
+    run cp -a --no-preserve=ownership "$CUDA/." "$ROOT/opt/rtva-cuda/"
     run cp "$HERE/library.conf" "$HERE/../../systemd/drop-in/rtva.service.d/cuda.conf" "$ROOT/etc/systemd/system/rtva.service.d/"
 fi
 
