@@ -1,6 +1,7 @@
 # rtva: everyday commands. `make demo` and `make test` set everything up themselves.
 PY_WANTED := $(if $(filter command line,$(origin PY)),$(PY))
 override PY := .venv/bin/python
+HERE := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,amd64)
 
 .PHONY: help setup native native-cuda generic demo test test-coqui test-llm check stress bench bench-recognition install uninstall conversations-audio transcript agenda-kills faults busy-capture fuzz soak bitflips turn-faults system-test vm-test bundle bundle-test deb deb-test image image-test clean
 
@@ -84,15 +85,15 @@ system-test: setup ## boots systemd in a container and proves the service there 
 	@deploy/system-test/run.sh || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
 
 bundle: setup    ## one signed archive that installs and updates without a network: ARCH=amd64|arm64 PY=3.10|3.11|3.12|3.13
-	@[ "$(ARCH)" != arm64 ] || [ -d build/bundle/arm64-root ] || deploy/bundle/arm64.sh
-	@$(PY) deploy/bundle/make_bundle.py --arch $(or $(ARCH),amd64) $(if $(PY_WANTED),--py $(PY_WANTED))
+	@[ "$(or $(ARCH),$(HERE))" = $(HERE) ] || [ "$(ARCH)" != arm64 ] || [ -d build/bundle/arm64-root ] || deploy/bundle/arm64.sh
+	@$(PY) deploy/bundle/make_bundle.py --arch $(or $(ARCH),$(HERE)) $(if $(PY_WANTED),--py $(PY_WANTED))
 
 bundle-test: setup ## installs, updates, kills and removes a bundle in a container without a network: PY=3.11|3.13, a little with 3.10|3.12 (root, Debian, minutes)
 	@PY=$(PY_WANTED) deploy/system-test/bundle.sh || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
 
 deb: setup       ## the Debian package, weights included: ARCH=amd64|arm64 PY=3.11 (bookworm)|3.13 (trixie)|3.10 (jammy)|3.12 (noble)
-	@[ "$(ARCH)" != arm64 ] || [ -d build/bundle/arm64-root ] || deploy/bundle/arm64.sh
-	@$(PY) deploy/deb/make_deb.py --arch $(or $(ARCH),amd64) $(if $(PY_WANTED),--py $(PY_WANTED))
+	@[ "$(or $(ARCH),$(HERE))" = $(HERE) ] || [ "$(ARCH)" != arm64 ] || [ -d build/bundle/arm64-root ] || deploy/bundle/arm64.sh
+	@$(PY) deploy/deb/make_deb.py --arch $(or $(ARCH),$(HERE)) $(if $(PY_WANTED),--py $(PY_WANTED))
 
 deb-test: setup  ## installs, upgrades, removes and purges the package in a container: ARCH=amd64|arm64, that emulated, PY=3.11|3.13 (root, Debian, minutes)
 	@ARCH=$(or $(ARCH),amd64) PY=$(PY_WANTED) deploy/system-test/deb.sh || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import platform
 import re
 import shutil
 import subprocess
@@ -57,6 +58,8 @@ def test_a_disk_is_put_together_and_written_to_like_a_card(tmp_path: Path, monke
         with image.open("rb") as file:
             file.seek(start)
             assert file.read(part.stat().st_size) == part.read_bytes()
+    room = disk.start_of(image, 3) - disk.start_of(image, 2)
+    assert room >= 1.25 * parts.root.stat().st_size, "a later system is larger"
     card = tmp_path / "card.img"
     disk.copy(image, card)
     (tmp_path / "rtva-setup.txt").write_text("hostname: x\r\n")
@@ -225,3 +228,27 @@ def test_debian_comes_from_somewhere_on_any_machine(tmp_path: Path) -> None:
         assert all({"Types", "URIs", "Suites", "Signed-By"} <= stanza.keys() for stanza in stanzas)
         assert all(stanza["Components"] == "main non-free-firmware" for stanza in stanzas)
         assert (stanzas[0]["URIs"] == "http://mirror") == own.exists()
+
+
+def test_the_guide_names_files_that_are_made() -> None:
+    """Each package that ``docs/flash.md`` names is one for the shell: one word for one suite."""
+    text = (ROOT / "docs" / "flash.md").read_text()
+    suites = re.findall(r"rtva_\*?~?(\w*)_(?:arm64|amd64)\.deb", text)
+    assert suites and set(suites) <= {"bookworm", "trixie", "noble", "jammy"}
+    assert "IGconf_rtva_deb=$(ls" in text, "a pattern behind NAME= is not expanded"
+    for block in text.split("\n\n"):
+        lines = [line.strip() for line in block.splitlines()]
+        if "sudo rtva setup" in [line.split("  ")[0] for line in lines]:
+            at = [line.split("  ")[0] for line in lines]
+            assert (
+                at.index("sudo systemctl stop rtva")
+                < at.index("sudo rtva setup")
+                < at.index("sudo systemctl start rtva")
+            )
+
+
+def test_a_bundle_is_for_the_machine_that_makes_it() -> None:
+    for target in ("bundle", "deb"):
+        done = subprocess.run(["make", "-n", "-o", "setup", target], capture_output=True, text=True, cwd=ROOT)
+        machine = {"aarch64": "arm64", "x86_64": "amd64"}[platform.machine()]
+        assert f"--arch {machine}" in done.stdout

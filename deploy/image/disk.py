@@ -1,7 +1,7 @@
 """Three partitions in one file, without loop devices and without mounting anything.
 
 1  boot   FAT32       kernel, RAM disk, device trees, firmware, rtva-setup.txt; any computer can write it
-2  root   ext4        never written; without a journal, for there is nothing to replay
+2  root   ext4        never written; without a journal, for there is nothing to replay; with room for a later system
 3  state  ext4        what is kept: /var/lib/rtva, /etc/rtva, name, zone, random seed
 """
 
@@ -17,6 +17,8 @@ from tools import sh
 MIB = 1 << 20
 BOOT_MIB, STATE_MIB = 160, 512
 START_MIB = 4
+ROOM_FOR_LATER = 1.25
+"""The root's partition over its first system: a later one that is larger is written there too."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ def size_mib(tree: Path) -> int:
 def join(parts: Parts, target: Path) -> None:
     """The partition table and the file systems behind each other; holes stay holes."""
     sizes = [path.stat().st_size for path in (parts.boot, parts.root, parts.state)]
+    sizes[1] = int(sizes[1] * ROOM_FOR_LATER) // 512 * 512
     starts, at = [], START_MIB * MIB
     for size in sizes:
         starts.append(at)

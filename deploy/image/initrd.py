@@ -37,6 +37,8 @@ if ! $b mount -t ext4 -o ro "$root" /root; then
     echo "rtva: $root cannot be mounted, once more in 30 s"
     $b sleep 30; $b reboot -f
 fi
+r=$($b uname -r)
+[ -d /root/usr/lib/modules/$r ] || echo "rtva: kernel $r is not this system's, see docs/flash.md"
 for m in dev proc sys run; do $b mount --move /$m /root/$m; done
 exec $b switch_root /root /sbin/init
 """
