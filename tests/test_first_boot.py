@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_py import config
@@ -37,7 +38,12 @@ wifi_country: DE
 def board(tmp_path: Path) -> Board:
     for name in ("boot", "state", "root/usr/share/zoneinfo/Europe", "root/proc/device-tree"):
         (tmp_path / name).mkdir(parents=True)
-    (tmp_path / "root/usr/share/zoneinfo/Europe/Berlin").touch()
+    zones = tmp_path / "root/usr/share/zoneinfo"
+    (zones / "Europe/Berlin").write_bytes(b"TZif2")
+    (zones / "Germany").symlink_to("Europe/Berlin")
+    (zones / "leapseconds").write_text("# leap seconds\n")
+    (tmp_path / "localtime").write_bytes(b"TZif2")
+    (zones / "localtime").symlink_to(tmp_path / "localtime")
     (tmp_path / "root/proc/device-tree/model").write_text("Raspberry Pi 4 Model B Rev 1.5\0")
     (tmp_path / "default.yaml").write_text(DEFAULT)
     return Board(
@@ -81,6 +87,10 @@ def test_the_wifi_key_is_the_standards() -> None:
         ("channel: 64", "channel"),
         ("time_zone: Mars/Olympus", "no such time zone"),
         ("time_zone: ../../etc/passwd", "Europe/Berlin"),
+        (f"time_zone: {'x' * 300}", "Europe/Berlin"),
+        ("time_zone: leapseconds", "no such time zone"),
+        ("time_zone: localtime", "no such time zone"),
+        ("time_zone: Europe", "no such time zone"),
         ("preset: pi6", "pi5"),
         ("wifi_name: x", "belong together"),
         ("wifi_password: short", "8 to 63"),
@@ -93,6 +103,83 @@ def test_a_wrong_line_costs_its_key_alone(board: Board, line: str, says: str) ->
     assert len(problems) == 1 and says in problems[0] and "line 2" in problems[0], problems
     made = config.load(board.config)
     assert made.audio.output.device == "plughw:1" and made.audio.output.volume == 100
+
+
+def test_a_zone_may_be_another_name_of_one(board: Board) -> None:
+    assert carried(board, "time_zone: Germany") == []
+
+
+@pytest.mark.parametrize("key", ["wifi_name", "wifi_password", "microphone", "hostname"])
+def test_a_value_in_another_encoding_is_refused(board: Board, key: str) -> None:
+    text = f"{key}: M\u00fcllers 12\nvolume: 30\n"
+    wishes = parse(text.encode("cp1252"))
+    assert key not in wishes.values and wishes.problems == [
+        f"rtva-setup.txt line 1: {key}: not UTF-8; save the file as UTF-8"
+    ]
+    assert wishes.values == {"volume": "30"}
+
+
+def test_a_preset_comes_once_and_never_over_a_configuration_of_ones_own(board: Board) -> None:
+    def workers() -> int:
+        return config.load(board.config).stt.optimization.num_workers
+
+    def chosen(workers: int) -> None:
+        carry_out(Wishes(), board, "aarch64")
+        board.config.write_text(f"stt: {{optimization: {{num_workers: {workers}}}}}\n")
+
+    carried(board, "preset: auto")
+    assert workers() == 3
+    chosen(2)
+    carried(board, "preset: auto")
+    assert workers() == 3, "its line had gone, and came again"
+    board.config.write_text("stt: {optimization: {num_workers: 2}}\n")
+    carried(board, "preset: auto\nvolume: 30\n")
+    assert workers() == 2, "what was set on the board since stays"
+    carried(board, "preset: x86")
+    assert workers() == 4, "another preset is asked for"
+    board.config.write_text("stt: [")
+    carried(board, "preset: x86")
+    assert workers() == 4, "it belongs to the default"
+    (board.boot / "rtva.yaml").write_text("stt: {optimization: {num_workers: 1}}\n")
+    for text in ("preset: x86", "preset: auto", "preset: auto\nvolume: 20"):
+        assert carried(board, text) == []
+        assert workers() == 1
+    board.config.write_text("stt: [")
+    assert "set back to rtva.yaml" in carried(board, "preset: auto")[0] and workers() == 1
+    (board.boot / "rtva.yaml").unlink()
+    carried(board, "preset: auto\nvolume: 10")
+    assert workers() == 1
+
+
+def test_a_preset_that_is_asked_for_by_command_is_taken_again(board: Board) -> None:
+    for _ in range(2):
+        board.config.write_text("stt: {optimization: {num_workers: 2}}\n")
+        carry_out(Wishes({"preset": "pi4"}, {"preset": 1}, is_order=True), board, "aarch64")
+        assert config.load(board.config).stt.optimization.num_workers == 3
+    assert not list(board.state.iterdir()), "a machine that is no image keeps nothing there"
+
+
+LINES = st.tuples(
+    st.sampled_from(sorted(KEYS)), st.text(max_size=40) | st.sampled_from(["auto", "pi5", "7", "a/b" * 90])
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.binary(max_size=300), st.lists(LINES), st.binary(max_size=60))
+def test_whatever_lies_on_the_boot_partition_the_board_starts(
+    data: bytes, lines: list[tuple[str, str]], own: bytes
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        here = Path(folder)
+        for name in ("boot", "state", "root/usr/share/zoneinfo"):
+            (here / name).mkdir(parents=True)
+        (here / "default.yaml").write_text(DEFAULT)
+        (here / "boot/rtva.yaml").write_bytes(own)
+        place = Board(here / "boot", here / "state", here / "config.yaml", here / "default.yaml", here / "root")
+        text = data + "".join(f"\n{key}: {value}" for key, value in lines).encode("utf-8", "replace")
+        for problem in carry_out(parse(text), place, "aarch64"):
+            assert "\n" not in problem
+        config.load(place.config)
 
 
 def test_a_board_without_a_preset_keeps_the_default(board: Board) -> None:

@@ -36,6 +36,7 @@ def run(args: argparse.Namespace) -> int:
     if not default.is_file():
         raise Unavailable(f"first-boot: no configuration to begin with: {default} (see --default)")
     wishes = parse(f"preset: {args.preset}".encode()) if args.preset else read(args.boot / FILE)
+    wishes.is_order = bool(args.preset)
     try:
         problems = carry_out(wishes, Board(args.boot, args.state, args.config, default), platform.machine())
     except OSError as error:

@@ -21,6 +21,7 @@ from firmware_py.settings.edit import changed
 
 OWN_CONFIG = "rtva.yaml"
 TAKEN = "own-config"
+PRESET = "preset"
 WIFI = "wpa_supplicant.conf"
 
 
@@ -53,20 +54,30 @@ def carry_out(wishes: Wishes, board: Board, machine: str) -> list[str]:
 
 def _configure(wishes: Wishes, board: Board, machine: str) -> None:
     own = _own(wishes, board)
-    text = own or _present(wishes, board)
-    for key, value in _config_values(wishes, board, machine):
+    is_new = bool(own) and _read(board.state / TAKEN) != _sha256(own)
+    present = None if is_new else _present(wishes, board, OWN_CONFIG if own else "the default")
+    text = present or own or board.default.read_text("utf-8")
+    preset = _preset(wishes, board, machine)
+    is_due = wishes.is_order or (not own and (present is None or _read(board.state / PRESET) != preset))
+    for key, value in _config_values(wishes, preset if is_due else ""):
         try:
             text = changed(document.parse(text, board.config), text, {key: value})
         except ConfigError as error:
             wishes.problems.append(f"{key}: {error}")
     keep(board.config, text)
-    if own:
+    if is_new:
         keep(board.state / TAKEN, _sha256(own))
+    if not wishes.is_order and preset != _read(board.state / PRESET):
+        keep(board.state / PRESET, preset)
+
+
+def _read(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
 
 
 def _own(wishes: Wishes, board: Board) -> str:
-    """The configuration that lies on the boot partition, if it is one and not the one taken before."""
-    path, taken = board.boot / OWN_CONFIG, board.state / TAKEN
+    """The configuration that lies on the boot partition, if it is one."""
+    path = board.boot / OWN_CONFIG
     try:
         text = path.read_text("utf-8-sig")
         config.from_text(text, path)
@@ -75,15 +86,15 @@ def _own(wishes: Wishes, board: Board) -> str:
     except (OSError, ValueError, RtvaError) as error:
         wishes.problems.append(f"{OWN_CONFIG} is not taken: {_short(error)}")
         return ""
-    return "" if taken.exists() and taken.read_text() == _sha256(text) else text
+    return text
 
 
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _present(wishes: Wishes, board: Board) -> str:
-    """The configuration as it is; the default where there is none, or one that could not be started with."""
+def _present(wishes: Wishes, board: Board, else_what: str) -> str | None:
+    """The configuration as it is; None where there is none, or one that could not be started with."""
     try:
         text = board.config.read_text("utf-8")
         config.from_text(text, board.config)
@@ -91,20 +102,26 @@ def _present(wishes: Wishes, board: Board) -> str:
     except FileNotFoundError:
         pass
     except (OSError, ValueError, RtvaError) as error:
-        wishes.problems.append(f"the configuration is set back to the default: {_short(error)}")
-    return board.default.read_text("utf-8")
+        wishes.problems.append(f"the configuration is set back to {else_what}: {_short(error)}")
+    return None
 
 
-def _config_values(wishes: Wishes, board: Board, machine: str) -> list[tuple[str, Any]]:
-    """What the file says over what the preset says; values that the configuration refuses are dropped."""
-    values: dict[str, Any] = {}
+def _preset(wishes: Wishes, board: Board, machine: str) -> str:
+    """The preset that is asked for, "" where none is or none fits."""
     preset = wishes.values.get("preset", "")
     if preset == AUTO:
         preset = recognise(board.model(), machine)
         if not preset:
             wishes.drop("preset", f"no preset for this board ({board.model() or machine})")
-    if preset:
-        values |= _of_preset(preset, wishes)
+    return preset
+
+
+def _config_values(wishes: Wishes, preset: str) -> list[tuple[str, Any]]:
+    """What the file says over what the preset says; values that the configuration refuses are dropped.
+
+    A preset comes once, when its line is new: what the owner set since stays, and so does a configuration of their own.
+    """
+    values: dict[str, Any] = _of_preset(preset, wishes) if preset else {}
     for name, key in CONFIG_KEYS.items():
         if name in wishes.values:
             value: Any = int(wishes.values[name]) if name in NUMBERS else wishes.values[name]
@@ -138,13 +155,25 @@ def _zone(wishes: Wishes, board: Board) -> None:
     zone = wishes.values.get("time_zone")
     if not zone:
         return
-    if not (board.root / "usr/share/zoneinfo" / zone).is_file():
+    if not _is_zone(board.root / "usr/share/zoneinfo", zone):
         wishes.drop("time_zone", "no such time zone, such as Europe/Berlin")
         return
     new = board.state / ".localtime.new"
     new.unlink(missing_ok=True)
     new.symlink_to(f"/usr/share/zoneinfo/{zone}")
     new.rename(board.state / "localtime")
+
+
+def _is_zone(folder: Path, zone: str) -> bool:
+    """A file of rules (RFC 8536). ``leapseconds`` is text, ``localtime`` a link to what is to be set."""
+    path = folder / zone
+    try:
+        if path.is_symlink() and not Path(os.path.normpath(path.parent / path.readlink())).is_relative_to(folder):
+            return False
+        with path.open("rb") as file:
+            return file.read(4) == b"TZif"
+    except OSError:
+        return False
 
 
 def _wifi(wishes: Wishes, board: Board) -> None:

@@ -16,6 +16,7 @@ from firmware_py.boards import BOARDS
 FILE = "rtva-setup.txt"
 MAX_BYTES = 64 * 1024
 HOSTNAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+MAX_ZONE = 64
 ZONE = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
 AUTO = "auto"
 CONFIG_KEYS = {
@@ -35,6 +36,8 @@ class Wishes:
     values: dict[str, str] = field(default_factory=dict)
     lines: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    is_order: bool = False
+    """A person's at this moment, not a file's that was carried out before: the preset is taken again."""
 
     def drop(self, key: str, why: str) -> None:
         """The value of ``key`` is refused after all."""
@@ -57,7 +60,10 @@ def read(path: Path) -> Wishes:
 
 
 def parse(data: bytes) -> Wishes:
-    """Never raises. Line ends of any system, with or without a byte order mark; ``#`` begins a comment line."""
+    """Never raises. Line ends of any system, with or without a byte order mark; ``#`` begins a comment line.
+
+    A value in another encoding than UTF-8 is refused: a Wi-Fi would have another name than the one that was written.
+    """
     found = Wishes()
     text = data.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n")
     for number, line in enumerate(text.split("\n"), 1):
@@ -79,6 +85,8 @@ def _take(found: Wishes, number: int, line: str) -> str:
         return f"unknown key {printable(key)}" + (f", perhaps {near[0]}" if near else "")
     if key in found.values:
         return f"{key} stands there twice; line {found.lines[key]} counts"
+    if "\ufffd" in value:
+        return f"{key}: not UTF-8; save the file as UTF-8"
     if not value.isprintable():
         return f"{key}: not a line of text"
     problem = KEYS[key](value)
@@ -97,7 +105,7 @@ def _hostname(value: str) -> str:
 
 
 def _zone(value: str) -> str:
-    return "" if ZONE.fullmatch(value) else "a name such as Europe/Berlin"
+    return "" if len(value) <= MAX_ZONE and ZONE.fullmatch(value) else "a name such as Europe/Berlin"
 
 
 def _preset(value: str) -> str:
