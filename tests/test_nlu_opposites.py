@@ -31,6 +31,7 @@ from firmware_py.nlu.opposites import contradict
         ("five or ten minutes", "five hours ten minutes"),
         ("a few minutes", "half a minute"),
         ("a pound and a half", "a pound have"),
+        ("an alarm for seven and eight", "an alarm for seven on the eight"),
     ],
 )
 def test_an_order_that_would_be_turned_round_is_a_contradiction(heard: str, said: str) -> None:

@@ -118,6 +118,9 @@ def _is_torn(heard: Collection[str], said: Collection[str]) -> bool:
         return True
     lost = Counter(w for w in heard if w in _COUNTED) - Counter(w for w in said if w in _COUNTED)
     new = set(said) - set(heard)
+    for a, word, b in zip(heard, itertools.islice(heard, 1, None), itertools.islice(heard, 2, None), strict=False):
+        if word == "and" and word not in said and a in NUMBER_WORDS and b in NUMBER_WORDS:
+            return True  # "seven and eight" is two times, not the eighth at seven
     behind = {b for a, b in itertools.pairwise(heard) if a in _BEFORE_NUMBERS}  # "for two three": no "to" stands there
     return any(word in behind or _HOMOPHONES.get(word, set()).isdisjoint(new) for word in lost)
 

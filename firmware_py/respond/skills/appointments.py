@@ -24,6 +24,7 @@ from firmware_py.respond.when import (
     seconds_of,
 )
 
+_LEADS_TO_DAY = ("for", "about", "before", "after", "until", "by", "since", "from", "of")
 SNOOZE_S = 9 * 60.0
 
 
@@ -37,7 +38,7 @@ def set_alarm(request: Request) -> Answer:
 
 
 def set_reminder(request: Request) -> Answer:
-    words = _mine_to_yours(str(request.slots.get("text", "")))
+    words = _mine_to_yours(_reminded_of(request))
     if not words:
         return Answer("Remind you of what?")
     if (seconds := seconds_of(request.slots)) is not None:
@@ -118,6 +119,13 @@ def _chosen(request: Request, entries: Sequence[Entry]) -> list[Entry]:
     return chosen
 
 
+def _reminded_of(request: Request) -> str:
+    """The words of a reminder; of "prepare for Monday" the day is one of them."""
+    text, on = str(request.slots.get("text", "")), request.slots.get("day")
+    is_cut = bool(on) and text.casefold().split()[-1:] in [[word] for word in _LEADS_TO_DAY]
+    return f"{text} {on}" if is_cut else text
+
+
 def _is_on_day(request: Request, entry: Entry) -> bool:
     """Whether it comes on the day, or again and again on the days, that were said."""
     if not isinstance(entry.when, Appointment):
@@ -145,6 +153,8 @@ def _whether_all(request: Request, entry: Entry) -> str:
 def _plan(request: Request, *, is_alarm: bool) -> Plan | Answer:
     if not request.world.agenda.clock.is_set():
         return Answer(NOT_SET)
+    if says_day(request.slots) and not repeats(request.slots) and day_of(request.slots, request.now) is None:
+        return Answer("There is no such day.")
     if minute_of_day(request.slots) is None:
         return Answer("At what time?")
     return plan(request.slots, request.now, is_alarm=is_alarm) or Answer("That time is over.")
