@@ -174,7 +174,8 @@ class Understood:
     they are thin a skill can ask back. ``sentence`` is the sentence of the templates, in normal words, that a text was
     taken for that was repaired or written twice; ``unsure`` what a person is asked about first: the words heard and the
     slot's value that they were taken for ("guest bedroom", "bedroom"). ``undoes`` takes back what the sentence did
-    that this one corrects. ``confidence`` and ``guards`` are the transcript's, None and () for text that was not heard.
+    that this one corrects. ``open_slots`` are those that took any words. ``confidence`` and ``guards`` are the
+    transcript's, None and () for text that was not heard.
     """
 
     text: str
@@ -191,6 +192,7 @@ class Understood:
     sentence: str = ""
     unsure: tuple[str, str] | None = None
     undoes: tuple[Action, ...] = ()
+    open_slots: frozenset[str] = frozenset()
     confidence: float | None = None
     guards: tuple[str, ...] = ()
 

@@ -15,6 +15,7 @@ from firmware_py.nlu.match import Fill, Matcher
 from firmware_py.nlu.normalize import Token, tokenize, words
 from firmware_py.nlu.politeness import Politeness
 from firmware_py.nlu.repair import Repair
+from firmware_py.nlu.several import OpenText
 from firmware_py.nlu.templates import Grammar
 from firmware_py.nlu.values import Values
 
@@ -81,6 +82,15 @@ class Engine:
                 return found | {"sentence": " ".join(t.word for t in tokens)} if reading.is_repeated else found
         return None
 
+    def open_text(self, reading: Reading) -> list[OpenText] | None:
+        """What the open slots of an exact match took, None without one."""
+        for tokens in self.cores(reading):
+            match = self._matcher.find([t.word for t in tokens])
+            if match is not None:
+                free = [f for f in match.fills if f.source.is_wildcard and f.source.reads is None]
+                return [OpenText(_as_said(reading.text, tokens[f.start : f.end]), f.end == len(tokens)) for f in free]
+        return None
+
     def warm(self) -> None:
         """Has repair pay for its first use now."""
         self._repair.warm()
@@ -106,7 +116,7 @@ class Engine:
         if len(kept) < len(tokens):
             yield [tokens[i] for i in kept]
 
-    def _found(self, graph: Graph, fills: Iterable[Fill], reading: Reading, tokens: Sequence[Token]) -> Found:
+    def _found(self, graph: Graph, fills: Sequence[Fill], reading: Reading, tokens: Sequence[Token]) -> Found:
         block = graph.block
         slots = dict(block.slots)
         for fill in fills:
@@ -118,6 +128,7 @@ class Engine:
             "actions": fill_actions(deeds, slots) if deeds else (),
             "confirm": bool(deeds and deeds.confirm),
             "slots": slots,
+            "open_slots": frozenset(f.name for f in fills if f.source.is_wildcard and f.source.reads is None),
             "response": self._responses.get((block.intent, block.response)),
             "metadata": block.metadata,
         }

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from firmware_py.errors import ConfigError, NotFound, RtvaError
 from firmware_py.events import Understood
 from firmware_py.nlu.engine import Engine, Reading
+from firmware_py.nlu.several import OpenText, Several
 from firmware_py.nlu.template_file import load
 from firmware_py.nlu.yaml_nodes import TemplateError
 
@@ -26,8 +25,6 @@ REPAIR_THRESHOLD = 0.78
 
 _BELOW = 0.1
 """Repairs are looked for down to this much under the threshold, so that a rejected sentence has a score too."""
-_BETWEEN = re.compile(r"\s*,?\s*\band then\b\s*|\s*,?\s*\b(?:and|then)\b\s*|\s*[,;.!]\s+", re.IGNORECASE)
-MOST_PIECES = 8
 MOST_CHARS = 5_000
 """Longer texts are not looked at: nobody says so much to an appliance."""
 _LEAST_FLOOR = 0.3
@@ -59,6 +56,7 @@ class HassilUnderstanding:
             with without_collections():
                 grammars = [*load(_files(templates), language), *load(built_in, language)]
                 self._engines = [Engine(grammar) for grammar in grammars]
+            self._several = Several(self.exact, self._open_text)
         except TemplateError as mistake:
             raise error(f"{mistake.path}:{mistake.line}: {mistake.what}") from None
         except FileNotFoundError as missing:
@@ -120,27 +118,10 @@ class HassilUnderstanding:
                 return _understood(text, found, 1.0)
         return None
 
-    def _several(self, text: str) -> Understood | None:
-        """Several commands in one sentence, each of which fits to the letter; an "and" inside one splits nothing."""
-        pieces = _BETWEEN.split(text)
-        if not 2 <= len(pieces) <= MOST_PIECES:
-            return None
-        parts = self._parts(pieces, _BETWEEN.findall(text))
-        return replace(parts[0], text=text, parts=tuple(parts)) if parts and len(parts) > 1 else None
-
-    def _parts(self, pieces: Sequence[str], between: Sequence[str]) -> list[Understood]:
-        """The fewest commands that the pieces make in order, the first as long as it can be; [] when they make none."""
-        for size in range(len(pieces), 0, -1):
-            joined = pieces[0] + "".join(b + p for b, p in zip(between, pieces[1:size], strict=False))
-            first = self.exact(joined.strip())
-            if first.intent is None:
-                continue
-            if size == len(pieces):
-                return [first]
-            rest = self._parts(pieces[size:], between[size:])
-            if rest:
-                return [first, *rest]
-        return []
+    def _open_text(self, text: str) -> list[OpenText]:
+        """What open slots take of a text that fits to the letter."""
+        found = (engine.open_text(reading) for engine, reading in zip(self._engines, self._read(text), strict=True))
+        return next((taken for taken in found if taken is not None), [])
 
     def warm(self) -> None:
         """Has repair pay for its first use now, unless nothing is repaired."""
@@ -153,7 +134,8 @@ class HassilUnderstanding:
         if len(text) > MOST_CHARS:
             return Understood(text=text)
         readings = self._read(text)
-        matched = self._match(text, readings) or self._several(text)
+        whole = self._match(text, readings)
+        matched = self._several.find(text, whole) or whole
         if matched is not None:
             return matched
         if self.repair_threshold >= 1:

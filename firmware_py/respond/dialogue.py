@@ -11,15 +11,17 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from firmware_py.events import Action, Understood
 from firmware_py.respond.fragments import (
     MOST_FRAGMENT,
     MOST_WORDS,
     Fragment,
+    changes_open_text,
     cost,
     fragments,
+    misplaces_number,
     rest_of,
     variations,
     words,
@@ -39,6 +41,8 @@ YES = frozenset([*YES_WORDS.split("|"), "right", "correct", "i am sure", "i'm su
 NO_WORDS = "no|nope|no thanks|no thank you|don't|do not|no don't|rather not|better not|leave it|not now"
 NO = frozenset(NO_WORDS.split("|"))
 TAKE_BACK = re.compile(r"(oh )?(no )?(cancel|undo|scratch) (it|that)")
+MOST_EARLIER = 4
+"""Commands before the last turn that a correction is tried in."""
 UNDO_S = 30.0
 """For so long "cancel that" means what was done; later it may be meant for anything."""
 
@@ -47,6 +51,7 @@ class Last(Protocol):
     """The turns before, as long as they count."""
 
     def last_understood(self) -> Understood | None: ...
+    def turns(self) -> Sequence[Any]: ...
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,7 @@ class Dialogue:
         self._history, self._understand, self._clock = history, understand, clock
         self._question: Question | None = None
         self._done: tuple[Done, ...] = ()
+        self._earlier: list[Done] = []
         self._at_s = 0.0
         self._done_at_s = 0.0
 
@@ -100,6 +106,7 @@ class Dialogue:
         """A turn is over. One that was not understood leaves what can be corrected as it is."""
         self._question, self._at_s = question, self._clock()
         if any(d.understood.intent is not None for d in done):
+            self._earlier = [*reversed(self._done), *self._earlier][:MOST_EARLIER]
             self._done, self._done_at_s = tuple(done), self._at_s
 
     def resolve(self, understood: Understood) -> Understood | Settled:
@@ -162,17 +169,27 @@ class Dialogue:
         return replace(found, undoes=same.undo) if same else found
 
     def _follow(self, last: Understood, understood: Understood, *, is_open: bool) -> Understood | None:
-        """The latest command that one of the readings of a fragment fits into."""
+        """The latest command that one of the readings of a fragment fits into: better one where it takes the place of a
+        value than one where it becomes open text, and a correction rather an earlier command than that of a number."""
         for fragment in fragments(understood.text):
             if not fragment.words or len(fragment.words) > MOST_FRAGMENT:
                 continue
-            for done in reversed(self._last_done(last)):
-                found = self._best(done, fragment, is_open=is_open and not fragment.is_change)
+            latest = self._last_done(last)[::-1]
+            tries = [(done, False) for done in latest] + [(done, True) for done in latest]
+            tries += [(done, False) for done in self._still_known()] if fragment.is_change else []
+            for done, may_be_open_text in tries:
+                found = self._best(done, fragment, is_open=is_open and not fragment.is_change, is_last=may_be_open_text)
                 if found is not None:
                     return replace(found, undoes=done.undo) if fragment.is_change else found
         return None
 
-    def _best(self, done: Done, fragment: Fragment, *, is_open: bool) -> Understood | None:
+    def _still_known(self) -> list[Done]:
+        """The commands of earlier turns that still count, the latest first."""
+        known = [part for turn in self._history.turns() for part in (turn.understood.parts or (turn.understood,))]
+        return [done for done in self._earlier if any(done.understood is part for part in known)]
+
+    def _best(self, done: Done, fragment: Fragment, *, is_open: bool, is_last: bool) -> Understood | None:
+        """The cheapest way to put a fragment into a command; ``is_last``: open text may change as well."""
         assert self._understand is not None
         if not (fragment.is_introduced or is_open):
             return None
@@ -184,6 +201,13 @@ class Dialogue:
         for order, text in enumerate(variations(base, fragment, is_open=is_open)):
             found = self._understand(text)
             far = cost(last, found, is_open=is_open)
-            if far is not None and (best is None or (*far, order) < best[0]):
-                best = ((*far, order), found)
+            if far is None or (best is not None and (*far, order) >= best[0]):
+                continue
+            if (
+                not is_open
+                and changes_open_text(last, found)
+                and (not is_last or misplaces_number(fragment, last, found))
+            ):
+                continue
+            best = ((*far, order), found)
         return best[1] if best else None

@@ -21,6 +21,11 @@ FOLLOWS = (
 AFTER = ("instead", "too", "as well", "please", "then", "rather", "sorry")
 MAY_BE_ADDED = frozenset({"day", "days", "weeks", "nth", "month", "holiday", "half", "every", "minute", "minutes_to"})
 """Slots that a follow-up may fill although the sentence before did not; others can only get another value."""
+_NUMBER_WORDS = """
+one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
+nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred half quarter
+"""
+_NUMBERS = frozenset(_NUMBER_WORDS.split())
 MOST_WORDS, MOST_FRAGMENT, MOST_SPAN = 16, 8, 4
 SMALL = ("the", "in", "on", "for", "at", "to", "a", "an")
 
@@ -40,6 +45,11 @@ class Fragment:
     wrong: tuple[str, ...] = ()
     is_change: bool = False
     is_introduced: bool = False
+
+
+def has_number(said: Sequence[str]) -> bool:
+    """Whether a number is among words."""
+    return any(word.lower() in _NUMBERS or word[:1].isdigit() for word in said)
 
 
 def words(text: str) -> list[str]:
@@ -162,6 +172,17 @@ def cost(last: Understood, found: Understood, *, is_open: bool) -> tuple[int, ..
     texts = sum(isinstance(after.get(key), str) and isinstance(before.get(key), (int, float)) for key in changed)
     free = sum(isinstance(after.get(key), str) for key in changed)
     return (len(lost) + kept_minutes, texts, len(changed), free if _has_number(before) else 0, len(found.text.split()))
+
+
+def changes_open_text(last: Understood, found: Understood) -> bool:
+    """Whether a slot that takes any words has other ones now."""
+    return any(last.slots.get(key) != found.slots.get(key) for key in found.open_slots)
+
+
+def misplaces_number(fragment: Fragment, last: Understood, found: Understood) -> bool:
+    """Whether a number became words of open text that had none: "make it fifteen" is no fifteen on a list."""
+    changed = [key for key in found.open_slots if last.slots.get(key) != found.slots.get(key)]
+    return has_number(fragment.words) and any(not has_number(words(str(last.slots.get(key, "")))) for key in changed)
 
 
 def _is_placeholder(value: Any) -> bool:

@@ -21,6 +21,13 @@ TOGETHER: tuple[str, ...] = (
 TOGETHER += ("salt and vinegar crisps", "salt and vinegar chips", "half and half", "cookies and cream")
 """One thing each, although people say "and" in them."""
 _BETWEEN = re.compile(r"\s*,\s*(?:and\s+)?|\s+and\s+|\s*&\s*", re.IGNORECASE)
+_NUMBER = "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
+_MIXED = re.compile(
+    rf"\b(\d+|{_NUMBER}) and (?=(?:a|one) (?:half|quarter|third)\b|half (?!an?\b)|(?:two|three) (?:third|quarter)s\b)"
+    rf"|\b(hundred|thousand) and (?=(?:\d|{_NUMBER}|\w+teen|\w+ty)\b)",
+    re.IGNORECASE,
+)
+"""A number that has an "and" in it: "two and a half pounds", "a hundred and five nails"."""
 _BEFORE = re.compile(r"^(?:the|some|a|an)\s+(?=\S)", re.IGNORECASE)
 
 
@@ -90,12 +97,12 @@ def _list(request: Request) -> str:
 
 def _items(request: Request) -> list[str]:
     """Several things that were said together, one by one, without the article."""
-    text = str(request.slots.get("items", ""))
+    text = _MIXED.sub(lambda m: f"{m[1] or m[2]}\0and\0", " ".join(str(request.slots.get("items", "")).split()))
     for number, pair in enumerate(TOGETHER):
         text = re.sub(re.escape(pair), f"\0{number}\0", text, flags=re.IGNORECASE)
     parts = [_BEFORE.sub("", p.strip(" .!?")) for p in _BETWEEN.split(text)]
     whole = [re.sub("\0(\\d+)\0", lambda m: TOGETHER[int(m[1])], p) for p in parts if p]
-    return list({i.casefold(): i for i in whole}.values())
+    return list({i.casefold(): i for i in (w.replace("\0and\0", " and ") for w in whole)}.values())
 
 
 def _not_all(name: str, items: list[str]) -> str:
