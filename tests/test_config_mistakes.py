@@ -177,15 +177,20 @@ def test_an_unknown_section_names_the_sections_there_are() -> None:
         ("stt: {model: /nosuch/model.bin}", "stt.model: /nosuch/model.bin: no such file"),
         ("stt: {model: 'custom:nosuch'}", "stt.model: no weights named 'nosuch'; there are: "),
         ("tts: {voice: /nosuch/voice.onnx}", "tts.voice: /nosuch/voice.onnx: no such file"),
+        ("wake: {words: [okay_nabu, ./nosuch.json]}", "wake.words: {folder}/nosuch.json: no such file"),
+        ("nlp: {intents: [nosuch.yaml]}", "nlp.intents: {folder}/nosuch.yaml: no such file"),
+        ("nlp: {programs: [nosuch/lamp]}", "nlp.programs: {folder}/nosuch/lamp: no such file"),
     ],
 )
 def test_a_file_of_ones_own_that_is_not_there_is_a_warning(
     text: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = tmp_path / "c.yaml"
+    (tmp_path / "configuration").mkdir()
+    file = tmp_path / "configuration" / "c.yml"
     file.write_text(text)
     assert main(["config", "check", str(file)]) == 0
     out, err = capsys.readouterr()
+    said = said.format(folder=file.parent)
     assert out == f"{file}: good\n" and err.startswith(f"rtva: {file}: warning: {said}") and err.count("\n") == 1
     assert "tiny.en" in err or "custom" not in text
     assert "en_US" not in err and "silero" not in err, "models alone, no voices"

@@ -58,7 +58,8 @@ def check(args: argparse.Namespace) -> int:
 
 
 def missing_files(config: Config) -> list[str]:
-    """``key: file`` and why, for a model or voice of the user's own that is not on this machine."""
+    """``key: file`` and why, for a file of the user's own (model, voice, wake word, templates, program) that is not on
+    this machine."""
     model, voice = config.stt.model, config.tts.voice
     lines = [
         f"{key}: {value}: no such file"
@@ -67,6 +68,9 @@ def missing_files(config: Config) -> list[str]:
             ("tts.voice", voice),
             ("llm.key_file", str(config.llm.key_file or "")),
             ("llm.model", config.llm.own_file),
+            *(("wake.words", word) for word in config.wake.words),
+            *(("nlp.intents", str(path.absolute())) for path in config.nlp.intents or ()),
+            *(("nlp.programs", str(path.absolute())) for path in config.nlp.programs),
         )
         if "/" in value and "://" not in value and not Path(value).exists()
     ]
