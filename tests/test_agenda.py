@@ -129,7 +129,7 @@ def test_several_that_recur_ring_at_once_and_go_on(board: Board) -> None:
     assert board.ringing() == ["reminder a", "reminder b"]
     board.agenda.stop_ringing()
     assert [e.when.day for e in board.agenda.entries()] == ["2026-11-28"] * 2  # type: ignore[union-attr]
-    board.power_cut(5 * 86_400)
+    board.power_cut(5 * 86_400 + 7200)
     board.agenda.settle()
     assert len(board.agenda.entries(phase=MISSED)) == 2  # one each, not one a day
 
@@ -164,11 +164,19 @@ def test_summer_time(start: str, minute: int, moments: list[str]) -> None:
 )
 def test_the_next_one_is_the_first_that_fits(day: date, minute: int, days: set[int], later_s: int) -> None:
     at = Appointment(day.isoformat(), minute, tuple(sorted(days)))
+    if day.weekday() not in days:
+        at = at.after(at.moment(BERLIN)) or at
+        day = date.fromisoformat(at.day)
     now = datetime.fromtimestamp(at.moment(BERLIN).timestamp() + later_s, BERLIN)
     following = at.after(now)
     assert following is not None and following.moment(BERLIN).timestamp() > now.timestamp()
     found = date.fromisoformat(following.day)
     assert found.weekday() in days and found > day
+    latest = at.latest(now)
+    assert latest.moment(BERLIN).timestamp() <= now.timestamp() and latest.after(now) == following
+    assert latest == at or (latest.day > at.day and date.fromisoformat(latest.day).weekday() in days)
+    second = latest.after(latest.moment(BERLIN))
+    assert second == following
     for ahead in range(1, (found - day).days):
         between = Appointment((day + timedelta(days=ahead)).isoformat(), minute)
         if date.fromisoformat(between.day).weekday() in days:
@@ -179,6 +187,50 @@ def test_there_is_an_end_to_how_many(board: Board) -> None:
     for number in range(MOST_ENTRIES):
         assert board.agenda.count_down(TIMER, str(number), 60)
     assert board.agenda.count_down(TIMER, "one more", 60) is None
+
+
+def test_what_was_missed_takes_no_room(board: Board) -> None:
+    for number in range(MOST_ENTRIES):
+        board.agenda.count_down(TIMER, str(number), 60)
+    board.pass_s(60)
+    board.agenda.settle()
+    assert board.agenda.room() == MOST_ENTRIES and board.agenda.count_down(TIMER, "rings meanwhile", 60)
+    board.agenda.give_up()
+    assert board.agenda.room() == MOST_ENTRIES - 1
+
+
+def test_of_what_recurs_one_missed_time_is_kept_however_long_nobody_is_there(board: Board) -> None:
+    """Two weeks away, with the board on; the scheduler gives up after two minutes."""
+    for minute in (420, 540):
+        board.agenda.appoint(ALARM, "", Appointment("2026-11-28", minute, tuple(range(7))))
+    board.agenda.appoint(ALARM, "", Appointment("2026-11-28", 421))
+    for hours in range(14 * 24):
+        board.pass_s(3600)
+        if board.agenda.settle() and hours % 3:  # some are still ringing when the next comes due
+            board.agenda.give_up()
+    board.agenda.give_up()
+    missed = board.agenda.entries(phase=MISSED)
+    days = [e.when.day for e in missed if isinstance(e.when, Appointment)]
+    assert sorted(days) == ["2026-11-28", "2026-12-11", "2026-12-11"] and len(board.agenda.entries()) == 2
+    before = board.agenda.entries(phase=None)
+    board.start()
+    assert board.agenda.entries(phase=None) == before
+
+
+def test_the_latest_missed_time_is_kept_when_one_rang_as_the_power_went(board: Board) -> None:
+    board.agenda.appoint(ALARM, "", Appointment("2026-11-27", 18 * 60, tuple(range(7))))
+    assert board.ringing() == ["alarm"]
+    board.power_cut(2 * 86_400 + 7200)
+    assert board.ringing() == []
+    (missed,) = board.agenda.entries(phase=MISSED)
+    assert missed.since_s == board.agenda.entries()[0].when.moment(BERLIN).timestamp() - 86_400  # type: ignore[union-attr]
+
+
+def test_what_recurs_rings_when_its_latest_time_is_within_the_hour(board: Board) -> None:
+    board.agenda.appoint(ALARM, "", Appointment("2026-11-27", 18 * 60 + 5, tuple(range(7))))
+    board.power_cut(14 * 86_400 + 1200)
+    assert board.ringing() == ["alarm"]
+    assert [e.since_s for e in board.agenda.entries(phase=RINGING)] == [pytest.approx(board.wall_s - 900)]
 
 
 def test_an_entry_that_cannot_be_read_is_left_alone(board: Board) -> None:

@@ -155,6 +155,7 @@ class Household(RuleBasedStateMachine):
         self.real_s, self.number, self.is_lost = 0.0, 0, False
         self.promises: dict[str, Promise] = {}
         self.of_this_boot: list[Promise] = []
+        self.daily: set[str] = set()
         self.lost_s = 0.0
 
     def teardown(self) -> None:
@@ -189,6 +190,15 @@ class Household(RuleBasedStateMachine):
         assert self.board.agenda.count_down(kind, name, seconds) is not None
         self.promises[name] = Promise(self.real_s + seconds)
         self.of_this_boot.append(self.promises[name])
+
+    @precondition(lambda self: not self.is_lost)
+    @rule(minute=st.integers(0, 1439))
+    def every_day(self, minute: int) -> None:
+        self.number += 1
+        day = self.board.clock.now().date().isoformat()
+        assert self.board.agenda.appoint(ALARM, f"daily {self.number}", Appointment(day, minute, tuple(range(7))))
+        self.daily.add(f"daily {self.number}")
+        self.settle()
 
     @rule(data=st.data())
     def pause(self, data: st.DataObject) -> None:
@@ -280,7 +290,7 @@ class Household(RuleBasedStateMachine):
 
     @invariant()
     def each_is_there_once_and_right(self) -> None:
-        entries = self.board.agenda.entries(phase=None)
+        entries = [e for e in self.board.agenda.entries(phase=None) if e.name not in self.daily]
         assert sorted(e.name for e in entries) == sorted(self.promises)
         for entry in entries:
             promise = self.promises[entry.name]
@@ -289,6 +299,13 @@ class Household(RuleBasedStateMachine):
             if entry.phase == WAITING and left_s is not None:
                 right_s = promise.left_s if promise.left_s is not None else promise.due_s - self.real_s
                 assert abs(left_s - right_s) < 1.0, (entry, left_s, right_s)
+
+    @invariant()
+    def what_recurs_waits_once_and_was_missed_once_at_most(self) -> None:
+        entries = [e for e in self.board.agenda.entries(phase=None) if isinstance(e.when, Appointment)]
+        assert sorted(e.name for e in entries if e.phase == WAITING) == sorted(self.daily)
+        missed = [e.name for e in entries if e.phase == MISSED]
+        assert len(missed) == len(set(missed))
 
 
 TestHousehold = Household.TestCase

@@ -23,6 +23,7 @@ LATE_S = 3600.0
 RING_S = 120.0
 """Nobody answers: after this it is missed."""
 MOST_ENTRIES = 100
+"""So many wait at most; what rings or was missed does not count."""
 
 _log = logging.getLogger("rtva.agenda")
 
@@ -74,14 +75,19 @@ class Agenda:
         return when.due_wall_s - self.clock.wall_s()
 
     def count_down(self, kind: str, name: str, seconds: float) -> Entry | None:
-        """Begins a countdown; None when there are too many entries."""
+        """Begins a countdown; None when there are too many entries (:meth:`room`)."""
         with self._lock:
             return self._add(kind, name, self._countdown(seconds, seconds))
 
     def appoint(self, kind: str, name: str, when: Appointment) -> Entry | None:
-        """Keeps an appointment; None when there are too many entries."""
+        """Keeps an appointment; None when there are too many entries (:meth:`room`)."""
         with self._lock:
             return self._add(kind, name, when)
+
+    def room(self) -> int:
+        """How many more can be kept."""
+        with self._lock:
+            return max(0, MOST_ENTRIES - len(self.entries()))
 
     def cancel(self, ids: Iterable[int]) -> None:
         """Forgets entries, whatever they do; those that are not there any more are left out."""
@@ -91,8 +97,7 @@ class Agenda:
     def restore(self, entries: Iterable[Entry]) -> None:
         """Takes back that entries were cancelled; what came due meanwhile is late."""
         with self._lock:
-            free = max(0, MOST_ENTRIES - len(self._entries))
-            self._store([e for e in entries if e.id not in self._entries][:free])
+            self._store([e for e in entries if e.id not in self._entries][: self.room()])
 
     def pause(self, ids: Iterable[int]) -> None:
         with self._lock:
@@ -144,7 +149,8 @@ class Agenda:
     def give_up(self) -> None:
         """Nobody heard what rings: it was missed."""
         with self._lock:
-            self._store([replace(e, phase=MISSED) for e in self.entries(phase=RINGING)])
+            missed = [replace(e, phase=MISSED) for e in self.entries(phase=RINGING)]
+            self._store(missed, self._older(missed))
 
     def settle(self) -> list[Entry]:
         """Brings everything up to now: what is due rings, what was due too long ago is missed. Returns what rings.
@@ -158,7 +164,7 @@ class Agenda:
             for entry in self.entries():
                 changed += self._settled(entry)
             changed += [replace(e, phase=MISSED) for e in self.entries(phase=RINGING) if self._is_long_over(e)]
-            self._store(changed)
+            self._store(changed, self._older(changed))
             return self.entries(phase=RINGING)
 
     def next_due_s(self) -> float | None:
@@ -187,15 +193,18 @@ class Agenda:
             if isinstance(when, Countdown) and when.boot != self.clock.boot:
                 return [replace(entry, when=self._countdown(left, when.total_s))]
             return []
+        following = when.after(self.clock.now()) if isinstance(when, Appointment) else None
+        if following is not None and isinstance(when, Appointment):
+            entry = replace(entry, when=when.latest(self.clock.now()))
+            left = self.left_s(entry) or 0.0
         phase = RINGING if -left <= LATE_S else MISSED
-        ended = self._countdown(left, when.total_s) if isinstance(when, Countdown) else when
+        ended = self._countdown(left, when.total_s) if isinstance(when, Countdown) else entry.when
         due = replace(
             entry, when=ended, phase=phase, since_s=self.clock.wall_s() + left if self.clock.is_set() else None
         )
-        following = when.after(self.clock.now()) if isinstance(when, Appointment) else None
         if following is None:
             return [due]
-        return [replace(entry, when=following), replace(due, id=self._next_id(), when=replace(following, days=()))]
+        return [replace(entry, when=following), replace(due, id=self._next_id())]
 
     def _dated(self, entry: Entry) -> list[Entry]:
         """A countdown that runs or rings in this boot by the wall clock as it stands, if that is not how it is
@@ -220,6 +229,13 @@ class Agenda:
             return isinstance(ringing.when, Countdown) and ringing.when.boot != self.clock.boot
         return self.clock.is_set() and ringing.since_s < self.clock.wall_s() - LATE_S - RING_S
 
+    def _older(self, changed: Sequence[Entry]) -> list[int]:
+        """Those that are told no more, for what recurs was missed again since, or is now."""
+        missed = {e.id: e for e in (*self.entries(phase=MISSED), *changed) if e.phase == MISSED}
+        in_order = sorted(missed.values(), key=lambda e: (e.since_s or 0.0, e.id))
+        latest = {_recurs(e): e.id for e in in_order}
+        return [e.id for e in in_order if _recurs(e) is not None and latest[_recurs(e)] != e.id]
+
     def _countdown(self, left_s: float, total_s: float) -> Countdown:
         wall_s = self.clock.wall_s() + left_s if self.clock.is_set() else None
         return Countdown(total_s, self.clock.boot_s() + left_s, self.clock.boot, wall_s)
@@ -236,7 +252,7 @@ class Agenda:
         return self._last_id
 
     def _add(self, kind: str, name: str, when: Countdown | Appointment) -> Entry | None:
-        if len(self._entries) >= MOST_ENTRIES:
+        if not self.room():
             return None
         entry = Entry(self._next_id(), kind, name, when)
         self._store([entry])
@@ -265,3 +281,11 @@ class Agenda:
 
 def is_paused(entry: Entry) -> bool:
     return isinstance(entry.when, Countdown) and entry.when.left_s is not None
+
+
+def _recurs(entry: Entry) -> tuple[str, str, int, tuple[int, ...]] | None:
+    """What one time of an entry that comes again and again has in common with its other times; None of others."""
+    when = entry.when
+    if not isinstance(when, Appointment) or not when.days:
+        return None
+    return entry.kind, entry.name, when.minute, when.days

@@ -40,6 +40,18 @@ class Appointment:
         at = date.fromisoformat(self.day)
         return datetime(at.year, at.month, at.day, self.minute // 60, self.minute % 60, tzinfo=zone)
 
+    def latest(self, now: datetime) -> Appointment:
+        """The last one that is not behind ``now``, of those from this one on; this one, where none is."""
+        day = now.date()
+        while day.isoformat() > self.day:
+            found = Appointment(day.isoformat(), self.minute, self.days)
+            if day.weekday() in self.days and found.moment(now.tzinfo or timezone.utc).timestamp() <= now.timestamp():
+                return found
+            if not self.days:
+                break
+            day -= timedelta(days=1)
+        return self
+
     def after(self, now: datetime) -> Appointment | None:
         """The next one behind both this one and ``now``, None when it does not repeat. Never twice on one date."""
         if not self.days:

@@ -11,6 +11,7 @@ from firmware_py.respond.phrases import join
 from firmware_py.respond.when import adjective, clock, day, duration
 
 LATE_S = 90.0
+MOST_TOLD = 3
 
 
 def due(entries: Sequence[Entry], time: Clock) -> str:
@@ -19,13 +20,16 @@ def due(entries: Sequence[Entry], time: Clock) -> str:
 
 
 def missed(entries: Sequence[Entry], time: Clock) -> str:
-    """ "By the way, you missed the pasta timer at 3:05 PM."."""
-    return f"By the way, you missed {join(f'{_called(e)}{_at(e, time)}' for e in entries)}."
+    """ "By the way, you missed the pasta timer at 3:05 PM."; of many the latest few, and how many more."""
+    latest = sorted(entries, key=lambda e: (e.since_s or 0.0, e.id))[-MOST_TOLD:]
+    told = [f"{_called(e)}{_at(e, time)}" for e in latest]
+    more = len(entries) - len(told)
+    return f"By the way, you missed {join([*told, f'{more} more'] if more else told)}."
 
 
 def unsure(entries: Sequence[Entry]) -> str:
     """That nothing can ring until the clock is set."""
-    what = join(_called(e) for e in entries[:3]) + (" and more" if len(entries) > 3 else "")
+    what = join(_called(e) for e in entries[:MOST_TOLD]) + (" and more" if len(entries) > MOST_TOLD else "")
     return f"I was without power and do not know what time it is, so I cannot tell when {what} would be. Set my clock."
 
 

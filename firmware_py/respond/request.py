@@ -53,6 +53,13 @@ class Request:
         return self.world.now()
 
     @property
+    def is_full(self) -> bool:
+        """Whether the agenda has no room for one more, once what the sentence takes back is gone."""
+        agenda = self.world.agenda
+        freed = {i for action in self.undoes if action.name == "forget" for i in action.arguments["ids"]}
+        return not agenda.room() and not any(entry.id in freed for entry in agenda.entries())
+
+    @property
     def rng(self) -> random.Random:
         return self.world.rng
 

@@ -183,7 +183,7 @@ class Responder:
             return reply
         told = Action("forget", {"ids": [entry.id for entry in missed]})
         text = f"{reply.text} {announce.missed(missed, agenda.clock)}"
-        return replace(reply, text=text, actions=(*reply.actions, told))
+        return replace(reply, text=text, actions=(told, *reply.actions))
 
     def _answer(self, understood: Understood, draft: bool) -> Answer:
         answer = self._meant(understood, draft)

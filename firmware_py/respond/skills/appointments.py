@@ -10,6 +10,7 @@ from firmware_py.events import Action
 from firmware_py.respond.phrases import DONE, join
 from firmware_py.respond.request import Answer, Handler, Request
 from firmware_py.respond.skills.clock import NOT_SET
+from firmware_py.respond.skills.timers import FULL
 from firmware_py.respond.when import (
     Plan,
     clock,
@@ -34,6 +35,8 @@ def set_alarm(request: Request) -> Answer:
     found = _plan(request, is_alarm=True)
     if isinstance(found, Answer):
         return found
+    if request.is_full:
+        return Answer(FULL)
     return Answer(f"Alarm set for {_when(request, found)}.", (_appoint(ALARM, "", found),))
 
 
@@ -46,6 +49,8 @@ def set_reminder(request: Request) -> Answer:
     found = _plan(request, is_alarm=False)
     if isinstance(found, Answer):
         return found
+    if request.is_full:
+        return Answer(FULL)
     return Answer(
         f"I'll remind you at {_when(request, found)}: {words}.",
         (_appoint(REMINDER, words, found),),
@@ -163,6 +168,8 @@ def _plan(request: Request, *, is_alarm: bool) -> Plan | Answer:
 def _count_down(request: Request, kind: str, name: str, seconds: float) -> Answer:
     if not seconds:
         return Answer("That is now.")
+    if request.is_full:
+        return Answer(FULL)
     action = Action("count_down", {"kind": kind, "name": name, "seconds": seconds})
     said = f"I'll remind you in {duration(seconds, 3)}: {name}." if name else f"Alarm in {duration(seconds, 3)}."
     return Answer(said, (action,))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from firmware_py.agenda.lists import MOST_ITEMS
 from firmware_py.events import Action
 from firmware_py.respond.phrases import join, plural
 from firmware_py.respond.request import Answer, Handler, Request
@@ -40,6 +41,8 @@ def add(request: Request) -> Answer:
     new = [i for i in items if i.casefold() not in there]
     if not new:
         return Answer(f"{_sentence(items)} {_is(items)} on the {name} list already.")
+    if len(there) + len(new) > MOST_ITEMS:
+        return Answer(f"The {name} list has {len(there)} things on it, and I keep {MOST_ITEMS} at most.")
     return Answer(
         f"Added {join(new)} to the {name} list.",
         (Action("list_add", {"list": name, "items": new}),),

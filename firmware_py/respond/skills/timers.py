@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from firmware_py.agenda.agenda import is_paused
+from firmware_py.agenda.agenda import MOST_ENTRIES, is_paused
 from firmware_py.agenda.entries import RINGING, TIMER, Countdown, Entry
 from firmware_py.events import Action
 from firmware_py.respond.phrases import DONE, join
@@ -15,6 +15,7 @@ ABILITY = "set timers, alarms and reminders"
 ABILITY_ORDER = 12
 LONGEST_S = 7 * 86_400
 NONE_THERE = "There is no timer."
+FULL = f"I keep {MOST_ENTRIES} timers, alarms and reminders at most. Cancel one first."
 
 
 def start(request: Request) -> Answer:
@@ -23,6 +24,8 @@ def start(request: Request) -> Answer:
         return Answer("For how long?" if seconds is None else "A timer needs some time.")
     if seconds > LONGEST_S:
         return Answer("That is too long for a timer.")
+    if request.is_full:
+        return Answer(FULL)
     name = _name(request)
     what = f"{name.capitalize()} timer for {duration(seconds, 3)}" if name else duration(seconds, 3)
     action = Action("count_down", {"kind": TIMER, "name": name, "seconds": seconds})
