@@ -21,6 +21,8 @@ from firmware_py.release.manifest import ARCHITECTURES, File
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = ".".join(map(str, sys.version_info[:2]))
 ARCH = ARCHITECTURES.get(platform.machine(), "amd64")
+PIP_PLACES = (Path(ensurepip.__file__).parent / "_bundled", Path("/usr/share/python-wheels"))
+"""Where Python itself keeps the wheel of pip, and where Debian's does."""
 RTVA = "import sys\ndef main():\n    print({version!r})\n    sys.exit({code})\n"
 
 
@@ -45,9 +47,9 @@ def make_tree(folder: Path, version: str, code: int = 0) -> Path:
     """What a bundle holds, with an ``rtva`` that exits with ``code``."""
     wheels, share = folder / "wheels", folder / "share"
     wheels.mkdir(parents=True)
-    pip = next((Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl"), None)
+    pip = next((p for place in PIP_PLACES for p in place.glob("pip-*.whl")), None)
     if pip is None:
-        pytest.skip("this Python keeps its wheel of pip elsewhere; one from python.org or pyenv runs it")
+        pytest.skip(f"no wheel of pip in {' or '.join(map(str, PIP_PLACES))}; 'apt install python3-pip-whl' brings one")
     shutil.copy(pip, wheels)
     wheel = make_wheel(wheels, version, code)
     sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
