@@ -68,7 +68,7 @@ def _environment(python: str, release: Path) -> None:
     pip = next(wheels.glob("pip-*.whl"), None)
     if pip is None:
         raise BadInput("the bundle has no wheel of pip")
-    _run("making the environment", python, "-m", "venv", "--without-pip", str(release))
+    _run("making the environment", python, "-I", "-m", "venv", "--without-pip", str(release))
     _run(
         "installing the wheels", str(release / "bin" / "python"), str(pip / "pip"), "install", "--quiet", "--no-index",
         "--no-cache-dir", "--disable-pip-version-check", "--no-warn-script-location", "--require-hashes",
@@ -80,7 +80,8 @@ def _run(doing: str, *command: str, **extra: str) -> None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("PIP_", "PYTHON", "RTVA_"))}
     environment |= {"PIP_CONFIG_FILE": os.devnull} | extra
     try:
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=STEP_S)
+        # Not from the caller's folder: what lies there must not be taken for a module.
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=STEP_S, cwd="/")
     except subprocess.TimeoutExpired:
         raise Unavailable(f"{doing} took longer than {STEP_S} s") from None
     if done.returncode:
