@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import random
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from status_lab import eventually
@@ -193,9 +197,64 @@ def test_a_newer_file_is_left_alone(tmp_path: Path) -> None:
     database = Database(path)
     assert database.change({"volume": 1})
     database.close()
-    (aside,) = tmp_path.glob("state.db.bad-?")
+    aside = tmp_path / f"state.db.v{migrations.VERSION + 1}"
     with sqlite3.connect(aside) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (migrations.VERSION + 1,)
+    again = Database(path)
+    assert again.get("volume") == 1 and again.problem == ""
+    again.close()
+    assert not list(tmp_path.glob("state.db.bad-*"))
+
+
+NEXT = ("CREATE TABLE more (id INTEGER PRIMARY KEY)", "DELETE FROM counters")
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+@pytest.mark.parametrize("is_read_only", [False, True])
+def test_the_release_before_has_its_state_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_killed: bool, is_read_only: bool
+) -> None:
+    """A newer release has changed the schema, perhaps only for the minute of its trial; twice, with starts between."""
+    path = tmp_path / "state.db"
+    for volume in (40, 60):
+        database = Database(path)
+        database.change({"volume": volume}, {"turns": 1})
+        database.write([("REPLACE INTO list_items VALUES (1, 'shopping', 'milk')", ())])
+        database.close()
+        with monkeypatch.context() as newer:
+            newer.setattr(migrations, "STEPS", (*migrations.STEPS, NEXT))
+            newer.setattr(migrations, "VERSION", migrations.VERSION + 1)
+            database = Database(path)
+            assert database.get("volume") == volume and database.counters() == {}
+            database.change({"volume": 99})
+            killed = {each: each.read_bytes() for each in (path, Path(f"{path}-wal"))}
+            database.close()
+        if is_killed:
+            for each, content in killed.items():
+                each.write_bytes(content)
+        if is_read_only:
+            with monkeypatch.context() as broken:
+                broken.setattr("os.open", read_only(os.open))
+                memory = Database(path)
+                assert memory.get("volume") == volume and "nothing is kept" in memory.problem
+                memory.close()
+        for _ in range(2):
+            back = Database(path)
+            assert (back.problem, back.get("volume"), back.counters()["turns"]) == ("", volume, 1 + (volume == 60))
+            assert back.rows("SELECT item FROM list_items") == [("milk",)]
+            assert back.change({"volume": volume})
+            back.close()
+    assert not list(tmp_path.glob("state.db.bad-*"))
+    assert all(p.stat().st_mode & 0o077 == 0 for p in tmp_path.glob("state.db*"))
+
+
+def read_only(real: Callable[..., int]) -> Callable[..., int]:
+    def opened(path: Any, flags: int, *more: Any, **named: Any) -> int:
+        if str(path).endswith("state.db") and flags & os.O_RDWR:
+            raise OSError(errno.EROFS, "Read-only file system", str(path))
+        return real(path, flags, *more, **named)
+
+    return opened
 
 
 def test_a_full_disk_costs_durability_not_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

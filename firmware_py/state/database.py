@@ -18,8 +18,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from firmware_py.state import last_good
-from firmware_py.state.migrations import TooNew, migrate
+from firmware_py.state import last_good, migrations
+from firmware_py.state.migrations import TooNew, migrate, version_of
 
 MEMORY = ":memory:"
 CHECKPOINT_PAGES = 64
@@ -201,10 +201,13 @@ class Database:
             if _is_environment(error):
                 return self._without_file(error)
             self._set_aside(error)
+            before = last_good.newest_version(self.path) if isinstance(error, TooNew) else None
         except OSError as error:
             return self._without_file(error)
         try:
-            if last_good.bring_back(self.path):
+            if before and last_good.bring_back(self.path, before):
+                _log.error("the state file is again as it was before a newer rtva changed it, from %s", before)
+            elif last_good.bring_back(self.path):
                 _log.error("the last good copy of the state file takes its place")
             return self._open_file(self.path)
         except (sqlite3.Error, UnicodeDecodeError, OSError, TooNew) as error:
@@ -234,9 +237,15 @@ class Database:
 
     def _set_aside(self, error: Exception) -> None:
         assert self.path is not None
-        aside = next(p for n in range(1, 1000) if not (p := self.path.with_name(f"{self.path.name}.bad-{n}")).exists())
-        _log.error("the state file %s is not usable (%s): kept as %s, and a new one begun", self.path, error, aside)
+        if isinstance(error, TooNew):
+            aside = last_good.copy_of_version(self.path, error.version)
+        else:
+            numbered = (self.path.with_name(f"{self.path.name}.bad-{n}") for n in range(1, 1000))
+            aside = next(path for path in numbered if not path.exists())
+        _log.error("the state file %s is not usable (%s): kept as %s", self.path, error, aside)
         for suffix in ("", "-wal", "-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                Path(f"{aside}{suffix}").unlink()
             with contextlib.suppress(OSError):
                 Path(f"{self.path}{suffix}").rename(f"{aside}{suffix}")
 
@@ -245,9 +254,9 @@ class Database:
         db = _connect(MEMORY)
         if self.path is None or not self._may_move:
             return db
-        for source in (self.path, last_good.copy_of(self.path)):
+        for source in (self.path, last_good.copy_of(self.path), last_good.newest_version(self.path)):
             try:
-                if last_good.read_into(db, source):
+                if source and last_good.read_into(db, source):
                     migrate(db)
                     _log.warning("%s is worked with in memory", source)
                     return db
@@ -301,11 +310,24 @@ def _connect(name: str) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        _keep_version(db, name)
         migrate(db)
     except BaseException:
         db.close()
         raise
     return db
+
+
+def _keep_version(db: sqlite3.Connection, name: str) -> None:
+    """Before a file is brought to another schema: as it was, for the release before this one, should it come back."""
+    found = version_of(db)
+    if name == MEMORY or not 0 < found < migrations.VERSION:
+        return
+    path = Path(name)
+    try:
+        last_good.keep(db, path, last_good.copy_of_version(path, found))
+    except (sqlite3.Error, UnicodeDecodeError, OSError) as error:
+        _log.warning("no copy of the state file is kept as it was with schema %d: %s", found, error)
 
 
 def _is_environment(error: Exception) -> bool:

@@ -11,6 +11,8 @@ import tempfile
 from pathlib import Path
 
 from firmware_py.durable import move_in
+from firmware_py.state import migrations
+from firmware_py.state.migrations import version_of
 
 
 def copy_of(path: Path) -> Path:
@@ -18,12 +20,24 @@ def copy_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.good")
 
 
-def keep(db: sqlite3.Connection, path: Path) -> bool:
+def copy_of_version(path: Path, version: int) -> Path:
+    """Where the state file is kept as it was with one version of its schema."""
+    return path.with_name(f"{path.name}.v{version}")
+
+
+def newest_version(path: Path) -> Path | None:
+    """The copy of the newest schema that this rtva can read; None where there is none."""
+    copies = (copy_of_version(path, version) for version in range(migrations.VERSION, 0, -1))
+    return next((copy for copy in copies if copy.exists()), None)
+
+
+def keep(db: sqlite3.Connection, path: Path, good: Path | None = None) -> bool:
     """Copies an open, sound state file: always the old copy or the new one, never half of one. Whether it did.
 
-    Nothing is written where the copy has the same content. Raises sqlite3.Error and OSError.
+    Nothing is written where the copy (``good``, else :func:`copy_of`) has the same content. Raises sqlite3.Error and
+    OSError.
     """
-    new, good = path.with_name(f"{path.name}.new"), copy_of(path)
+    new, good = path.with_name(f"{path.name}.new"), good or copy_of(path)
     with contextlib.suppress(FileNotFoundError):
         new.unlink()
     os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
@@ -41,9 +55,10 @@ def keep(db: sqlite3.Connection, path: Path) -> bool:
     return True
 
 
-def bring_back(path: Path) -> bool:
-    """Puts the copy in the place of a state file that is not there any more. Whether there was a sound one."""
-    good = copy_of(path)
+def bring_back(path: Path, good: Path | None = None) -> bool:
+    """Puts a copy (``good``, else :func:`copy_of`) in the place of a state file that is not there any more. Whether
+    there was one, sound and of a schema that this rtva can read."""
+    good = good or copy_of(path)
     if not good.exists():
         return False
     new = path.with_name(f"{path.name}.new")
@@ -51,7 +66,7 @@ def bring_back(path: Path) -> bool:
     new.chmod(0o600)
     db = sqlite3.connect(new)
     try:
-        if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+        if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok" or version_of(db) > migrations.VERSION:
             return False
     except (sqlite3.DatabaseError, UnicodeDecodeError):
         return False

@@ -21,14 +21,23 @@ VERSION = len(STEPS)
 
 
 class TooNew(Exception):
-    """The file was written by a newer rtva."""
+    """The file was written by a newer rtva; ``version`` is its schema's."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"version {version} of the state file is newer than this rtva's {VERSION}")
+        self.version = version
+
+
+def version_of(db: sqlite3.Connection) -> int:
+    """The schema that a file has, 0 for an empty one."""
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
 
 
 def migrate(db: sqlite3.Connection) -> int:
     """Brings the file to :data:`VERSION` in one transaction a step; returns the version it had. Raises TooNew."""
-    found = int(db.execute("PRAGMA user_version").fetchone()[0])
+    found = version_of(db)
     if found > VERSION:
-        raise TooNew(f"version {found} of the state file is newer than this rtva's {VERSION}")
+        raise TooNew(found)
     for version in range(found, VERSION):
         db.execute("BEGIN IMMEDIATE")
         try:
