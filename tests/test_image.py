@@ -252,3 +252,36 @@ def test_a_bundle_is_for_the_machine_that_makes_it() -> None:
         done = subprocess.run(["make", "-n", "-o", "setup", target], capture_output=True, text=True, cwd=ROOT)
         machine = {"aarch64": "arm64", "x86_64": "amd64"}[platform.machine()]
         assert f"--arch {machine}" in done.stdout
+
+
+def test_names_come_from_the_boards_network_not_from_the_builders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_image = load(IMAGE / "make_image.py", monkeypatch)
+    wants = tmp_path / "etc/systemd/system/sysinit.target.wants"
+    wants.mkdir(parents=True)
+    (wants / "systemd-resolved.service").symlink_to("/lib/systemd/system/systemd-resolved.service")
+    for place in ("etc/resolv.conf", "etc/hosts"):
+        (tmp_path / place).write_text("nameserver 10.9.8.7\n")
+    (tmp_path / "usr/lib/rtva/share/rtva").mkdir(parents=True)
+    (tmp_path / "usr/lib/rtva-image").mkdir()
+    shutil.copy(ROOT / "config" / "config.yaml", tmp_path / "usr/lib/rtva/share/rtva")
+    make_image.furnish(make_image.BOARDS["qemu-arm64"], tmp_path)
+    assert (tmp_path / "etc/resolv.conf").readlink() == Path("/run/systemd/resolve/resolv.conf")
+    assert "127.0.0.1 localhost" in (tmp_path / "etc/hosts").read_text()
+    assert not list(wants.iterdir()), "it would order itself before the set-up file is read"
+    networkd = (tmp_path / "etc/systemd/system/systemd-networkd.service.d/rtva.conf").read_text()
+    assert "start --no-block systemd-resolved.service" in networkd
+    assert "systemd-resolved" in (IMAGE / "base.sh").read_text()
+
+
+def test_a_base_by_another_recipe_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_image = load(IMAGE / "make_image.py", monkeypatch)
+    made = []
+    monkeypatch.setattr(make_image, "BASE", tmp_path)
+    monkeypatch.setattr(make_image, "ROOT", tmp_path)
+    monkeypatch.setattr(make_image, "sh", lambda *command: made.append(command))
+    (tmp_path / "base.tar").touch()
+    assert make_image.base() and not make_image.base() and len(made) == 1
+    monkeypatch.setattr(make_image, "BESIDE", ("another",))
+    assert make_image.base() and len(made) == 2

@@ -73,8 +73,7 @@ def is_current(board: Board) -> bool:
 
 def make(board: Board, deb: Path | None) -> Path:
     began = time.monotonic()
-    if not (BASE / "base.tar").exists():
-        sh(HERE / "base.sh", BASE.relative_to(ROOT), *BESIDE)
+    if base():
         began = told("base", began)
     work = WORK / board.name
     made_of = commit() if deb is None else ""
@@ -94,6 +93,18 @@ def make(board: Board, deb: Path | None) -> Path:
     stamp(board).write_text(made_of)
     told(f"{image.name}: {image.stat().st_size >> 20} MiB, {disk.space(image)} of them not empty;", began)
     return image
+
+
+def base() -> bool:
+    """Makes the base where there is none, or one by another recipe."""
+    recipe = "\n".join(((HERE / "base.sh").read_text(), *BESIDE))
+    made_by = BASE / "made-by"
+    if (BASE / "base.tar").exists() and made_by.exists() and made_by.read_text() == recipe:
+        return False
+    made_by.unlink(missing_ok=True)
+    sh(HERE / "base.sh", BASE.relative_to(ROOT), *BESIDE)
+    made_by.write_text(recipe)
+    return True
 
 
 def told(what: str, began: float) -> float:
@@ -171,6 +182,8 @@ def furnish(board: Board, system: Path) -> None:
     for name in (*ENABLED, "systemd-networkd.service"):
         link(units / "multi-user.target.wants" / name, f"/etc/systemd/system/{name}" if name in ENABLED
              else f"/lib/systemd/system/{name}")  # fmt: skip
+    (units / "sysinit.target.wants/systemd-resolved.service").unlink(missing_ok=True)  # networkd starts it
+    link(system / "etc/resolv.conf", "/run/systemd/resolve/resolv.conf")  # mmdebstrap left the builder's
     (system / "etc/hostname").write_text("rtva\n")
     (system / "etc/machine-id").write_text("")
     link(system / "etc/localtime", "/state/system/localtime")
