@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from firmware_py import cores
 from firmware_py.boards import BOARDS, leaves, recognise
 from firmware_py.doctor import Case, Finding, ok, warn
+
+THREADS = "stt.optimization.num_workers"
 
 
 def look(case: Case, machine: str = "") -> Iterator[Finding]:
@@ -29,6 +32,10 @@ def look(case: Case, machine: str = "") -> Iterator[Finding]:
 def _compared(case: Case, key: str, value: Any, reason: str) -> Finding:
     because = f": {reason}" if reason else ""
     now = case.config.value(key)
+    here = cores.available()
+    if key == THREADS and value > here:  # a board's preset on a machine with fewer cores, such as a small PC
+        value, because = here, f": {here} cores here, and the preset has {value}"
+        now = now and min(now, here)
     if now == value:
         return ok(f"{value}{because}")
     return warn(f"{now} now; the board's preset has {value}{because}", f"set {key}: {value}")
