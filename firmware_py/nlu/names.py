@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from firmware_py.nlu.english import NUMBER_WORDS
 
 _NUMBERS = NUMBER_WORDS | {"half", "quarter", "quarters", "third", "thirds", "point", "minus", "negative", "dozen"}
@@ -16,5 +18,19 @@ i you he she it we they is are was were do does did can could would will should 
 """
 _FILLERS = "ok so now um uh er hmm oh well also yes yeah please just like actually sorry hey"
 
+_DATES = """
+monday tuesday wednesday thursday friday saturday sunday today tonight tomorrow yesterday day week month year weekend
+january february march april may june july august september october november december
+morning afternoon evening night noon midday midnight am pm every daily first second third
+"""
+_UNITS = "percent degree degrees hour hours minute minutes second seconds celsius fahrenheit"
+_NO_THINGS: frozenset[str] = _NUMBERS.union(_DATES.split(), _UNITS.split())
+
 NOT_IN_NAMES: frozenset[str] = _NUMBERS.union(_AMOUNTS.split(), _ORDERS.split(), _SMALL.split(), _FILLERS.split())
 """Normal words of English: numbers, units, orders, small words and fillers."""
+
+
+def is_thing(said: str, out: Any = "") -> bool:
+    """Whether what is said may be a place or a device, of which there may be another: no number, date or unit, which
+    neither stands for one (``out``)."""
+    return isinstance(out, str) and _NO_THINGS.isdisjoint(said.split())

@@ -11,7 +11,7 @@ import bisect
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,6 +22,7 @@ from firmware_py._runs import RunIndex, nearest
 from firmware_py.nlu.english import SMALL
 from firmware_py.nlu.graph import Graph
 from firmware_py.nlu.match import JOINING, Fill, Sentence, fits_context
+from firmware_py.nlu.names import is_thing
 from firmware_py.nlu.normalize import words as normal_words
 from firmware_py.nlu.opposites import ARTICLES, ORDERS, PLURALS, REFUSALS, contradict, other_number
 from firmware_py.nlu.phone_graph import End, Sounding, sound_out
@@ -233,6 +234,7 @@ class _Reading:
         self.values: list[tuple[set[str], set[str]]] = []  # of a list: the words that stood there, and its own
         self.literals: set[str] = set()
         self.spans: list[tuple[int, int, str]] = []  # of a list's value: its first and last heard word, and itself
+        self.no_things: set[str] = set()  # values that are numbers or dates
         self.skipped: Counter[int] = Counter()  # a heard word: how many of its phones have no place, or a small word's
 
     def follow(self, steps: Sequence[Step], jumps: Sequence[Jump], words: Sequence[str]) -> None:
@@ -253,6 +255,8 @@ class _Reading:
                     first, last = self.heard.word_at(before), self.heard.word_at(column - 1)
                     if end.value is not None and not FUNCTION_WORDS.issuperset(end.word.split()):
                         self.spans.append((first, last, end.word))
+                        if not is_thing(end.word, end.value.out):
+                            self.no_things.add(end.word)
                     elif end.word in FUNCTION_WORDS:
                         self.skipped.update(placed)
                     placed = []
@@ -286,13 +290,30 @@ class _Reading:
             return True  # what stands behind an "and" is not what an open slot was meant for
         if has_free and not (REFUSALS.intersection(heard[:3]) <= self.literals):
             return True  # "do not add milk" is no order for "not milk"
+        if any(said in self.no_things for _, said in self._doubts(heard)):
+            return True  # "thirty one" is not thirty, and "black friday" no friday
         is_invented = self._has_borrowed_value() or self._has_torn_number(heard)
         is_invented |= self.has_unheard_value or self.has_other_number
         return is_invented or contradict(heard, self.words)
 
     def unsure(self, heard: Sequence[str]) -> tuple[str, str] | None:
         """A value that was said with a word beside it that says which one, and is nobody's: "the guest bedroom"."""
-        intruders = [at for at in range(len(heard)) if self._is_intruder(heard, at)]
+        doubt = next(self._doubts(heard), None)
+        if doubt is not None:
+            return doubt
+        intruders = self._intruders(heard)
+        inner = (at for at in intruders if 0 < at < len(heard) - 1 and self._is_named(heard[at + 1]))
+        return next(((" ".join(heard[at : at + 2]), heard[at + 1]) for at in inner), None)
+
+    def _is_named(self, word: str) -> bool:
+        return word in self.literals and word not in FUNCTION_WORDS and is_thing(word)
+
+    def _intruders(self, heard: Sequence[str]) -> list[int]:
+        return [at for at in range(len(heard)) if self._is_intruder(heard, at)]
+
+    def _doubts(self, heard: Sequence[str]) -> Iterator[tuple[str, str]]:
+        """The values with words beside them that say which one, and the words."""
+        intruders = self._intruders(heard)
         for first, last, said in self.spans:
             start, end = first, last
             while start - 1 in intruders:
@@ -300,9 +321,7 @@ class _Reading:
             while end + 1 in intruders:
                 end += 1
             if (start, end) != (first, last) or any(first <= at <= last for at in intruders):
-                return " ".join(heard[start : end + 1]), said
-        inner = (at for at in intruders if 0 < at < len(heard) - 1 and heard[at + 1] in self.literals)
-        return next(((" ".join(heard[at : at + 2]), heard[at + 1]) for at in inner), None)
+                yield " ".join(heard[start : end + 1]), said
 
     def _is_intruder(self, heard: Sequence[str], at: int) -> bool:
         word = heard[at]
