@@ -59,6 +59,13 @@ class Agenda:
             found = [e for e in self._entries.values() if kind in (None, e.kind) and phase in (None, e.phase)]
             return sorted(found, key=self._order)
 
+    def copy(self) -> Agenda:
+        """The same entries by the same clock, written down nowhere: to see what changes would come to."""
+        with self._lock:
+            found = Agenda(self.clock)
+            found._entries, found._last_id = dict(self._entries), self._last_id
+            return found
+
     def left_s(self, entry: Entry) -> float | None:
         """Seconds until it is due (below zero: it was), of a paused one what is left; None when nobody can know."""
         when = entry.when

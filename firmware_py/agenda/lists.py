@@ -29,6 +29,13 @@ class Lists:
         with self._lock:
             return list(self._items.get(name, {}).values())
 
+    def copy(self) -> Lists:
+        """The same lists, written down nowhere: to see what changes would come to."""
+        with self._lock:
+            found = Lists()
+            found._items = {name: dict(items) for name, items in self._items.items()}
+            return found
+
     def add(self, name: str, items: Sequence[str]) -> None:
         """Adds what is not there yet, as one change."""
         with self._lock:

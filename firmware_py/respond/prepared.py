@@ -51,6 +51,15 @@ def prepared(understood: Understood, answer: Answer, *, was_looked_up: bool = Fa
     )  # fmt: skip
 
 
+def held_back(reply: Prepared, question: str) -> Prepared:
+    """A reply that waits for the yes to the question of a command before it; ``question`` is its own, "" for none."""
+    assert reply.understood is not None
+    held = reply.question.held if reply.question and reply.question.held else Answer(reply.text, reply.actions)
+    about = Question(reply.understood, held, (reply.understood,))
+    commands = (Command(reply.understood),)
+    return Prepared(question, reply.intent, asks=True, understood=reply.understood, question=about, commands=commands)
+
+
 def together(understood: Understood, replies: Sequence[Prepared]) -> Prepared:
     """One reply to several commands: what is done is done in their order, what is asked is asked."""
     questions = [r.question for r in replies if r.question]
@@ -58,7 +67,7 @@ def together(understood: Understood, replies: Sequence[Prepared]) -> Prepared:
     later = Answer(" ".join(h.text for h in held), tuple(a for h in held for a in h.actions)) if held else None
     about = tuple(part for q in questions for part in q.about)
     return Prepared(
-        " ".join(r.text for r in replies),
+        " ".join(r.text for r in replies if r.text),
         understood.intent,
         tuple(a for r in replies for a in r.actions),
         asks=any(r.asks for r in replies),

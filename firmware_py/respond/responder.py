@@ -13,7 +13,8 @@ from firmware_py.events import Action, Reply, Understood
 from firmware_py.respond import announce, phrases, talk
 from firmware_py.respond.cache import ResponseCache
 from firmware_py.respond.dialogue import PHRASES, Dialogue, Done, Settled
-from firmware_py.respond.prepared import Command, Prepared, key, prepared, together
+from firmware_py.respond.foreseen import Foreseen, touch_the_same
+from firmware_py.respond.prepared import Command, Prepared, held_back, key, prepared, together
 from firmware_py.respond.request import Answer, Handler, Request
 from firmware_py.respond.skills import discover
 from firmware_py.respond.talk import Chat
@@ -101,15 +102,33 @@ class Responder:
             return Prepared(
                 "", understood=meant, is_unknown=True, talk=partial(self._chat.talk, meant, self._history, self._world)
             )
-        replies = [self._prepare(part, draft) for part in meant.parts or (meant,)]
-        reply = replies[0] if len(replies) == 1 else together(meant, replies)
+        reply = together(meant, self._each(meant, draft)) if meant.parts else self._prepare(meant, draft, self._world)
         return self._with_news(reply)
+
+    def _each(self, meant: Understood, draft: bool) -> list[Prepared]:
+        """The replies to several commands, each in the world as those before it leave it. One that depends on what a
+        question was asked about waits for the yes as well."""
+        now, then = Foreseen(self._world), Foreseen(self._world)
+        held: list[Action] = []
+        replies: list[Prepared] = []
+        for part in meant.parts:
+            reply = self._prepare(part, draft, now)
+            if held:
+                later = self._prepare(part, draft, then)
+                if later.text != reply.text or touch_the_same(held, later.actions):
+                    reply = held_back(later, later.text if later.question else "")
+            replies.append(reply)
+            waiting = reply.question.held.actions if reply.question and reply.question.held else ()
+            now.after(reply.actions)
+            then.after((*reply.actions, *waiting))
+            held += waiting
+        return replies
 
     def expects(self, text: str) -> float | None:
         """The least confidence with which ``text`` answers the question just asked; None: it does not."""
         return self._dialogue.expects(text)
 
-    def _prepare(self, understood: Understood, draft: bool) -> Prepared:
+    def _prepare(self, understood: Understood, draft: bool, world: World) -> Prepared:
         if understood.intent is None:
             return Prepared(phrases.UNKNOWN, understood=understood, is_unknown=True)
         asked = key(understood)
@@ -119,7 +138,7 @@ class Responder:
                 kept.text, kept.intent, kept.actions, is_cached=True, understood=understood, was_looked_up=True,
                 commands=(Command(understood, kept.actions),),
             )  # fmt: skip
-        answer = self._answer(understood, draft)
+        answer = self._answer(understood, draft, world)
         if understood.undoes and answer.actions:
             answer = replace(answer, actions=(*first_back(understood.undoes, answer.actions), *answer.actions))
         reply = prepared(understood, answer, was_looked_up=asked is not None)
@@ -185,13 +204,13 @@ class Responder:
         text = f"{reply.text} {announce.missed(missed, agenda.clock)}"
         return replace(reply, text=text, actions=(told, *reply.actions))
 
-    def _answer(self, understood: Understood, draft: bool) -> Answer:
-        answer = self._meant(understood, draft)
+    def _answer(self, understood: Understood, draft: bool, world: World) -> Answer:
+        answer = self._meant(understood, draft, world)
         if understood.unsure:
             return replace(answer, confirm=phrases.UNSURE.format(*understood.unsure), cacheable=False)
         return answer
 
-    def _meant(self, understood: Understood, draft: bool) -> Answer:
+    def _meant(self, understood: Understood, draft: bool, world: World) -> Answer:
         assert understood.intent is not None
         if understood.confirm:
             text = phrases.fill(understood.response or phrases.DONE, understood.slots)
@@ -207,7 +226,7 @@ class Responder:
             understood.intent,
             understood.slots,
             understood.text,
-            self._world,
+            world,
             self._history.last_reply(),
             draft,
             understood.heard_score,
