@@ -45,6 +45,8 @@ SAID = (
     "How many timers are there?",
     "And the bedroom.",
     "Stop.",
+    "Put passport, charger and toothbrush on the packing list.",
+    "Set a tea timer for three minutes.",
 )
 Conversation = Callable[..., list[TurnTrace]]
 
@@ -231,3 +233,9 @@ def test_what_recognition_doubts_is_an_answer_where_one_is_waited_for(
     taken = Transcript("Yes.", confidence, guards=("retry", EXPECTED), doubted=text, doubted_confidence=confidence)
     assert found == (taken if is_believed else heard)
     assert believed(heard, object()) is heard  # type: ignore[arg-type]
+
+
+def test_what_an_open_slot_heard_keeps_its_commas_and_tea_is_no_letter(talk: Conversation) -> None:
+    turns = talk("Put passport, charger and toothbrush on the packing list.", "Set a tea timer for three minutes.")
+    assert turns[0].reply.lower() == "added passport, charger and toothbrush to the packing list.", turns
+    assert turns[1].reply == "Tea timer for 3 minutes, starting now.", turns

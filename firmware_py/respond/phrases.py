@@ -19,6 +19,12 @@ _BEFORE_STOP = re.compile(r"\s+([.,!?;:])")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|_|-")
 
 
+def thing(name: str) -> str:
+    """What somebody named: a recogniser writes "tea" as the letter that it sounds like ("set a t timer", "green T")."""
+    *before, last = name.split(" ")
+    return " ".join([*before, "tea"]) if last in ("t", "T") else name
+
+
 def fill(template: str, slots: Mapping[str, Any]) -> str:
     """A response template with ``{slot}`` replaced by its value; a slot that was not said leaves no gap."""
     text = _SLOT.sub(lambda m: said(slots[m[1]]) if m[1] in slots else "", template)

@@ -38,6 +38,7 @@ these was believed. Speech of other kinds takes 16 decodes for its search, and 5
 CACHE_BYTES = 16 << 20
 OPEN, CLOSE = -2, -3
 _PLAIN = re.compile(rb" ?[A-Za-z0-9]+")
+_STOP = re.compile(r"[.!?;:](?=\s)")
 _STRAY_POINT = re.compile(rb"(?<!\d)\.|\.(?!\d)")
 SURE_MARGIN = 12.0
 """Margin in nats of a sentence without a rival within the search."""
@@ -126,11 +127,15 @@ class Guide:
         return self._said(heard.tokens) is not None
 
     def _said(self, tokens: Sequence[int]) -> str | None:
-        return self.read(b"".join(self._folded[t] for t in tokens if t < len(self._folded)))
+        known = [t for t in tokens if t < len(self._folded)]
+        return self.read(b"".join(self._folded[t] for t in known), known)
 
-    def read(self, folded: bytes) -> str | None:
-        """A folded text as the templates' own words, None when it is no sentence of theirs."""
-        text = b" ".join(_STRAY_POINT.sub(b"", folded).split())
+    def read(self, folded: bytes, tokens: Sequence[int] = ()) -> str | None:
+        """A folded text as the templates' own words, None when it is no sentence of theirs.
+
+        What a wildcard took is given as the ``tokens`` of the text write it, with its capitals and commas.
+        """
+        text = _spaced(folded)
         path = self._automaton.parse(text)
         if path is None:
             return None
@@ -143,8 +148,26 @@ class Guide:
             elif says == OPEN:
                 opened = at
             elif says == CLOSE:
-                said.append(text[opened:at].decode(errors="replace").strip())
+                said.append(self._written(tokens, opened, at) or text[opened:at].decode(errors="replace").strip())
         return " ".join(said)
+
+    def _written(self, tokens: Sequence[int], start: int, end: int) -> str:
+        """``start..end`` of the spaced text as the tokens write it; "" where it does not begin and end with tokens."""
+        folded, ends = b"", [0]
+        for token in tokens:
+            folded += self._folded[token]
+            ends.append(len(_spaced(folded)))
+        begins = [i for i in range(len(tokens)) if ends[i] in (start, start - 1) and ends[i + 1] > start]
+        stops = [i for i in range(1, len(tokens) + 1) if ends[i] in (end, end - 1) and ends[i] > ends[i - 1]]
+        if not begins or not stops or begins[0] >= stops[-1]:
+            return ""
+        written = b"".join(self._native.texts[t] for t in tokens[begins[0] : stops[-1]])
+        return _STOP.sub(",", written.decode(errors="replace").strip())  # all of it is one sentence
+
+
+def _spaced(folded: bytes) -> bytes:
+    """A folded text without stray points, one space between words."""
+    return b" ".join(_STRAY_POINT.sub(b"", folded).split())
 
 
 def unpack(text: str, dtype: type[np.generic]) -> NDArray[Any]:

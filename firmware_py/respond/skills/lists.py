@@ -6,7 +6,7 @@ import re
 
 from firmware_py.agenda.lists import MOST_ITEMS
 from firmware_py.events import Action
-from firmware_py.respond.phrases import join, plural
+from firmware_py.respond.phrases import join, plural, thing
 from firmware_py.respond.request import Answer, Handler, Request
 
 ABILITY = "keep lists"
@@ -105,7 +105,7 @@ def _items(request: Request) -> list[str]:
         text = re.sub(re.escape(pair), f"\0{number}\0", text, flags=re.IGNORECASE)
     parts = [_BEFORE.sub("", p.strip(" .!?")) for p in _BETWEEN.split(text)]
     whole = [re.sub("\0(\\d+)\0", lambda m: TOGETHER[int(m[1])], p) for p in parts if p]
-    return list({i.casefold(): i for i in (w.replace("\0and\0", " and ") for w in whole)}.values())
+    return list({i.casefold(): i for i in (thing(w.replace("\0and\0", " and ")) for w in whole)}.values())
 
 
 def _not_all(name: str, items: list[str]) -> str:

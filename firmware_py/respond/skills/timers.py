@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from firmware_py.agenda.agenda import MOST_ENTRIES, is_paused
 from firmware_py.agenda.entries import RINGING, TIMER, Countdown, Entry
 from firmware_py.events import Action
-from firmware_py.respond.phrases import DONE, join
+from firmware_py.respond.phrases import DONE, join, thing
 from firmware_py.respond.request import Answer, Handler, Request
 from firmware_py.respond.when import adjective, duration, seconds_of
 
@@ -97,7 +97,7 @@ def _name(request: Request) -> str:
     words = str(request.slots.get("name", "")).casefold().split()
     while words and words[0] in ("the", "a", "an", "my", "called", "named", "new"):
         words = words[1:]
-    return " ".join(words)
+    return thing(" ".join(words))
 
 
 def _chosen(request: Request, timers: Sequence[Entry], prefix: str = "") -> list[Entry]:
