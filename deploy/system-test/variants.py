@@ -31,6 +31,9 @@ def main() -> None:
             (tree / old).unlink(missing_ok=True)
         return Path(shutil.move(make_bundle.pack(tree, target, key, EPOCH), folder / f"{name}.tar"))
 
+    stamp = target.work / make_bundle.COMMIT
+    made_of = stamp.read_text()
+    stamp.unlink()  # until everything is back: a tree that was left with a "{}" for a voice is of no commit
     own = make_bundle.signing_key()
     pack("first", own)
     note = tree / "share" / "rtva" / "note.txt"
@@ -46,6 +49,7 @@ def main() -> None:
         pack(name, own)
         weights.write_bytes(kept)
     note.unlink()
+    stamp.write_text(made_of)
     damage(second, folder)
 
 
