@@ -3,7 +3,7 @@ PY_WANTED := $(if $(filter command line,$(origin PY)),$(PY))
 override PY := .venv/bin/python
 HERE := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,amd64)
 
-.PHONY: help setup native native-cuda generic demo test test-coqui test-llm check stress bench bench-recognition install uninstall conversations-audio transcript agenda-kills faults busy-capture fuzz soak bitflips turn-faults system-test vm-test bundle bundle-test deb deb-test image image-test clean
+.PHONY: help setup native native-cuda generic demo test test-coqui test-llm check stress bench bench-recognition install uninstall conversations-audio transcript agenda-kills faults busy-capture fuzz soak bitflips turn-faults system-test vm-test bundle bundle-test deb deb-test deb-lint image image-test clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -97,6 +97,9 @@ deb: setup       ## the Debian package, weights included: ARCH=amd64|arm64 PY=3.
 
 deb-test: setup  ## installs, upgrades, removes and purges the package in a container: ARCH=amd64|arm64, that emulated, PY=3.11|3.13 (root, Debian, minutes)
 	@ARCH=$(or $(ARCH),amd64) PY=$(PY_WANTED) deploy/system-test/deb.sh || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
+
+deb-lint:        ## Debian's own checks of the packages that were made (lintian, three minutes each)
+	@deploy/deb/lint.sh build/deb/*.deb || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
 
 image: setup     ## a card's image, read-only root, the package in it: BOARD=rpi|qemu-arm64 (root, Debian, many minutes)
 	@$(PY) deploy/image/make_image.py --board $(or $(BOARD),qemu-arm64)

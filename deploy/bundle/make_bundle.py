@@ -169,7 +169,7 @@ def pack(tree: Path, target: Target, key: Path, epoch: int) -> Path:
         check=True,
     )
     top = f"rtva-{made.release}-{target.arch}-py{target.python}"
-    out = BUILD / f"{top}.tar"
+    out = BUILD / f"{top}.new"
     with tarfile.open(out, "w", format=tarfile.GNU_FORMAT) as tar:
         for name in ["manifest", "manifest.sig", *names]:
             info = tarfile.TarInfo(f"{top}/{name}")
@@ -177,7 +177,7 @@ def pack(tree: Path, target: Target, key: Path, epoch: int) -> Path:
             info.mode = 0o755 if name.endswith(".sh") else 0o644
             with (tree / name).open("rb") as file:
                 tar.addfile(info, file)
-    return out
+    return out.rename(BUILD / f"{top}.tar")  # what has the final name is whole
 
 
 if __name__ == "__main__":

@@ -88,9 +88,10 @@ def make(target: Target, revision: str) -> Path:
             )
             path.chmod(0o755 if is_program else 0o644)
     deb = out / f"rtva_{version}_{target.arch}.deb"
-    build = ("dpkg-deb", "--root-owner-group", "-Zxz", "-z1", "--build", root, deb)
+    new = deb.with_suffix(".new")  # what has the final name is whole
+    build = ("dpkg-deb", "--root-owner-group", "-Zxz", "-z1", "--build", root, new)
     wheelhouse.run(*build, SOURCE_DATE_EPOCH=str(epoch))
-    return deb
+    return new.rename(deb)
 
 
 def environment(target: Target, prefix: Path) -> None:
