@@ -116,6 +116,8 @@ def _is_torn(heard: Collection[str], said: Collection[str]) -> bool:
     """Whether a piece of a number was heard and is not said, or a few become a number."""
     if not _VAGUE.isdisjoint(set(heard) - set(said)):
         return True
+    if _COUNTED.isdisjoint(heard):
+        return False
     lost = Counter(w for w in heard if w in _COUNTED) - Counter(w for w in said if w in _COUNTED)
     new = set(said) - set(heard)
     for a, word, b in zip(heard, itertools.islice(heard, 1, None), itertools.islice(heard, 2, None), strict=False):

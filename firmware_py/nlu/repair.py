@@ -290,11 +290,12 @@ class _Reading:
             return True  # what stands behind an "and" is not what an open slot was meant for
         if has_free and not (REFUSALS.intersection(heard[:3]) <= self.literals):
             return True  # "do not add milk" is no order for "not milk"
-        if any(said in self.no_things for _, said in self._doubts(heard)):
-            return True  # "thirty one" is not thirty, and "black friday" no friday
         is_invented = self._has_borrowed_value() or self._has_torn_number(heard)
         is_invented |= self.has_unheard_value or self.has_other_number
-        return is_invented or contradict(heard, self.words)
+        if is_invented or contradict(heard, self.words):
+            return True
+        # "thirty one" is not thirty, and "black friday" no friday
+        return bool(self.no_things) and any(said in self.no_things for _, said in self._doubts(heard))
 
     def unsure(self, heard: Sequence[str]) -> tuple[str, str] | None:
         """A value that was said with a word beside it that says which one, and is nobody's: "the guest bedroom"."""
