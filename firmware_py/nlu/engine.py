@@ -77,7 +77,7 @@ class Engine:
         """The template that the sentence matches to the letter, with and without polite words around it."""
         for tokens in self.cores(reading):
             match = self._matcher.find([t.word for t in tokens])
-            if match is not None:
+            if match is not None and not _says_two(match.fills):
                 found = self._found(match.graph, match.fills, reading, tokens)
                 return found | {"sentence": " ".join(t.word for t in tokens)} if reading.is_repeated else found
         return None
@@ -132,6 +132,12 @@ class Engine:
             "response": self._responses.get((block.intent, block.response)),
             "metadata": block.metadata,
         }
+
+
+def _says_two(fills: Iterable[Fill]) -> bool:
+    """Whether a slot was said twice, and not the same: "on Sunday at nine tomorrow"."""
+    said: dict[str, Any] = {}
+    return any(fill.value is not None and said.setdefault(fill.name, fill.value) != fill.value for fill in fills)
 
 
 def _said_once(tokens: list[Token]) -> list[Token]:
