@@ -47,6 +47,13 @@ SAID = (
     "Stop.",
     "Put passport, charger and toothbrush on the packing list.",
     "Set a tea timer for three minutes.",
+    "Set an alarm for seven in the morning.",
+    "What alarms are set?",
+    "Remind me to call the plumber in ten minutes.",
+    "What reminders do I have?",
+    "How many inches are in two feet?",
+    "Set the volume to thirty percent.",
+    "Turn it up.",
 )
 Conversation = Callable[..., list[TurnTrace]]
 
@@ -124,6 +131,33 @@ def test_a_correction_takes_the_place_of_the_command(talk: Conversation) -> None
     turns = talk("Set a timer for ten minutes.", "Make it fifteen.", "How many timers are there?")
     assert replies(turns)[:2] == ["10 minutes, starting now.", "15 minutes, starting now."]
     assert turns[2].reply.endswith("left on the 15 minute timer."), turns[2].reply
+
+
+def test_an_alarm_is_set_and_told(talk: Conversation, pipeline: VoicePipeline) -> None:
+    turns = talk("Set an alarm for seven in the morning.", "What alarms are set?")
+    [alarm] = pipeline.world.agenda.entries()
+    assert (alarm.kind, alarm.when.minute) == ("alarm", 420)
+    assert turns[0].reply.startswith("Alarm set for 7:00 AM ")
+    assert turns[1].reply.startswith("There is an alarm at 7:00 AM ")
+
+
+def test_a_reminder_is_set_and_told(talk: Conversation, pipeline: VoicePipeline) -> None:
+    turns = talk("Remind me to call the plumber in ten minutes.", "What reminders do I have?")
+    [reminder] = pipeline.world.agenda.entries()
+    assert (reminder.kind, reminder.name, reminder.when.total_s) == ("reminder", "call the plumber", 600)
+    assert turns[0].reply == "I'll remind you in 10 minutes: call the plumber."
+    assert turns[1].reply.startswith("Call the plumber, in ")
+
+
+def test_a_conversion_is_answered(talk: Conversation) -> None:
+    [turn] = talk("How many inches are in two feet?")
+    assert turn.intent == "convert" and "24" in turn.reply
+
+
+def test_the_volume_is_set_and_turned_up(talk: Conversation, pipeline: VoicePipeline) -> None:
+    turns = talk("Set the volume to thirty percent.", "Turn it up.")
+    assert replies(turns) == ["Volume 30 percent.", "Volume 40 percent."]
+    assert pipeline.world.volume().percent == 40
 
 
 @pytest.fixture
