@@ -57,7 +57,7 @@ conversations-audio: ## a third of the scripted conversations, said by the voice
 transcript:      ## a conversation on sound, printed as it was heard and answered
 	@$(PY) bench/transcript.py
 
-agenda-kills:    ## 1,000 kills while timers and lists change: nothing lost, nothing doubled
+agenda-kills:    ## 1,000 kills while timers, alarms, reminders and lists change and come due: nothing lost, nothing doubled
 	@mkdir -p build/kills && $(PY) tests/agenda_kills.py $$(mktemp -d -p build/kills)/state.db 1000 1
 
 fuzz: setup      ## every parser that meets a stranger's bytes: ten million runs or ten minutes each (SECONDS_EACH, RUNS, TARGET)

@@ -8,6 +8,8 @@ import sys
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import agenda_kills
+import agenda_promises
 import pytest
 from agenda_lab import BERLIN, Board, board
 from hypothesis import given, settings
@@ -16,6 +18,8 @@ from hypothesis import strategies as st
 from firmware_py.agenda.agenda import LATE_S, MOST_ENTRIES, RING_S
 from firmware_py.agenda.entries import ALARM, MISSED, REMINDER, RINGING, TIMER, Appointment, read
 from firmware_py.agenda.lists import Lists
+from firmware_py.respond import announce
+from firmware_py.state.database import Database
 
 __all__ = ["board"]
 
@@ -60,6 +64,15 @@ def test_pause_resume_add_and_take(board: Board) -> None:
     assert board.ringing() == ["timer"]
     agenda.give_up()
     assert [e.phase for e in agenda.entries(phase=None)] == [MISSED]
+
+
+def test_a_timer_that_was_snoozed_is_called_by_what_it_was_set_for(board: Board) -> None:
+    board.agenda.count_down(TIMER, "", 5)
+    board.pass_s(5)
+    assert announce.due(board.agenda.settle(), board.clock) == "Your 5 second timer is done."
+    board.agenda.snooze(540)
+    board.pass_s(540)
+    assert announce.due(board.agenda.settle(), board.clock) == "Your 5 second timer is done."
 
 
 def test_a_restart_changes_nothing(board: Board) -> None:
@@ -290,6 +303,27 @@ def test_lists_keep_order_and_have_each_thing_once(board: Board) -> None:
     assert Lists(board.database).names() == ["to-do"]
 
 
+@given(st.lists(st.booleans(), min_size=20, max_size=150), st.integers(0, 10_000))
+@settings(max_examples=10, deadline=None)
+def test_what_the_kills_expect_is_what_the_agenda_does(cuts: list[bool], first: int) -> None:
+    """Any run of changes with power cuts between; the kills themselves see few of each kind."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        site, state = agenda_kills.Site(Path(folder)), ([], [])  # type: ignore[var-annotated]
+        site.start(first)
+        for number, is_cut in enumerate(cuts, first):
+            if is_cut:
+                site.start(number)
+            site.number = number
+            database = Database(Path(folder) / "state.db")
+            agenda, lists = site.agenda(database), Lists(database)
+            agenda_kills.do(number, agenda, lists)
+            state = agenda_promises.expect(number, state)
+            assert agenda_kills.found_by(agenda, lists) == state
+            database.close()
+
+
 def test_kills_while_timers_and_lists_change(tmp_path: Path) -> None:
     script = Path(__file__).parent / "agenda_kills.py"
     done = subprocess.run(
@@ -298,3 +332,6 @@ def test_kills_while_timers_and_lists_change(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert (told["kills"], told["wrong"], told["strays"]) == (60, 0, []) and told["changes"] >= 60
+    assert told["power_cuts"] and {"appoint", "count down", "extend", "settle", "snooze", "give up"} <= set(
+        told["made"]
+    )

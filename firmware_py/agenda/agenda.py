@@ -140,11 +140,11 @@ class Agenda:
             self._store(changed)
 
     def snooze(self, seconds: float) -> None:
-        """What rings is quiet, and rings again in so many seconds."""
+        """What rings is quiet, and rings again in so many seconds; a timer is called by what it was set for."""
         with self._lock:
             self._store(
                 [
-                    replace(e, when=self._countdown(seconds, seconds), phase=WAITING, since_s=None)
+                    replace(e, when=self._countdown(seconds, _total_s(e, seconds)), phase=WAITING, since_s=None)
                     for e in self.entries(phase=RINGING)
                 ]
             )
@@ -296,3 +296,7 @@ def _recurs(entry: Entry) -> tuple[str, str, int, tuple[int, ...]] | None:
     if not isinstance(when, Appointment) or not when.days:
         return None
     return entry.kind, entry.name, when.minute, when.days
+
+
+def _total_s(entry: Entry, snoozed_s: float) -> float:
+    return entry.when.total_s if isinstance(entry.when, Countdown) else snoozed_s

@@ -18,7 +18,7 @@ CHANGES = (
 FOLLOWS = (
     "and what about", "what about", "how about", "and how about", "and also", "same for", "the same for", "also", "and",
 )  # fmt: skip
-AFTER = ("instead", "too", "as well", "please", "then", "rather", "sorry")
+AFTER = ("of them", "instead", "too", "as well", "please", "then", "rather", "sorry")
 MAY_BE_ADDED = frozenset({"day", "days", "weeks", "nth", "month", "holiday", "half", "every", "minute", "minutes_to"})
 """Slots that a follow-up may fill although the sentence before did not; others can only get another value."""
 _NUMBER_WORDS = """

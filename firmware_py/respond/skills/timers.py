@@ -14,6 +14,18 @@ from firmware_py.respond.when import adjective, duration, seconds_of
 ABILITY = "set timers, alarms and reminders"
 ABILITY_ORDER = 12
 LONGEST_S = 7 * 86_400
+PLACES = {
+    "next": 0,
+    "first": 0,
+    "earlier": 0,
+    "older": 0,
+    "second": 1,
+    "third": 2,
+    "last": -1,
+    "later": -1,
+    "newer": -1,
+}
+"""Which of several is meant that are called the same, in the order in which they end."""
 NONE_THERE = "There is no timer."
 FULL = f"I keep {MOST_ENTRIES} timers, alarms and reminders at most. Cancel one first."
 
@@ -68,7 +80,7 @@ def add(request: Request) -> Answer:
     if seconds is None:
         return Answer("How much time?")
     if len(chosen) != 1:
-        return Answer(_which(chosen) if chosen else _no_such(request, timers))
+        return Answer(_which(request, chosen, timers) if chosen else _no_such(request, timers))
     by_s = -seconds if request.slots.get("less") else seconds
     taken_back_s = sum(a.arguments["by_s"] for a in request.undoes if a.name == "extend")
     now_left = max(1.0, (request.world.agenda.left_s(chosen[0]) or 0.0) + taken_back_s + by_s)
@@ -81,7 +93,7 @@ def _change(request: Request, action: str, words: str, timers: Sequence[Entry]) 
     if not chosen:
         return Answer(_no_such(request, timers))
     if len(chosen) > 1 and not request.slots.get("all"):
-        return Answer(_which(chosen))
+        return Answer(_which(request, chosen, timers))
     return Answer(f"{words} {join(_called(t, 'the') for t in chosen)}.", (_on(action, chosen),))
 
 
@@ -106,7 +118,10 @@ def _chosen(request: Request, timers: Sequence[Entry], prefix: str = "") -> list
     name = _name(request)
     seconds = seconds_of({key.removeprefix(prefix): v for key, v in request.slots.items() if key.startswith(prefix)})
     if name:
-        return [t for t in timers if t.name == name]
+        called = [t for t in timers if t.name == name]
+        return called or (
+            [timers[PLACES[name]]] if name in PLACES and -len(timers) <= PLACES[name] < len(timers) else []
+        )
     if seconds is not None:
         return [t for t in timers if isinstance(t.when, Countdown) and t.when.total_s == seconds]
     return list(timers)
@@ -124,8 +139,21 @@ def _state(request: Request, timer: Entry) -> str:
     return f"{duration(max(0.0, seconds))} left{', paused,' if is_paused(timer) else ''}"
 
 
-def _which(timers: Sequence[Entry]) -> str:
-    return f"Which one: {join((_called(t, 'the') for t in timers), 'or')}?"
+def _which(request: Request, chosen: Sequence[Entry], timers: Sequence[Entry]) -> str:
+    """Those that are called the same are told apart by their place among all and what is left."""
+    called = [_called(t, "the") for t in chosen]
+    if len(set(called)) < len(called):
+        called = [f"the {_place(t, timers)} with {_state(request, t)}" for t in chosen]
+    return f"Which one: {join(called, 'or')}?"
+
+
+def _place(timer: Entry, timers: Sequence[Entry]) -> str:
+    """How one is told from others, in words that :func:`_chosen` knows; beyond the third, but for the last, by name."""
+    ids = [t.id for t in timers]
+    at = ids.index(timer.id)
+    if at == len(ids) - 1:
+        return "last"
+    return ("next", "second", "third")[at] if at < 3 else _called(timer, "").strip()
 
 
 def _no_such(request: Request, timers: Sequence[Entry]) -> str:
