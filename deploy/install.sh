@@ -8,6 +8,7 @@
 #
 # Installing over an older version keeps /etc/rtva and /var/lib/rtva as they are.
 set -eu
+umask 022 # root's own may be stricter, and the service's user has to read it
 cd "$(dirname "$0")/.."
 D=${DESTDIR:-}
 PREFIX=/opt/rtva
@@ -25,6 +26,17 @@ systemd/rtva.sysusers /usr/lib/sysusers.d/rtva.conf
 systemd/rtva.tmpfiles /usr/lib/tmpfiles.d/rtva.conf
 systemd/60-rtva.rules /usr/lib/udev/rules.d/60-rtva.rules
 LIST
+}
+
+alone() {  # the other two ways to install have the same units and the same user
+    if [ -e "$D/usr/lib/rtva/bin/rtva" ]; then
+        echo "install.sh: rtva was installed here by the Debian package; 'apt remove rtva' first (it keeps what is yours)" >&2
+    elif [ -e "$D$PREFIX/releases" ]; then
+        echo "install.sh: rtva was installed here by a bundle; './install.sh --uninstall' in it first (it keeps what is yours)" >&2
+    else
+        return 0
+    fi
+    exit 69
 }
 
 on_this_machine() { [ -z "$D" ] && [ -d /run/systemd/system ]; }
@@ -122,7 +134,7 @@ uninstall_all() {
 }
 
 case "${1:-}" in
-install) install_all ;;
-uninstall) uninstall_all ;;
+install) alone; install_all ;;
+uninstall) alone; uninstall_all ;;
 *) echo "usage: deploy/install.sh install|uninstall" >&2; exit 64 ;;
 esac

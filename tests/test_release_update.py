@@ -133,11 +133,51 @@ def test_refusals(board: updating.Board, bundles: dict[str, Path], tmp_path: Pat
     assert board.releases.names() == []
 
 
-def test_it_does_not_mix_with_make_install(board: updating.Board, bundles: dict[str, Path]) -> None:
-    board.releases.root.mkdir(parents=True)
-    (board.releases.root / "pyvenv.cfg").touch()
-    with pytest.raises(Unavailable, match="make uninstall"):
+@pytest.mark.parametrize(("name", "word"), [("opt/rtva/pyvenv.cfg", "make uninstall"), ("usr/lib/rtva/bin/rtva", "apt")])
+def test_it_does_not_mix_with_the_other_ways(
+    board: updating.Board, bundles: dict[str, Path], name: str, word: str
+) -> None:
+    root = board.system.root
+    theirs = [root / name, root / "usr/lib/systemd/system/rtva.service", root / "etc/rtva/config.yaml"]
+    for path in theirs:
+        path.parent.mkdir(parents=True)
+        path.write_text("theirs")
+    with pytest.raises(Unavailable, match=word):
         install(board, bundles, "1.0")
+    with pytest.raises(Unavailable, match=word):
+        updating.uninstall(board, is_purge=True)
+    assert sorted(p for p in root.rglob("*") if not p.is_dir()) == sorted(theirs)
+    assert all(path.read_text() == "theirs" for path in theirs)
+
+
+@pytest.mark.parametrize("name", ["opt/rtva/releases/1.0-0123456789/complete", "usr/lib/rtva/bin/rtva"])
+@pytest.mark.parametrize("what", ["install", "uninstall"])
+def test_make_install_does_not_mix_with_them_either(tmp_path: Path, name: str, what: str) -> None:
+    theirs = [tmp_path / name, tmp_path / "usr/lib/systemd/system/rtva.service"]
+    for path in theirs:
+        path.parent.mkdir(parents=True)
+        path.write_text("theirs")
+    command = (ROOT / "deploy/install.sh", what)
+    environment = {**os.environ, "DESTDIR": str(tmp_path), "WEIGHTS": "no", "NATIVE": "no", "PYTHON": sys.executable}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 69 and len(done.stderr.splitlines()) == 1 and "first" in done.stderr
+    assert sorted(p for p in tmp_path.rglob("*") if not p.is_dir()) == sorted(theirs)
+
+
+def test_uninstall_takes_only_what_it_made(board: updating.Board, bundles: dict[str, Path]) -> None:
+    root = board.system.root
+    mine = root / "usr/local/bin/rtva"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    install(board, bundles, "1.0")
+    assert mine.read_text() == "mine"
+    unit = root / "usr/lib/systemd/system/rtva.service"
+    assert unit.is_symlink() and (unit.with_name("rtva-settle.service").stat().st_mode & 0o777) == 0o644
+    unit.unlink()
+    unit.write_text("mine")
+    updating.uninstall(board, is_purge=True)
+    assert mine.read_text() == unit.read_text() == "mine"
+    assert not unit.with_name("rtva-settle.service").exists()
 
 
 def test_one_update_at_a_time(board: updating.Board, bundles: dict[str, Path]) -> None:

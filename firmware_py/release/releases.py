@@ -31,10 +31,6 @@ class Releases:
     @contextlib.contextmanager
     def changing(self) -> Iterator[None]:
         """Holds the lock that says an update is at work. Raises Unavailable when another one is."""
-        if (self.root / "pyvenv.cfg").exists():
-            raise Unavailable(
-                f"{self.root} was made by 'make install'; run 'make uninstall' first (it keeps what is yours)"
-            )
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.root / "lock").open("w") as file:
             try:

@@ -8,24 +8,9 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from firmware_py.release import disk
+from firmware_py.release import disk, places
 from firmware_py.release.releases import Releases
 
-LINKS = {
-    "opt/rtva/bin": "current/bin",
-    "opt/rtva/share": "current/share",
-    "usr/local/bin/rtva": "/opt/rtva/bin/rtva",
-    "usr/lib/systemd/system/rtva.service": "/opt/rtva/share/systemd/rtva.service",
-    "usr/lib/systemd/system/rtva-profile.service": "/opt/rtva/share/systemd/rtva-profile.service",
-    "usr/lib/systemd/system/rtva-profile.timer": "/opt/rtva/share/systemd/rtva-profile.timer",
-    "usr/lib/sysusers.d/rtva.conf": "/opt/rtva/share/systemd/rtva.sysusers",
-    "usr/lib/tmpfiles.d/rtva.conf": "/opt/rtva/share/systemd/rtva.tmpfiles",
-    "usr/lib/udev/rules.d/60-rtva.rules": "/opt/rtva/share/systemd/60-rtva.rules",
-}
-"""They go through ``current``: switching it switches the units as well."""
-COPIES = {"opt/rtva/settle": "settle.sh", "usr/lib/systemd/system/rtva-settle.service": "rtva-settle.service"}
-"""These must work whatever ``current`` is, so they are files of their own, renewed once a release is accepted."""
-WANTS = "etc/systemd/system/rtva.service.wants/rtva-settle.service"
 KEY = Path("etc/rtva/update-key.pem")
 
 
@@ -48,16 +33,9 @@ class System:
 
     def place(self, releases: Releases) -> None:
         """Links, copies and the configuration of the release in force; what is the owner's stays as it is."""
-        for name, target in LINKS.items():
-            path = self.root / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if not path.is_symlink() or str(path.readlink()) != target:
-                disk.link(path, target)
+        places.link(self.root)
         share = releases.path(releases.current) / "share"
-        for name, source in COPIES.items():
-            disk.write(self.root / name, (share / "systemd" / source).read_text("utf-8"), 0o755)
-        (self.root / WANTS).parent.mkdir(parents=True, exist_ok=True)
-        disk.link(self.root / WANTS, f"/{next(name for name in COPIES if name.endswith('.service'))}")
+        places.renew(self.root, share / "systemd")
         (self.root / "etc/rtva/intents").mkdir(parents=True, exist_ok=True)
         config = self.root / "etc/rtva/config.yaml"
         if not config.exists():
@@ -89,8 +67,7 @@ class System:
     def take_away(self, releases: Releases, is_purge: bool) -> list[str]:
         """Removes all but configuration and state, with ``is_purge`` these too; returns what was kept."""
         self.systemctl("disable", "--now", "rtva.service", "rtva-profile.timer")
-        for name in [WANTS, *LINKS, *COPIES]:
-            (self.root / name).unlink(missing_ok=True)
+        places.remove(self.root)
         shutil.rmtree(releases.root, ignore_errors=True)
         owned = [self.root / "etc/rtva", self.root / "var/lib/rtva", self.root / "etc/systemd/system/rtva.service.d"]
         if is_purge:

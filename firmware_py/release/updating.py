@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from firmware_py.errors import NotFound, Unavailable
-from firmware_py.release import disk, gate, signature
+from firmware_py.release import disk, gate, places, signature
 from firmware_py.release.building import build
 from firmware_py.release.bundle import Bundle
 from firmware_py.release.releases import Releases
@@ -46,6 +46,7 @@ def update(board: Board, path: Path, pem: str, is_first: bool = False) -> str:
     go back to. Raises BadInput, NotFound, Unavailable.
     """
     releases, system = board.releases, board.system
+    places.must_be_free(system.root)
     bundle = Bundle(path, signature.public_key(pem))
     with releases.changing():
         if back := releases.settle():
@@ -103,6 +104,8 @@ def back(board: Board) -> str:
 
 
 def uninstall(board: Board, is_purge: bool = False) -> None:
+    """Takes away what a bundle installed, no more. Raises Unavailable where rtva came another way."""
+    places.must_be_free(board.system.root)
     with board.releases.changing():
         kept = board.system.take_away(board.releases, is_purge)
     board.say(f"taken away; kept: {' '.join(kept) or 'nothing'}" + (" (--purge removes them)" if kept else ""))
