@@ -9,6 +9,7 @@ from pathlib import Path
 from inside import START, Checks, a_start_is_ready, a_turn_is_answered, b_commands, first, kept_over_the_upgrade, prove
 from lab import CONFIG, RTVA, SLOWER, Machine, is_ready, main_pid, must, sh, show, within
 
+OPT = Path("/opt/rtva")
 GO = Path("/run/rtva-test/go")
 PATIENCE = """\
 tts: {cache: {warm: false}}
@@ -76,6 +77,44 @@ def d_remove(machine: Machine) -> None:
     must(not main_pid(), "it still runs")
 
 
+def e_install_again(machine: Machine) -> None:
+    before = CONFIG.read_text()
+    sh("dpkg", "--install", "/debs/2.deb", timeout=300)
+    within(120, "the service runs again", is_ready)
+    must(CONFIG.read_text() == before and sh(RTVA, "volume").strip() == "percent: 40", "something was forgotten")
+
+
+def f_mask(machine: Machine) -> None:
+    """The owner's mask outlives an upgrade, and remove leaves none."""
+    sh("systemctl", "mask", "--now", "rtva")
+    sh("dpkg", "--install", "/debs/2.deb", timeout=300)
+    must(not main_pid() and show("LoadState") == "masked", "the mask was not respected")
+    sh("systemctl", "unmask", "rtva")
+    sh("dpkg", "--remove", "rtva")
+    must(not Path("/etc/systemd/system/rtva.service").is_symlink(), "remove left a mask: no other installation starts")
+
+
+def g_mixing(machine: Machine) -> None:
+    """Beside a bundle it is not installed, and the purge of what was removed before leaves all that is the bundle's."""
+    (OPT / "releases").mkdir(parents=True)
+    done = subprocess.run(("dpkg", "--install", "/debs/2.deb"), capture_output=True, text=True)
+    must(done.returncode != 0 and "uninstall that first" in done.stderr, f"it said {done.stderr!r}")
+    must(not Path("/usr/lib/rtva/bin/rtva").exists(), "it was unpacked beside a bundle")
+    before = CONFIG.read_text()
+    sh("dpkg", "--purge", "rtva")
+    must(CONFIG.read_text() == before and Path("/var/lib/rtva/state.db").exists(), "purge took what is the bundle's")
+    (OPT / "releases").rmdir()
+    OPT.rmdir()
+
+
+def h_purge(machine: Machine) -> None:
+    sh("dpkg", "--install", "/debs/2.deb", timeout=300)
+    sh("systemctl", "enable", "rtva-profile.timer")
+    e_purge(machine)
+    left = [str(p) for p in Path("/etc/systemd/system").rglob("*rtva*") if "test" not in p.name and p.is_symlink()]
+    must(not left, f"left: {left}")
+
+
 def e_purge(machine: Machine) -> None:
     sh("dpkg", "--purge", "rtva")
     must(not CONFIG.parent.exists() and not Path("/var/lib/rtva").exists(), "purge left something")
@@ -99,7 +138,10 @@ def checks() -> Checks:
     yield "a spoken question is answered after it", Machine.answered_anew
     yield "rtva update says that this is no bundle's installation", c_update_is_told
     yield "remove keeps what is the owner's", d_remove
-    yield "purge takes that too", e_purge
+    yield "installed again, it runs again", e_install_again
+    yield "a mask of the owner's is kept, and none is left", f_mask
+    yield "it does not mix with a bundle, nor does its purge", g_mixing
+    yield "purge takes what is the owner's too", h_purge
 
 
 if __name__ == "__main__":
