@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from firmware_py.errors import RtvaError
+from firmware_py.errors import RtvaError, UsageError
 from firmware_py.release import signature, updating
 
 
@@ -19,6 +19,8 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     board = updating.Board(say=lambda text: print(f"==> {text}", flush=True))
     try:
+        if args.purge and not args.uninstall:
+            raise UsageError("--purge goes with --uninstall only; nothing was done")
         if args.uninstall:
             updating.uninstall(board, args.purge)
             return 0

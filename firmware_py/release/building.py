@@ -12,9 +12,10 @@ import tempfile
 from pathlib import Path
 
 from firmware_py.errors import BadInput, Unavailable
+from firmware_py.release import installed
 from firmware_py.release.bundle import Bundle
 from firmware_py.release.manifest import ARCHITECTURES, Manifest
-from firmware_py.release.releases import Releases
+from firmware_py.release.releases import AGAIN, Releases
 
 INCOMING = ".bundle"
 STEP_S = 900
@@ -34,16 +35,25 @@ def interpreter(manifest: Manifest) -> str:
     raise Unavailable(f"the bundle is for Python {manifest.python}, and no python{manifest.python} is here")
 
 
-def build(bundle: Bundle, releases: Releases) -> str:
-    """Makes the release whole under its own name, or leaves it without its mark; returns the name.
+def find(bundle: Bundle, releases: Releases) -> str:
+    """The release of this bundle that is there already and as it was installed, the one in force before another; ""
+    when there is none."""
+    interpreter(bundle.manifest)
+    names = sorted(_names(bundle), key=lambda name: name != releases.current)
+    whole = (name for name in names if releases.is_complete(name) and not installed.damage(releases.path(name)))
+    return next(whole, "")
 
-    Raises BadInput, Unavailable.
+
+def build(bundle: Bundle, releases: Releases) -> str:
+    """Makes the release whole under its own name, or leaves nothing; returns the name.
+
+    The one in force is never touched: the same one anew has another name. Raises BadInput, Unavailable, OSError.
     """
-    name, python = bundle.manifest.release, interpreter(bundle.manifest)
-    if releases.is_complete(name):
-        return name
+    python = interpreter(bundle.manifest)
+    name = next(name for name in _names(bundle) if name != releases.current)
     release = releases.path(name)
-    shutil.rmtree(release, ignore_errors=True)
+    releases.sweep()
+    releases.remove(name)
     need = ROOM_FACTOR * sum(file.size for file in bundle.manifest.files.values())
     free = shutil.disk_usage(releases.folder).free
     if free < need:
@@ -56,11 +66,16 @@ def build(bundle: Bundle, releases: Releases) -> str:
         _speak(release)
         _keep_templates(release)
         _share(release, releases)
+        installed.note(release)
+        releases.complete(name)
     except BaseException:
-        shutil.rmtree(release, ignore_errors=True)
+        releases.remove(name)
         raise
-    releases.complete(name)
     return name
+
+
+def _names(bundle: Bundle) -> tuple[str, str]:
+    return bundle.manifest.release, bundle.manifest.release + AGAIN
 
 
 def _environment(python: str, release: Path) -> None:

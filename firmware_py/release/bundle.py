@@ -70,7 +70,7 @@ class Bundle:
                 yield _members(tar, self.path)
         except FileNotFoundError:
             raise NotFound(f"{self.path}: no such file") from None
-        except (tarfile.TarError, EOFError) as error:
+        except (tarfile.TarError, EOFError, OverflowError) as error:
             raise BadInput(f"{self.path}: not a whole tar archive ({error})") from error
 
 

@@ -22,10 +22,13 @@ AGAIN_S = 5.0
 
 
 def restart(system: System) -> None:
-    """An orderly stop first: it makes the service forget the early deaths of the release before, and their waits."""
+    """An orderly stop first: it makes the service forget the early deaths of the release before, and their waits.
+
+    Raises Unavailable when systemd refuses to start it.
+    """
     system.systemctl("stop", "rtva.service")
     system.systemctl("reset-failed", "rtva.service")
-    system.systemctl("start", "--no-block", "rtva.service")
+    system.must("start", "--no-block", "rtva.service")
 
 
 def judge(system: System, releases: Releases, seconds: float = GATE_S) -> str:

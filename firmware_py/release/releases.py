@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,15 @@ COMPLETE = "complete"
 """Written last into a release; one without it is never switched to."""
 
 
+AGAIN = ".again"
+"""Behind the name of a release that was built anew because the one in force, of the same bundle, was damaged."""
+
+
+def is_same(one: str, other: str) -> bool:
+    """Whether two releases are of the same bundle."""
+    return one.removesuffix(AGAIN) == other.removesuffix(AGAIN)
+
+
 class Releases:
     def __init__(self, root: Path = ROOT) -> None:
         self.root = root
@@ -30,7 +40,15 @@ class Releases:
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[None]:
-        """Holds the lock that says an update is at work. Raises Unavailable when another one is."""
+        """Holds the lock that says an update is at work. Raises Unavailable when another one is.
+
+        What is written meanwhile can be read by the service's user, however strict root's umask is.
+        """
+        with _umask(0o022), self._locked():
+            yield
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.root / "lock").open("w") as file:
             try:
@@ -59,6 +77,11 @@ class Releases:
         name = _link(self._previous)
         return name if self.is_complete(name) else ""
 
+    @property
+    def is_on_trial(self) -> bool:
+        """Whether one is being judged, or was when an update was cut short."""
+        return self._trial.exists()
+
     def complete(self, name: str) -> None:
         """Marks a release as whole: everything else of it is on the disk before the mark is."""
         disk.sync_tree(self.folder)
@@ -74,7 +97,7 @@ class Releases:
     def accept(self) -> None:
         """The trial is passed: the release before becomes the one to go back to."""
         before = self._trial.read_text("utf-8").strip() if self._trial.exists() else ""
-        if before and before != self.current:
+        if before and not is_same(before, self.current):
             disk.link(self._previous, f"releases/{before}")
         disk.remove(self._trial)
 
@@ -97,9 +120,22 @@ class Releases:
         keep = {self.current, self.previous}
         for name in self.names():
             if name not in keep:
-                with contextlib.suppress(OSError):
-                    (self.path(name) / COMPLETE).unlink()
-                shutil.rmtree(self.path(name), ignore_errors=True)
+                self.remove(name)
+
+    def remove(self, name: str) -> None:
+        """Its mark first: a removal that is cut short leaves nothing that looks whole."""
+        with contextlib.suppress(OSError):
+            (self.path(name) / COMPLETE).unlink()
+        shutil.rmtree(self.path(name), ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _umask(mask: int) -> Iterator[None]:
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def _link(path: Path) -> str:

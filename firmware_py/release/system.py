@@ -8,9 +8,11 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from firmware_py.errors import Unavailable
 from firmware_py.release import disk, places
 from firmware_py.release.releases import Releases
 
+UNITS = ("rtva.service", "rtva-settle.service")
 KEY = Path("etc/rtva/update-key.pem")
 
 
@@ -21,12 +23,37 @@ class System:
     root: Path = Path("/")
     is_live: bool = Path("/run/systemd/system").is_dir()
 
+    def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """``systemctl`` with these arguments; where systemd does not run, as if it had said nothing, successfully."""
+        if not self.is_live:
+            return subprocess.CompletedProcess(arguments, 0, "", "")
+        return subprocess.run(("systemctl", *arguments), capture_output=True, text=True)
+
     def systemctl(self, *arguments: str) -> str:
         """Its output, stripped; "" where systemd does not run."""
-        if not self.is_live:
-            return ""
-        done = subprocess.run(("systemctl", *arguments), capture_output=True, text=True)
-        return done.stdout.strip()
+        return self.call(*arguments).stdout.strip()
+
+    def must(self, *arguments: str) -> None:
+        """Raises Unavailable when ``systemctl`` fails, with what it said."""
+        done = self.call(*arguments)
+        if done.returncode:
+            told = done.stderr.strip().splitlines() or [f"exit {done.returncode}"]
+            raise Unavailable(f"systemctl {' '.join(arguments)}: {told[0]}")
+
+    def must_be_startable(self) -> None:
+        """Raises Unavailable where the service is masked: by the owner, and so theirs to undo."""
+        for unit in UNITS:
+            if self.systemctl("is-enabled", unit).startswith("masked"):
+                raise Unavailable(
+                    f"{unit} is masked on this machine and cannot be started; 'systemctl unmask {unit}' first"
+                )
+
+    def is_to_run(self) -> bool:
+        """Whether the service is left running: all but where it is neither enabled nor up. A failed one is to run."""
+        return (
+            self.systemctl("is-active", "rtva.service") != "inactive"
+            or self.systemctl("is-enabled", "rtva.service") == "enabled"
+        )
 
     def show(self, name: str) -> str:
         return self.systemctl("show", "rtva.service", "-P", name)
@@ -68,10 +95,20 @@ class System:
         """Removes all but configuration and state, with ``is_purge`` these too; returns what was kept."""
         self.systemctl("disable", "--now", "rtva.service", "rtva-profile.timer")
         places.remove(self.root)
-        shutil.rmtree(releases.root, ignore_errors=True)
+        _clear(releases.root)
         owned = [self.root / "etc/rtva", self.root / "var/lib/rtva", self.root / "etc/systemd/system/rtva.service.d"]
         if is_purge:
             for path in owned:
                 shutil.rmtree(path, ignore_errors=True)
         self.systemctl("daemon-reload")
         return [str(path) for path in owned if path.exists()]
+
+
+def _clear(root: Path) -> None:
+    """Removes the folder, or what the link stands for. Raises Unavailable when something stays."""
+    folder = root.resolve()
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.is_dir() and any(folder.iterdir()):
+        raise Unavailable(f"{folder}: not all of it could be removed")
+    if root.is_symlink():
+        root.unlink()
