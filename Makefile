@@ -108,5 +108,6 @@ image-test: setup ## boots the image of this commit in qemu: READY, status, GPIO
 	@{ $(PY) deploy/image/make_image.py --unless-current && $(PY) deploy/image/test/run.py --write docs/boards.md; } || \
 	    { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
 
-clean:           ## removes what was built, not the weights
-	rm -rf build .venv *.egg-info firmware_py/*.so
+clean:           ## removes what was built, not the weights and not the signing key
+	[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name signing -exec rm -rf {} +
+	rm -rf .venv *.egg-info firmware_py/*.so

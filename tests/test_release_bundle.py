@@ -143,6 +143,18 @@ def test_a_cut_or_foreign_archive_is_one_line(tmp_path: Path) -> None:
         Bundle(tmp_path / "none.tar", key)
 
 
+def test_a_size_beyond_all_numbers_is_one_line(tmp_path: Path) -> None:
+    private, pem = make_key(tmp_path)
+    made = make_bundle(tmp_path, private)
+    raw = bytearray(made.read_bytes())
+    raw[124:136] = b"\x80" + b"\x7f" * 11  # the first header's, in base 256
+    raw[148:156] = b" " * 8
+    raw[148:156] = b"%06o\0 " % sum(raw[:512])
+    made.write_bytes(raw)
+    with pytest.raises(BadInput):
+        Bundle(made, signature.public_key(pem)).unpack(tmp_path / "out")
+
+
 def test_a_device_in_the_archive_is_refused(tmp_path: Path) -> None:
     private, pem = make_key(tmp_path)
     made = make_bundle(tmp_path, private)

@@ -77,3 +77,14 @@ def test_the_documented_commands_find_what_the_manifest_does_not_name(bundle: Pa
     (bundle / "manifest.sig").write_text("")
     done = subprocess.run(("bash", "-c", command), cwd=bundle, capture_output=True, text=True)
     assert done.stdout.split() == ["firmware_py/__init__.py", "install.sh"], done.stderr
+
+
+def test_make_clean_spares_the_signing_key(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    key, other = tmp_path / "build/signing/key.pem", tmp_path / "build/bundle/x.tar"
+    for path in (key, other):
+        path.parent.mkdir(parents=True)
+        path.touch()
+    for _ in range(2):
+        subprocess.run(("make", "clean"), cwd=tmp_path, check=True, capture_output=True)
+        assert key.exists() and not other.parent.exists()
