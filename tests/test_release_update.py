@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from firmware_py.errors import BadInput, NotFound, Unavailable
-from firmware_py.release import disk, gate, updating
+from firmware_py.release import building, disk, gate, updating
 from firmware_py.release.__main__ import main as release_main
 from firmware_py.release.releases import Releases
 from firmware_py.release.system import System
@@ -54,6 +54,21 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture
 def board(tmp_path: Path) -> updating.Board:
     return updating.Board(Releases(tmp_path / "opt" / "rtva"), System(tmp_path, False), say=lambda _: None)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell script in place of each virtual environment, where that is not what is asked: seconds less a release."""
+
+    def environment(python: str, release: Path) -> None:
+        wheel = next((release / building.INCOMING / "wheels").glob("rtva-*.whl"))
+        (release / "bin").mkdir()
+        (release / "bin/python").symlink_to(python)
+        (release / "rtva_stub.py").touch()
+        (release / "bin/rtva").write_text(f"#!/bin/sh\necho {wheel.name.split('-')[1]}\n")
+        (release / "bin/rtva").chmod(0o755)
+
+    monkeypatch.setattr(building, "_environment", environment)
 
 
 def said(board: updating.Board) -> str:
@@ -130,6 +145,7 @@ def recorded(board: updating.Board, **says: tuple[int, str]) -> tuple[updating.B
     return updating.Board(board.releases, system, say=lambda _: None), system.asked  # type: ignore[attr-defined]
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_masked_service_is_told_before_anything_is_built(board: updating.Board, bundles: dict[str, Path]) -> None:
     masked, _ = recorded(board, is_enabled=(1, "masked\n"))
     with pytest.raises(Unavailable, match=r"rtva\.service is masked.*unmask"):
@@ -137,6 +153,7 @@ def test_a_masked_service_is_told_before_anything_is_built(board: updating.Board
     assert board.releases.names() == [] and not (board.system.root / "etc").exists()
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("what", ["enable", "start"])
 def test_a_service_that_systemd_refuses_is_no_success(
     board: updating.Board, bundles: dict[str, Path], what: str
@@ -150,6 +167,7 @@ RUNNING, STOPPED, FAILED = (0, "active"), (3, "inactive"), (3, "failed")
 ENABLED, DISABLED = (0, "enabled"), (1, "disabled")
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(
     ("active", "enabled", "stays_up"),
     [
@@ -183,6 +201,7 @@ def end_by(number: int) -> Callable[..., str]:
     return judge
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM])
 def test_whoever_ends_the_trial_gets_the_release_before(
     board: updating.Board, bundles: dict[str, Path], monkeypatch: pytest.MonkeyPatch, number: int
@@ -199,6 +218,7 @@ def test_whoever_ends_the_trial_gets_the_release_before(
     assert signal.getsignal(number) == handler
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_terminal_that_is_gone_ends_it_in_order(board: updating.Board, bundles: dict[str, Path]) -> None:
     first = install(board, bundles, "1.0")
     live, asked = recorded(board, is_active=RUNNING, start=(1, "refused"))
@@ -214,6 +234,7 @@ def test_a_terminal_that_is_gone_ends_it_in_order(board: updating.Board, bundles
     assert board.releases.current == first and asked[-1].startswith("start")
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("number", range(1, 9))
 def test_a_full_disk_at_any_step_leaves_a_judged_release(
     board: updating.Board, bundles: dict[str, Path], monkeypatch: pytest.MonkeyPatch, number: int
@@ -242,6 +263,7 @@ def test_a_full_disk_at_any_step_leaves_a_judged_release(
     assert said(board) == "2.0"
 
 
+@pytest.mark.usefixtures("quick")
 def test_releases_that_were_left_do_not_pile_up(
     board: updating.Board, bundles: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -253,6 +275,7 @@ def test_releases_that_were_left_do_not_pile_up(
         assert board.releases.names() == [first]
 
 
+@pytest.mark.usefixtures("quick")
 def test_back_from_an_update_that_was_cut_short(board: updating.Board, bundles: dict[str, Path]) -> None:
     """Killed in the trial: --back goes to the release before it, and the service runs that one."""
     first = install(board, bundles, "1.0")
@@ -263,6 +286,7 @@ def test_back_from_an_update_that_was_cut_short(board: updating.Board, bundles: 
     assert "start --no-block rtva.service" in asked
 
 
+@pytest.mark.usefixtures("quick")
 def test_the_key_is_the_boards_with_a_release_that_is_good(
     board: updating.Board, bundles: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -296,6 +320,7 @@ def test_a_strict_umask_leaves_a_release_that_its_user_can_read(
         assert path.stat().st_mode & wanted == wanted or path.name == "lock", path
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_damaged_release_is_built_anew_from_the_same_bundle(board: updating.Board, bundles: dict[str, Path]) -> None:
     install(board, bundles, "1.0")
     second = install(board, bundles, "2.0")
@@ -322,6 +347,7 @@ def test_purge_alone_is_a_mistake(capsys: pytest.CaptureFixture[str], tmp_path: 
     assert "--uninstall" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("quick")
 def test_uninstall_follows_a_link_to_another_disk(tmp_path: Path, bundles: dict[str, Path]) -> None:
     root, other = tmp_path / "root", tmp_path / "disk"
     other.mkdir()
@@ -395,6 +421,7 @@ def test_make_install_does_not_mix_with_them_either(tmp_path: Path, name: str, w
     assert sorted(p for p in tmp_path.rglob("*") if not p.is_dir()) == sorted(theirs)
 
 
+@pytest.mark.usefixtures("quick")
 def test_uninstall_takes_only_what_it_made(board: updating.Board, bundles: dict[str, Path]) -> None:
     root = board.system.root
     mine = root / "usr/local/bin/rtva"

@@ -126,8 +126,8 @@ def _go_back(board: Board, stays_up: bool) -> str:
     releases, system = board.releases, board.system
     with _signals(signal.SIG_IGN):
         back = releases.settle()
+        releases.sweep()
         if back:
-            releases.sweep()
             system.tell()
         if not stays_up:
             system.systemctl("stop", "rtva.service")
