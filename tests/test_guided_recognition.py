@@ -228,7 +228,8 @@ def test_a_wildcard_takes_what_was_said_and_the_grammar_goes_on(
     guide = Guide(native, compile_understanding(understanding).data())
     native.listen(as_float32(load(recordings / "commands" / "turn_on_living_room_lamp.wav")), CONTEXT)
     found = guide.search(CAP, native.open(CAP))
-    assert dict(understanding.understand(found.sentences[0].text).slots) == {"thing": "living room"}
+    slots = dict(understanding.understand(found.sentences[0].text).slots)
+    assert {name: str(value).lower() for name, value in slots.items()} == {"thing": "living room"}
 
 
 def test_a_search_stops_after_any_token(native: Native, cafe: HassilUnderstanding, recordings: Path) -> None:

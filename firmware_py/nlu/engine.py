@@ -11,7 +11,7 @@ from typing import Any
 from firmware_py.nlu.checks import check_responses, read_pronunciations
 from firmware_py.nlu.deeds_section import fill as fill_actions
 from firmware_py.nlu.graph import Graph, Slot, check_rules, compile_template
-from firmware_py.nlu.match import Fill, Matcher
+from firmware_py.nlu.match import Fill, Match, Matcher
 from firmware_py.nlu.normalize import Token, tokenize, words
 from firmware_py.nlu.politeness import Politeness
 from firmware_py.nlu.repair import Repair
@@ -75,21 +75,37 @@ class Engine:
 
     def match(self, reading: Reading) -> Found | None:
         """The template that the sentence matches to the letter, with and without polite words around it."""
-        for tokens in self.cores(reading):
-            match = self._matcher.find([t.word for t in tokens])
-            if match is not None and not _says_two(match.fills):
-                found = self._found(match.graph, match.fills, reading, tokens)
-                return found | {"sentence": " ".join(t.word for t in tokens)} if reading.is_repeated else found
-        return None
+        fit = self._fit(reading)
+        if fit is None:
+            return None
+        tokens, match = fit
+        found = self._found(match.graph, match.fills, reading, tokens)
+        return found | {"sentence": " ".join(t.word for t in tokens)} if reading.is_repeated else found
 
     def open_text(self, reading: Reading) -> list[OpenText] | None:
         """What the open slots of an exact match took, None without one."""
+        fit = self._fit(reading)
+        if fit is None:
+            return None
+        tokens, match = fit
+        free = [f for f in match.fills if _is_free(f)]
+        return [OpenText(_as_said(reading.text, tokens[f.start : f.end]), f.end == len(tokens)) for f in free]
+
+    def _fit(self, reading: Reading) -> tuple[Sequence[Token], Match] | None:
+        """The words that are the sentence itself, and its template. An open slot would take the polite words behind it
+        ("call mom at five please"): of cores that begin alike the one that fills more slots is meant."""
+        best: tuple[Sequence[Token], Match] | None = None
         for tokens in self.cores(reading):
             match = self._matcher.find([t.word for t in tokens])
-            if match is not None:
-                free = [f for f in match.fills if f.source.is_wildcard and f.source.reads is None]
-                return [OpenText(_as_said(reading.text, tokens[f.start : f.end]), f.end == len(tokens)) for f in free]
-        return None
+            if match is None or _says_two(match.fills):
+                continue
+            if best is None:
+                best = tokens, match
+                if not any(_is_free(fill) for fill in match.fills):
+                    break
+            elif tokens[0] is best[0][0] and len(_names(match)) > len(_names(best[1])):
+                best = tokens, match
+        return best
 
     def warm(self) -> None:
         """Has repair pay for its first use now."""
@@ -120,18 +136,26 @@ class Engine:
         block = graph.block
         slots = dict(block.slots)
         for fill in fills:
-            is_free = fill.source.is_wildcard and fill.source.reads is None
-            slots[fill.name] = _as_said(reading.text, tokens[fill.start : fill.end]) if is_free else fill.value
+            slots[fill.name] = _as_said(reading.text, tokens[fill.start : fill.end]) if _is_free(fill) else fill.value
         deeds = self.deeds.get(block.intent)
         return {
             "intent": block.intent,
             "actions": fill_actions(deeds, slots) if deeds else (),
             "confirm": bool(deeds and deeds.confirm),
             "slots": slots,
-            "open_slots": frozenset(f.name for f in fills if f.source.is_wildcard and f.source.reads is None),
+            "open_slots": frozenset(f.name for f in fills if _is_free(f)),
             "response": self._responses.get((block.intent, block.response)),
             "metadata": block.metadata,
         }
+
+
+def _is_free(fill: Fill) -> bool:
+    """Whether it took any words."""
+    return fill.source.is_wildcard and fill.source.reads is None
+
+
+def _names(match: Match) -> set[str]:
+    return {fill.name for fill in match.fills}
 
 
 def _says_two(fills: Iterable[Fill]) -> bool:

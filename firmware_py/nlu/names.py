@@ -23,6 +23,11 @@ monday tuesday wednesday thursday friday saturday sunday today tonight tomorrow 
 january february march april may june july august september october november december
 morning afternoon evening night noon midday midnight am pm every daily first second third
 """
+_ORDINALS = """
+fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth seventeenth
+eighteenth nineteenth twentieth thirtieth
+"""
+_DATE_WORDS = frozenset((*_DATES.split(), *_ORDINALS.split()))
 _UNITS = "percent degree degrees hour hours minute minutes second seconds celsius fahrenheit"
 _NO_THINGS: frozenset[str] = _NUMBERS.union(_DATES.split(), _UNITS.split())
 
@@ -34,3 +39,8 @@ def is_thing(said: str, out: Any = "") -> bool:
     """Whether what is said may be a place or a device, of which there may be another: no number, date or unit, which
     neither stands for one (``out``)."""
     return isinstance(out, str) and _NO_THINGS.isdisjoint(said.split())
+
+
+def is_date(said: str) -> bool:
+    """Whether what is said is a day, or a part of one."""
+    return not _DATE_WORDS.isdisjoint(said.split())

@@ -50,7 +50,7 @@ _MISHEARD = {"end": "and", "off": "of"}
 _COUNTED = NUMBER_WORDS | {"half", "quarter", "quarters", "third", "thirds", "point"}
 _HOMOPHONES = {"two": {"to", "too"}, "four": {"for"}, "one": {"a", "an", "on"}, "eight": {"at"}, "ten": {"then"}}
 _HOMOPHONES |= {"six": {"set"}, "nine": {"mine"}, "point": {"paint"}}
-_BEFORE_NUMBERS = frozenset(("for", "to", "of", "at", "in", "by"))
+_BEFORE_NUMBERS = frozenset(("for", "to", "of", "at", "in", "by", "foot", "feet", "pound", "pounds"))
 _VAGUE = frozenset(("few", "several", "couple", "dozen"))
 _REVERSALS = ("de", "dis", "un")
 """What turns a verb round in front of it; "re" does it again, and is no worse heard than left out."""
@@ -65,6 +65,18 @@ sixteenth seventeenth eighteenth nineteenth twentieth thirtieth
 _ORDINALS = frozenset(_ORDINAL_WORDS.split())
 PLURALS = frozenset(("hours", "minutes", "seconds"))
 _UNITS = PLURALS | {"hour", "minute", "second"}
+_UNIT_FAMILIES = (
+    (frozenset(("hour", "hours")), frozenset(("our", "ours", "are", "hr", "hrs", "an", "power", "ower"))),
+    (frozenset(("minute", "minutes")), frozenset(("min", "mins", "minuet", "minuets", "mint", "mints", "minus"))),
+    (frozenset(("second", "seconds")), frozenset(("sec", "secs"))),
+)
+"""Units of time, and how recognisers write them."""
+_THIS = frozenset(("this", "next"))
+_UNTIL = frozenset(("to", "till", "until", "through"))
+_WEEKDAYS = frozenset(("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"))
+_HALVES = frozenset(("am", "pm"))
+_PARTS_OF_DAY = frozenset(("morning", "evening", "night", "afternoon"))
+_KINDS = frozenset(("timer", "alarm", "reminder"))
 _ASKING = frozenset(("is", "are", "was", "were", "who", "why", "did", "does", "has", "what", "when", "which", "whose"))
 _TOLD = frozenset(("i", "he", "she", "they", "we", "who"))
 _ORDER_WORDS = """
@@ -84,10 +96,12 @@ def contradict(heard: Collection[str], said: Collection[str]) -> bool:
 
     That is so when a word was heard whose opposite is said in its place, or a negation that is not said, or the
     other way about; when an order to drop something is not said, or becomes one to make something, or the other way
-    about; when a piece of a number is lost; or when a word was heard that makes it a question, all of them, another
-    one of its kind, another time, or a tale of what somebody did.
+    about; when a piece of a number or a time is lost or invented; or when a word was heard that makes it a question,
+    all of them, another one of its kind, another time, or a tale of what somebody did.
     """
     if _is_of_another_kind(heard, said) or _is_turned(set(heard), set(said)) or _is_torn(heard, said):
+        return True
+    if _invents_a_unit(set(heard), set(said)) or _loses_a_half(heard, said):
         return True
     for word in heard:
         if word not in said and (
@@ -127,6 +141,20 @@ def _is_torn(heard: Collection[str], said: Collection[str]) -> bool:
     return any(word in behind or _HOMOPHONES.get(word, set()).isdisjoint(new) for word in lost)
 
 
+def _invents_a_unit(heard: set[str], said: set[str]) -> bool:
+    """Whether a unit of time is said that was not heard where another was: "two eggs ten minutes" is not two hours."""
+    if heard.isdisjoint(_UNITS):
+        return False
+    lost, new = heard - said, said - heard
+    return any(new & units and heard.isdisjoint(units) and lost.isdisjoint(alike) for units, alike in _UNIT_FAMILIES)
+
+
+def _loses_a_half(heard: Collection[str], said: Collection[str]) -> bool:
+    """Whether one "am" or "pm" of several is not said: "at 7 am and at 7:30 am" is not the 7th of May."""
+    lost = Counter(w for w in heard if w in _HALVES) - Counter(w for w in said if w in _HALVES)
+    return bool(lost) and _PARTS_OF_DAY.isdisjoint(heard)
+
+
 def _is_reversal(word: str, of: str) -> bool:
     return any(word.startswith(prefix) and word[len(prefix) :] == of for prefix in _REVERSALS)
 
@@ -137,7 +165,14 @@ def _is_of_another_kind(heard: Collection[str], said: Collection[str]) -> bool:
     for group in _GROUPS:
         if kinds_lost & group and kinds_new & group and kinds_lost & group != kinds_new & group:
             return True
-    if lost & (_EVERY | _OTHER_TIME):
+    if kinds_lost & _KINDS and {w.removesuffix("s") for w in said} & _KINDS - kinds_lost:
+        return True  # "cancel the timer and the alarm" is about both
+    if lost & _WEEKDAYS and not _WEEKDAYS.isdisjoint(said):
+        return True
+    for a, word, b in zip(heard, itertools.islice(heard, 1, None), itertools.islice(heard, 2, None), strict=False):
+        if word in _UNTIL and word not in said and a in _WEEKDAYS and b in _WEEKDAYS:
+            return True
+    if lost & (_EVERY | _OTHER_TIME) or ("weekend" in heard and not _THIS.isdisjoint(lost)):
         return True
     if lost & _UNITS and _UNITS.isdisjoint(said):
         return True

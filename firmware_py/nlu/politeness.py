@@ -23,6 +23,8 @@ _AFTER: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 _CALLS = {"en": ("hey", "ok", "hi", "hello"), "de": ("hey", "ok", "hallo")}
 _MAX_STRIPPED = 6
+POLITE = frozenset(w for table in (_BEFORE, _AFTER) for phrases in table.values() for p in phrases for w in p.split())
+"""Every word of these."""
 
 
 def _split(table: dict[str, tuple[str, ...]], language: str) -> list[tuple[str, ...]]:

@@ -22,7 +22,7 @@ from firmware_py._runs import RunIndex, nearest
 from firmware_py.nlu.english import SMALL
 from firmware_py.nlu.graph import Graph
 from firmware_py.nlu.match import JOINING, Fill, Sentence, fits_context
-from firmware_py.nlu.names import is_thing
+from firmware_py.nlu.names import is_date, is_thing
 from firmware_py.nlu.normalize import words as normal_words
 from firmware_py.nlu.opposites import ARTICLES, ORDERS, PLURALS, REFUSALS, contradict, other_number
 from firmware_py.nlu.phone_graph import End, Sounding, sound_out
@@ -46,6 +46,8 @@ _LEAST_SHARED, _LEAST_OF_BEST = 0.25, 0.4
 misheard sentences that a repair would accept, 3 share less."""
 MOST_MISHEARD, MOST_MISHEARD_SHORT, SHORT = 0.75, 0.5, 2.0
 """A slot's value whose sounds cost more than this (of its weight) was not heard at all; short ones weigh below 2."""
+MOST_MISHEARD_DATE = 0.4
+"""The same of a date: there is one for every few sounds, and nothing else in the sentence says which it was."""
 PADDING = frozenset(("um", "uh", "er", "hmm", "please", "now", "just", "like", "you", "know", "ok", "thanks"))
 """Words beside a slot's value that say nothing about it."""
 LEAST_INTRUDER = 3
@@ -275,6 +277,8 @@ class _Reading:
         if end.slot is not None and end.value is not None:
             self.fills.append(Fill(end.slot.name, end.value.out, 0, 0, end.slot.source, end.value))
             most = MOST_MISHEARD if weight >= SHORT else MOST_MISHEARD_SHORT
+            if is_date(end.word):
+                most = MOST_MISHEARD_DATE
             self.has_unheard_value |= cost > most * weight
             self.has_other_number |= other_number(heard, said)
             self.values.append((set(heard), set(said)))

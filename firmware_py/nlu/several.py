@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from firmware_py.events import Understood
 from firmware_py.nlu.english import NUMBER_WORDS
 from firmware_py.nlu.normalize import words
+from firmware_py.nlu.politeness import POLITE
 
 _BETWEEN = re.compile(r"\s*,?\s*\band then\b\s*|\s*,?\s*\b(?:and|then)\b\s*|\s*[,;.!]\s+", re.IGNORECASE)
 MOST_PIECES = 8
@@ -74,14 +76,19 @@ class Several:
         """A piece that is a command with the first words of the one before it: "... and milk to the hardware list"."""
         unknown = Understood(text=piece)
         said = words(piece)
-        if not said or NUMBER_WORDS.issuperset(said) or self._ends_open(before):
+        if not said or NUMBER_WORDS.issuperset(said) or POLITE.issuperset(said) or self._ends_open(before):
             return unknown  # "seven and eight": two times, or one that was heard badly
         first = before.text.split()
         for count in range(1, min(MOST_BORROWED, len(first) - 1) + 1):
             found = self._exact(f"{' '.join(first[:count])} {piece}")
             if found.intent == before.intent and (is_whole or found.slots.keys() == before.slots.keys()):
-                return found
+                return replace(found, slots=self._open_slots(before) | dict(found.slots))
         return unknown
+
+    def _open_slots(self, command: Understood) -> dict[str, Any]:
+        """What its open slots took, for a piece that says nothing of it: "... at 8 am and at 9 pm"."""
+        taken = {open_text.text for open_text in self._open_text(command.text)}
+        return {name: value for name, value in command.slots.items() if value in taken}
 
     def _ends_open(self, command: Understood) -> bool:
         return any(taken.is_last for taken in self._open_text(command.text))

@@ -103,9 +103,13 @@ class Dialogue:
         self._done_at_s = 0.0
 
     def committed(self, done: Sequence[Done], question: Question | None) -> None:
-        """A turn is over. One that was not understood leaves what can be corrected as it is."""
+        """A turn is over. One that was not understood leaves what can be corrected as it is, and a question for a
+        missing slot open; a yes is not waited for any longer."""
+        is_understood = any(d.understood.intent is not None for d in done)
+        if question is None and not is_understood and self._question is not None and not self._question.held:
+            return
         self._question, self._at_s = question, self._clock()
-        if any(d.understood.intent is not None for d in done):
+        if is_understood:
             self._earlier = [*reversed(self._done), *self._earlier][:MOST_EARLIER]
             self._done, self._done_at_s = tuple(done), self._at_s
 

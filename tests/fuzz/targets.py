@@ -71,6 +71,9 @@ class Sink:
     def clock(self, at: datetime | int | None = None) -> dict[str, Any]:
         return {}
 
+    def unkept(self) -> str:
+        return ""
+
 
 def configuration(data: bytes) -> None:
     """A configuration file's text."""
