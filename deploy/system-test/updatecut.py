@@ -37,6 +37,7 @@ IMAGE_MB = 512
 WEIGHTS_MB = 24
 """Of each bundle, different in each: too much to be on the disk by chance when the mark is written."""
 VERSIONS = ("1.0", "2.0", "3.0")
+UNMOUNT_TRIES = 50
 QUIET_TRIES = 60
 UPDATE = """
 import sys
@@ -65,7 +66,16 @@ def mounted(image: Path, point: Path) -> Iterator[Path]:
     try:
         yield point
     finally:
-        subprocess.run(["umount", str(point)], check=True)
+        unmount(point)
+
+
+def unmount(point: Path) -> None:
+    """Waits for what a killed update had begun in a session of its own: it writes to a disk that nobody reads again."""
+    for _ in range(UNMOUNT_TRIES):
+        if subprocess.run(["umount", str(point)], stderr=subprocess.DEVNULL).returncode == 0:
+            return
+        time.sleep(0.2)
+    subprocess.run(["umount", "--lazy", str(point)], check=True)
 
 
 def bundles(folder: Path) -> tuple[dict[str, Path], str]:
