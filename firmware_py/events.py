@@ -192,7 +192,7 @@ class Understood:
     sentence: str = ""
     unsure: tuple[str, str] | None = None
     undoes: tuple[Action, ...] = ()
-    open_slots: frozenset[str] = frozenset()
+    open_slots: tuple[str, ...] = ()
     confidence: float | None = None
     guards: tuple[str, ...] = ()
 

@@ -143,7 +143,7 @@ class Engine:
             "actions": fill_actions(deeds, slots) if deeds else (),
             "confirm": bool(deeds and deeds.confirm),
             "slots": slots,
-            "open_slots": frozenset(f.name for f in fills if _is_free(f)),
+            "open_slots": tuple(sorted({f.name for f in fills if _is_free(f)})),
             "response": self._responses.get((block.intent, block.response)),
             "metadata": block.metadata,
         }
