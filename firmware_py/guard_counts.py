@@ -19,7 +19,7 @@ GUARDS = {
     "low_score": "sentences of the templates that were not believed",
     "far": "sentences that stayed below response_generation.least_level_db",
     "no_match": "transcripts that fit no sentence",
-    "doubtful": "of these, heard too badly for an answer",
+    "doubtful": "of these, heard too badly for an answer; without a wake word a command too, below 0.3 of confidence",
     "chatter": "of these, one of too many in a row for an answer",
     "not_spoken_to": "of these, not answered as response_generation.unknown is spoken_to",
 }

@@ -18,6 +18,7 @@ from firmware_py.addressed import (
     DOUBTFUL,
     FAR,
     FORGET_NS,
+    LEAST_BELIEVED,
     LEAST_CONFIDENCE,
     MOST_IN_A_ROW,
     NOT_SPOKEN_TO,
@@ -45,6 +46,18 @@ UNKNOWN, KNOWN, ASKING = (
 
 def at(seconds: float, wake: str = "") -> TurnEvent:
     return TurnEvent(Kind.ENDPOINT, 0, 0, 0, 0, int(seconds * SECOND_NS), wake=wake)
+
+
+def test_what_is_hardly_a_word_is_no_command_unless_somebody_called() -> None:
+    """A kitchen at work was written as "are you OK?" with 0.26, behind a question that was open."""
+    addressed = Addressed()
+    hardly, enough = Transcript("are you ok", LEAST_BELIEVED - 0.01), Transcript("are you ok", LEAST_BELIEVED)
+    assert addressed.withheld(at(0), hardly, KNOWN) == DOUBTFUL
+    assert addressed.withheld(at(0), enough, KNOWN) == addressed.withheld(at(0, "hey_jarvis"), hardly, KNOWN) == ""
+    addressed.committed(at(0), enough, ASKING)
+    assert addressed.withheld(at(1), hardly, KNOWN) == DOUBTFUL
+    addressed.committed(at(1), hardly, KNOWN)
+    assert addressed.withheld(at(2), BADLY, UNKNOWN) == "", "the question is open still"
 
 
 def test_a_television_is_told_twice_and_then_no_more_until_it_is_quiet_or_somebody_is_understood() -> None:
