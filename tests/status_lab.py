@@ -79,6 +79,7 @@ _PR_SET_PDEATHSIG = 1
 
 def dies_with_us() -> None:
     """``preexec_fn`` of a process that must not outlive a test run that was killed: a service holds on to a core."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # nohup hands it on ignored
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
