@@ -18,31 +18,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+from loop_image import mounted  # noqa: E402
 from state_kills import write  # noqa: E402
 
 from firmware_py.state.database import Database  # noqa: E402
 
 IMAGE_MB = 32
-
-
-@contextmanager
-def mounted(image: Path, point: Path) -> Iterator[Path]:
-    point.mkdir(exist_ok=True)
-    done = subprocess.run(["mount", "-o", "loop", str(image), str(point)], capture_output=True, text=True)
-    if done.returncode:
-        print(f"powercut skipped: nothing can be mounted here: {done.stderr.strip()}", file=sys.stderr)
-        sys.exit(77)
-    try:
-        yield point
-    finally:
-        subprocess.run(["umount", str(point)], check=True)
 
 
 def make_image(image: Path) -> None:

@@ -19,14 +19,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+from loop_image import mounted  # noqa: E402
 from release_lab import make_key, make_tree, pack  # noqa: E402
 
 from firmware_py.release import updating  # noqa: E402
@@ -37,7 +37,6 @@ IMAGE_MB = 512
 WEIGHTS_MB = 24
 """Of each bundle, different in each: too much to be on the disk by chance when the mark is written."""
 VERSIONS = ("1.0", "2.0", "3.0")
-UNMOUNT_TRIES = 50
 QUIET_TRIES = 60
 UPDATE = """
 import sys
@@ -53,29 +52,6 @@ updating.update(board, Path(sys.argv[2]), updating.trusted_key(board, None))
 
 class Lost(Exception):
     """What a cut left that no board must have."""
-
-
-@contextmanager
-def mounted(image: Path, point: Path) -> Iterator[Path]:
-    """In a mount namespace of this process alone, so nothing stays behind."""
-    point.mkdir(exist_ok=True)
-    done = subprocess.run(["mount", "-o", "loop", str(image), str(point)], capture_output=True, text=True)
-    if done.returncode:
-        print(f"updatecut skipped: nothing can be mounted here: {done.stderr.strip()}", file=sys.stderr)
-        sys.exit(77)
-    try:
-        yield point
-    finally:
-        unmount(point)
-
-
-def unmount(point: Path) -> None:
-    """Waits for what a killed update had begun in a session of its own: it writes to a disk that nobody reads again."""
-    for _ in range(UNMOUNT_TRIES):
-        if subprocess.run(["umount", str(point)], stderr=subprocess.DEVNULL).returncode == 0:
-            return
-        time.sleep(0.2)
-    subprocess.run(["umount", "--lazy", str(point)], check=True)
 
 
 def bundles(folder: Path) -> tuple[dict[str, Path], str]:

@@ -24,6 +24,10 @@ _ORDINAL_UNITS = _list(
     "fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth"
 )
 
+ORDINALS = frozenset(_ORDINAL_UNITS[1:]) | {"twentieth", "thirtieth"}
+"""Of the days of a month, one word each."""
+WEEKDAYS = frozenset(_list("monday tuesday wednesday thursday friday saturday sunday"))
+
 _BE = {"what": "is", "who": "is", "where": "is", "when": "is", "how": "is", "why": "is", "that": "is", "there": "is"}
 _BE |= {"here": "is", "it": "is", "he": "is", "she": "is"}
 _CONTRACTIONS = {f"{w}'s": f"{w} {v}" for w, v in _BE.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from firmware_py.nlu.english import NUMBER_WORDS
+from firmware_py.nlu.english import NUMBER_WORDS, ORDINALS
 
 _NUMBERS = NUMBER_WORDS | {"half", "quarter", "quarters", "third", "thirds", "point", "minus", "negative", "dozen"}
 _AMOUNTS = "few several couple more less longer hour hours minute minutes second seconds timer timers"
@@ -23,11 +23,7 @@ monday tuesday wednesday thursday friday saturday sunday today tonight tomorrow 
 january february march april may june july august september october november december
 morning afternoon evening night noon midday midnight am pm every daily first second third
 """
-_ORDINALS = """
-fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth seventeenth
-eighteenth nineteenth twentieth thirtieth
-"""
-_DATE_WORDS = frozenset((*_DATES.split(), *_ORDINALS.split()))
+_DATE_WORDS = ORDINALS.union(_DATES.split())
 _UNITS = "percent degree degrees hour hours minute minutes second seconds celsius fahrenheit"
 _NO_THINGS: frozenset[str] = _NUMBERS.union(_DATES.split(), _UNITS.split())
 

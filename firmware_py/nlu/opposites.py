@@ -6,7 +6,7 @@ import itertools
 from collections import Counter
 from collections.abc import Collection
 
-from firmware_py.nlu.english import NUMBER_WORDS
+from firmware_py.nlu.english import NUMBER_WORDS, ORDINALS, WEEKDAYS
 
 _PAIRS = """
 on off / up down / open close / open shut / opened closed / lock unlock / mute unmute / start stop / begin end
@@ -58,11 +58,6 @@ _REVERSALS = ("de", "dis", "un")
 ARTICLES = frozenset(("the", "a", "an"))
 _EVERY = frozenset(("all", "every", "everything", "everywhere", "both", "each"))
 _OTHER_TIME = frozenset(("if", "when", "whenever", "unless", "until", "later", "tomorrow", "yesterday", "tonight"))
-_ORDINAL_WORDS = """
-first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth
-sixteenth seventeenth eighteenth nineteenth twentieth thirtieth
-"""
-_ORDINALS = frozenset(_ORDINAL_WORDS.split())
 PLURALS = frozenset(("hours", "minutes", "seconds"))
 _UNITS = PLURALS | {"hour", "minute", "second"}
 _UNIT_FAMILIES = (
@@ -73,7 +68,6 @@ _UNIT_FAMILIES = (
 """Units of time, and how recognisers write them."""
 _THIS = frozenset(("this", "next"))
 _UNTIL = frozenset(("to", "till", "until", "through"))
-_WEEKDAYS = frozenset(("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"))
 _HALVES = frozenset(("am", "pm"))
 _PARTS_OF_DAY = frozenset(("morning", "evening", "night", "afternoon"))
 _KINDS = frozenset(("timer", "alarm", "reminder"))
@@ -167,10 +161,10 @@ def _is_of_another_kind(heard: Collection[str], said: Collection[str]) -> bool:
             return True
     if kinds_lost & _KINDS and {w.removesuffix("s") for w in said} & _KINDS - kinds_lost:
         return True  # "cancel the timer and the alarm" is about both
-    if lost & _WEEKDAYS and not _WEEKDAYS.isdisjoint(said):
+    if lost & WEEKDAYS and not WEEKDAYS.isdisjoint(said):
         return True
     for a, word, b in zip(heard, itertools.islice(heard, 1, None), itertools.islice(heard, 2, None), strict=False):
-        if word in _UNTIL and word not in said and a in _WEEKDAYS and b in _WEEKDAYS:
+        if word in _UNTIL and word not in said and a in WEEKDAYS and b in WEEKDAYS:
             return True
     if lost & (_EVERY | _OTHER_TIME) or ("weekend" in heard and not _THIS.isdisjoint(lost)):
         return True
@@ -185,4 +179,4 @@ def _is_of_another_kind(heard: Collection[str], said: Collection[str]) -> bool:
 def other_number(heard: Collection[str], said: Collection[str]) -> bool:
     """Whether clearly another number was heard than the one that is said ("ten ounce" for "twenty ounce")."""
     a, b = NUMBER_WORDS.intersection(heard), NUMBER_WORDS.intersection(said)
-    return bool(a - b and (b or _ORDINALS.intersection(said)))
+    return bool(a - b and (b or ORDINALS.intersection(said)))

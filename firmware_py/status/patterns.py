@@ -76,8 +76,5 @@ WAITS: dict[str, Pattern] = {"weights": blinks(1, YELLOW), "failed_starts": blin
 
 def pattern_for(state: State, alerts: Container[str] = ()) -> Pattern:
     """The light of a state, with the code of the gravest alert that has one."""
-    if state is State.STARTING:
-        return next((code for name, code in WAITS.items() if name in alerts), PATTERNS[state])
-    if state is State.DEGRADED:
-        return next((code for name, code in CODES.items() if name in alerts), PATTERNS[state])
-    return PATTERNS[state]
+    codes = WAITS if state is State.STARTING else CODES if state is State.DEGRADED else {}
+    return next((code for name, code in codes.items() if name in alerts), PATTERNS[state])
