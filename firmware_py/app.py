@@ -33,7 +33,6 @@ from firmware_py.events import (
     FRAME_SAMPLES,
     RATE_HZ,
     Pcm16,
-    Reply,
     State,
     TurnEvent,
     TurnTrace,
@@ -210,7 +209,7 @@ class Appliance:
         self.hush()
         if self.attention is not None:
             self.attention.answered()
-        self.between_turns(lambda: self.taker.stations.responder.commit(Reply("")))
+        self.between_turns(self.taker.stations.responder.close_question)
 
     def talk(self) -> None:
         """Somebody is about to speak: what is being said ends, and no wake word is needed for the next utterance."""

@@ -148,12 +148,14 @@ class Responder(Protocol):
     """An intent to a reply.
 
     Must: ``prepare`` has no side effect and never raises; ``commit`` does the reply's actions and remembers
-    the turn, and is called once, for a committed turn only. May: ``expects(text)``, the least confidence (0 to 1)
+    the turn, and is called once, for a committed turn only; behind ``close_question`` no sentence answers what was
+    asked before. May: ``expects(text)``, the least confidence (0 to 1)
     with which a doubted text is taken for an answer to the question that is open, None where it is none.
     """
 
     def prepare(self, understood: Understood) -> Reply: ...
     def commit(self, reply: Reply) -> None: ...
+    def close_question(self) -> None: ...
 
 
 class Sentences(Protocol):

@@ -23,7 +23,7 @@ from firmware_py.audio.playback import Playback
 from firmware_py.audio.recording import RecordingMicrophone
 from firmware_py.audio.virtual import VirtualSpeaker
 from firmware_py.config import from_text
-from firmware_py.events import Kind, Pcm16, Reply, State, TurnEvent, TurnTrace
+from firmware_py.events import Kind, Pcm16, State, TurnEvent, TurnTrace
 from firmware_py.pipeline import VoicePipeline
 from firmware_py.service.ringer import Ringer
 
@@ -183,7 +183,7 @@ def test_an_answer_gives_way_where_the_word_does_not_end_it(speaker: Speaker, tm
 
 
 def test_stop_closes_a_question_by_voice_and_by_command() -> None:
-    """Said, or commanded (``rtva stop``, which commits nothing): the answer that comes later is to nothing any more."""
+    """Said, or commanded (``rtva stop``): the answer that comes later is to nothing any more."""
     from firmware_py.nlu.hassil import HassilUnderstanding
     from firmware_py.respond.responder import Responder
 
@@ -200,5 +200,5 @@ def test_stop_closes_a_question_by_voice_and_by_command() -> None:
         if end:
             assert say(end) == "Okay."
         else:
-            responder.commit(Reply(""))
+            responder.close_question()
         assert "starting now" not in say("ten minutes")

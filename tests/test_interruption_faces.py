@@ -85,6 +85,9 @@ class Engines:
     def commit(self, reply: Reply) -> None:
         self.committed.append(reply)
 
+    def close_question(self) -> None:
+        """None is asked."""
+
     def synthesize(self, text: str) -> Any:
         self.said.append(text)
         yield np.ones(100, np.int16)

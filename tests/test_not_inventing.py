@@ -26,7 +26,7 @@ from firmware_py.addressed import (
     level_db,
 )
 from firmware_py.cli.status import view
-from firmware_py.events import Kind, Reply, Transcript, TurnEvent, TurnTrace
+from firmware_py.events import Action, Kind, Reply, Transcript, TurnEvent, TurnTrace
 from firmware_py.guard_counts import GUARDS, GuardCounts
 from firmware_py.listen import Listener, ListenSettings
 from firmware_py.pipeline import VoicePipeline
@@ -58,6 +58,17 @@ def test_what_is_hardly_a_word_is_no_command_unless_somebody_called() -> None:
     assert addressed.withheld(at(1), hardly, KNOWN) == DOUBTFUL
     addressed.committed(at(1), hardly, KNOWN)
     assert addressed.withheld(at(2), BADLY, UNKNOWN) == "", "the question is open still"
+
+
+def test_what_ends_a_ring_or_a_question_is_believed_however_unclear() -> None:
+    addressed = Addressed()
+    hardly = Transcript("cancel", LEAST_BELIEVED - 0.01)
+    stop, speaking, order = Action("stop_ringing"), Action("stop_speaking"), Action("volume", {"percent": 9})
+    assert addressed.withheld(at(0), hardly, Reply("Okay.", "cancel", (speaking,))) == DOUBTFUL, "there is nothing"
+    assert addressed.withheld(at(0), hardly, Reply("Okay.", "cancel", (speaking, stop))) == ""
+    assert addressed.withheld(at(0), hardly, Reply("Okay.", "cancel", (stop, order))) == DOUBTFUL
+    addressed.committed(at(0), WELL, ASKING)
+    assert addressed.withheld(at(1), hardly, Reply("Okay.", "cancel", (speaking,))) == ""
 
 
 def test_a_television_is_told_twice_and_then_no_more_until_it_is_quiet_or_somebody_is_understood() -> None:

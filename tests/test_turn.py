@@ -50,6 +50,9 @@ class Recorder:
     def commit(self, reply: Reply) -> None:
         self.committed.append(reply.text)
 
+    def close_question(self) -> None:
+        """None is asked."""
+
     def synthesize(self, text: str) -> Iterator[Pcm16]:
         try:
             self.calls.append("tts")

@@ -113,6 +113,10 @@ class Dialogue:
             self._earlier = [*reversed(self._done), *self._earlier][:MOST_EARLIER]
             self._done, self._done_at_s = tuple(done), self._at_s
 
+    def close_question(self) -> None:
+        """No sentence is the answer to what was asked before."""
+        self._question = None
+
     def resolve(self, understood: Understood) -> Understood | Settled:
         """The sentence that is meant, or the answer to a yes or no. Changes nothing."""
         last = self._history.last_understood()

@@ -184,6 +184,10 @@ class Responder:
         if reply.text or reply.actions:
             self._history.remember(reply.understood or Understood(text="", intent=reply.intent), reply.text)
 
+    def close_question(self) -> None:
+        """Nobody waits for an answer any more."""
+        self._dialogue.close_question()
+
     def _perform(self, action: Action) -> Action | None:
         """Does one action; returns what would take it back."""
         before = Before.of(action, self._world)
