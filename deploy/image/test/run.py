@@ -38,6 +38,7 @@ BEGIN, END = "<!-- image-test -->", "<!-- /image-test -->"
 READY_LINE = 5
 READY_S, TURN_S = 900.0, 900.0
 QUESTION = "What time is it?"
+TAKES = 5
 MICROPHONE, SPEAKER = "plughw:CARD=Loopback,DEV=1,SUBDEV=0", "plughw:CARD=Loopback,DEV=0,SUBDEV=1"
 WRONG = "hostname: not a name\nvolumen: 30\n"
 SETUP = f"""\
@@ -190,14 +191,16 @@ class Proof:
         except (OSError, ValueError, EOFError) as error:
             raise Failed(f"the recording did not come out of the machine whole: {error}") from None
         kept_s = without_gaps(WORK / "answer.wav", WORK / "answer-joined.wav")
-        done = subprocess.run((sys.executable, "-m", "firmware_py", "transcribe", WORK / "answer-joined.wav", "--json"),
-                              capture_output=True, text=True, cwd=ROOT)  # fmt: skip
-        if done.returncode:
-            raise Failed(f"{kept_s:.1f} s of sound; {done.stderr.strip()}")
-        text = str(json.loads(done.stdout.splitlines()[0])["text"])
-        if not alike(text, self.said):
-            raise Failed(f"{text!r} was spoken, not {self.said!r} ({kept_s:.1f} s of sound)")
-        return f"{kept_s:.1f} s of sound, transcribed here: `{text}`"
+        text = transcript(WORK / "answer-joined.wav")
+        if alike(text, self.said):
+            return f"{kept_s:.1f} s of sound, transcribed here: `{text}`"
+        # The recogniser mishears a time now and then ("7:27 PM": "727 PD"); then it must mishear it from here as well.
+        here = [transcript(spoken(self.said, WORK / "said-here.wav")) for _ in range(TAKES)]
+        same = [take for take in here if alike(text, take)]
+        if not same:
+            raise Failed(f"{text!r} was spoken, not {self.said!r}, nor what is heard when it is said here: {here}"
+                         f" ({kept_s:.1f} s of sound)")  # fmt: skip
+        return f"{kept_s:.1f} s of sound, transcribed here: `{text}`; the same sentence said here: `{same[0]}`"
 
     said = ""
 
@@ -222,6 +225,22 @@ class Proof:
         age_s = self.guest.age_s()
         self.ask("volume", r"ok volume percent=40")
         return f"{age_s:.0f} s after power-on; the volume is the one that was set before the cut"
+
+
+def transcript(recording: Path) -> str:
+    """What this machine hears in it. Raises Failed."""
+    done = subprocess.run((sys.executable, "-m", "firmware_py", "transcribe", recording, "--json"),
+                          capture_output=True, text=True, cwd=ROOT)  # fmt: skip
+    if done.returncode:
+        raise Failed(done.stderr.strip())
+    return str(json.loads(done.stdout.splitlines()[0])["text"])
+
+
+def spoken(text: str, target: Path) -> Path:
+    """A sentence of this machine's voice; no two takes are alike."""
+    command = (sys.executable, "-m", "firmware_py", "say", text, "--out", target)
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    return target
 
 
 def without_gaps(source: Path, target: Path) -> float:
@@ -258,8 +277,7 @@ def question(given: Path | None) -> Path:
     """The recording that is asked: two seconds at most."""
     target = WORK / "question.wav"
     if given is None:
-        subprocess.run((sys.executable, "-m", "firmware_py", "say", QUESTION, "--out", target), cwd=ROOT, check=True,
-                       stdout=subprocess.DEVNULL)  # fmt: skip
+        spoken(QUESTION, target)
     else:
         shutil.copy(given, target)
     with wave.open(str(target)) as file:
