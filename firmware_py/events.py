@@ -255,8 +255,8 @@ class TurnTrace:
     here and null in JSON. ``t0_ns`` is the time of sample 0, the origin of :meth:`marks_ms`. ``stages_ms``
     are durations. ``hangover_ms`` and ``endpoint_reason`` say after how much silence the turn ended and why (see
     :class:`TurnEvent`), ``wake`` what opened the ear for it, ``interrupts`` that an answer was ended for it.
-    ``is_guided``, ``margin`` and ``guided_score`` are the transcript's, ``is_cached`` the reply's. It is written by
-    the turn thread alone and read by others once the turn is over.
+    ``is_guided``, ``margin`` and ``guided_score`` are the transcript's, ``is_cached`` and ``actions`` (what was to be
+    done) the reply's. It is written by the turn thread alone and read by others once the turn is over.
     """
 
     t0_ns: int = 0
@@ -278,6 +278,7 @@ class TurnTrace:
     margin: float = 0.0
     guided_score: float = 0.0
     is_cached: bool = False
+    actions: tuple[Action, ...] = ()
     wake: str = ""
     interrupts: bool = False
     error: str | None = None

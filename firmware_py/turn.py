@@ -135,7 +135,7 @@ class TurnTaker:
         reply = Reply("") if work.withheld else work.reply
         self._record(trace, work, reply)
         if _may_be_echo(event) and _is_echo(work.transcript.text, self.spoken):
-            trace.reply, trace.guards = "", (*trace.guards, ECHO)
+            trace.reply, trace.actions, trace.guards = "", (), (*trace.guards, ECHO)
             work.close()
             return trace
         self.spoken = reply.text
@@ -202,7 +202,7 @@ class TurnTaker:
             trace.guards = (*heard.guards, work.withheld)
         trace.intent, trace.slots, trace.score = meant.intent, meant.slots, meant.score
         trace.is_guided, trace.margin, trace.guided_score = heard.is_guided, heard.margin, heard.score
-        trace.reply, trace.is_cached = reply.text, reply.is_cached
+        trace.reply, trace.is_cached, trace.actions = reply.text, reply.is_cached, reply.actions
         trace.marks.update(work.marks)
         trace.stages_ms.update(work.stages_ms)
 

@@ -78,6 +78,11 @@ def test_slots_go_into_texts(tmp_path: Path) -> None:
         ("  lamp:\n    - mqtt: {topic: 'home/#', payload: b}\n", ":12: a topic to publish to"),
         ('  lamp:\n    - http: {url: "http://x/", headers: {"A\\nB": "c"}}\n', ":12: header 'A\\nB' is no name"),
         ('  lamp:\n    - http: {url: "http://x/", headers: {A: "c\\r\\nB: d"}}\n', ":12: header 'A' is no name"),
+        (
+            "  lamp:\n    - http: {url: 'http://x/', body: a, json: {b: c}}\n",
+            ":12: action 'http' has both 'body' and 'json'",
+        ),
+        ("  lamp:\n    - http: {url: 'http://x:99999/'}\n", ":12: no port of a url: 'x:99999'"),
         ("  lamp: []\n", ":11: intent 'lamp' has 0 actions"),
     ],
 )

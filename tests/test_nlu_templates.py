@@ -20,7 +20,9 @@ DOUBLING = "expansion_rules:\n  r0: a b\n" + "".join(f"  r{n}: '<r{n - 1}> <r{n 
 
 MISTAKES: dict[str, tuple[str, int, str]] = {
     "yaml": ("intents:\n  go: [\n", 3, "not YAML"),
-    "tab": ("intents:\n\tgo: x\n", 2, "not YAML"),
+    "tab": ("intents:\n\tgo: x\n", 2, "not YAML: a tab in the indentation: use spaces"),
+    "a brace without quotes": (OK + "responses: {intents: {go: {default: {x}}}}\n", 7, "needs quotes"),
+    "a language that is no code": (OK.replace("language: en", "language: english"), 1, "a code, as en, de or pt-BR"),
     "empty": ("", 1, "empty"),
     "comment only": ("# nothing\n", 1, "empty"),
     "not a mapping": ("- a\n- b\n", 1, "mapping"),
@@ -33,7 +35,9 @@ MISTAKES: dict[str, tuple[str, int, str]] = {
     "no sentences": ("intents:\n  go:\n    data: []\n", 2, "no sentences"),
     "empty block": ("intents:\n  go:\n    data:\n      - slots: {a: 1}\n", 4, "without sentences"),
     "empty sentence": ("intents:\n  go:\n    data:\n      - sentences:\n          - ok\n          - ''\n", 6, "empty"),
-    "a mapping for a sentence": ("intents:\n  go:\n    data:\n      - sentences:\n          - a: b\n", 5, "text"),
+    "a mapping for a sentence": (
+        "intents:\n  go:\n    data:\n      - sentences:\n          - a: b\n", 5, "one that begins with { or has",
+    ),
     "no closing bracket": (OK.replace("go home", '"go (home"'), 6, "'(' is never closed"),
     "no opening bracket": (OK.replace("go home", '"go home]"'), 6, "']' closes nothing"),
     "no closing brace": (OK.replace("go home", '"go {home"'), 6, "'{' is never closed"),
@@ -99,7 +103,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     file = tmp_path / "own.yaml"
     file.write_bytes(b"language: en\nintents: \xff\xfe\n")
-    with pytest.raises(ConfigError, match=r"own\.yaml:1: not UTF-8"):
+    with pytest.raises(ConfigError, match=r"own\.yaml:2: not UTF-8"):
         HassilUnderstanding([file])
 
 

@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
-from firmware_py.actions.kinds import ActionFailed
+from firmware_py.actions.kinds import ActionFailed, shown_url
 
 _SAFE = "/:?&=%+,;@~.-_!*'()[]#$"
 
@@ -43,13 +43,7 @@ def perform(arguments: Mapping[str, Any], timeout_s: float) -> None:
             pass
     except urllib.error.HTTPError as error:
         if error.code >= 400 or error.code in _MOVED:
-            raise ActionFailed(f"http {_shown(url)}: answered {error.code}") from None
+            raise ActionFailed(f"http {shown_url(url)}: answered {error.code}") from None
     except (OSError, ValueError, http.client.HTTPException) as error:
         what = getattr(error, "reason", error) or type(error).__name__
-        raise ActionFailed(f"http {_shown(url)}: {what}") from None
-
-
-def _shown(url: str) -> str:
-    """For the journal: without a name and password, and without the query, which may hold a key."""
-    parts = urllib.parse.urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        raise ActionFailed(f"http {shown_url(url)}: {what}") from None

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from firmware_py.actions.kinds import KINDS, TIMEOUT_S, ActionFailed, performer
+from firmware_py.actions.kinds import KINDS, TIMEOUT_S, ActionFailed, performer, target
 from firmware_py.events import Action
 
 MOST_WAITING = 16
@@ -28,16 +28,21 @@ class Counts:
     failed: int = 0
 
 
+def _log_failure(what: str) -> None:
+    _log.error("an action failed: %s", what)
+
+
 class Runner:
     """Fills the Performer of ``controls.Routes``. ``programs`` are those that may run; ``on_failure(what)`` is told of
-    an action that failed, in the runner's thread. With ``is_inline`` an action is done before ``perform`` returns."""
+    an action that failed, in the runner's thread, instead of the log. With ``is_inline`` an action is done before
+    ``perform`` returns."""
 
     actions: Collection[str] = KINDS
 
     def __init__(
         self,
         programs: Collection[str] = (),
-        on_failure: Callable[[str], None] = lambda what: None,
+        on_failure: Callable[[str], None] = _log_failure,
         *,
         is_inline: bool = False,
     ) -> None:
@@ -58,7 +63,11 @@ class Runner:
         try:
             self._waiting.put_nowait(action)
         except queue.Full:
-            self._failed(f"{action.name}: {MOST_WAITING} actions wait already")
+            self._failed(f"{target(action.name, action.arguments)}: {MOST_WAITING} actions wait already")
+
+    def report(self) -> dict[str, int]:
+        """The counts, and how many wait."""
+        return {"done": self.counts.done, "failed": self.counts.failed, "waiting": self._waiting.qsize()}
 
     def close(self) -> None:
         """Ends the thread once what it does is over; what waits is dropped."""
@@ -86,7 +95,7 @@ class Runner:
             raise ActionFailed(f"program {action.arguments['run'][0]} is not in nlp.programs")
         self._left = [thread for thread in self._left if thread.is_alive()]
         if len(self._left) >= MOST_LEFT:
-            raise ActionFailed(f"{action.name}: {MOST_LEFT} actions hang already")
+            raise ActionFailed(f"{target(action.name, action.arguments)}: {MOST_LEFT} actions hang already")
         timeout_s = float(action.arguments.get("timeout_s", TIMEOUT_S))
         raised: list[Exception] = []
 
@@ -101,11 +110,10 @@ class Runner:
         thread.join(timeout_s + GRACE_S)
         if thread.is_alive():
             self._left.append(thread)
-            raise ActionFailed(f"{action.name}: not done within {timeout_s:g} s")
+            raise ActionFailed(f"{target(action.name, action.arguments)}: not done within {timeout_s:g} s")
         if raised:
             raise raised.pop()  # in the list it would hold itself, and its frames' sockets, until a collection
 
     def _failed(self, what: str) -> None:
         self.counts.failed += 1
-        _log.error("an action failed: %s", what)
         self._on_failure(what)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from firmware_py.actions.kinds import KINDS, ActionFailed, described
+from firmware_py.actions.runner import Runner
 from firmware_py.cli import common
 from firmware_py.controls import NoLoudspeaker
 from firmware_py.errors import ConfigError, Unavailable, UsageError
@@ -40,14 +43,21 @@ def run(args: argparse.Namespace) -> int:
         except ConfigError as error:
             raise (common.bad_intents(error) if args.intents else error) from error
         common.note(pipeline.notes)
+        failed: list[str] = []
+        pipeline.runner = Runner([str(path) for path in config.nlp.programs], failed.append, is_inline=True)
 
         def work(file: str) -> None:
+            failed.clear()
             app.begin_conversation(pipeline, NoLoudspeaker(), act=args.act)
-            for answer in spoken_to(walk(pipeline, Path(file))):
-                show(args, file, answer.trace, write_answer(answer, names, file))
+            answers = spoken_to(walk(pipeline, Path(file)))
+            for answer in answers:
+                told = failed if answer is answers[-1] else []
+                show(args, turn_fields(file, answer.trace, write_answer(answer, names, file), told), answer.trace)
+            if failed:
+                raise ActionFailed(f"{file}: {'; '.join(failed)}")
 
         def report(file: str, message: str) -> None:
-            if args.json:
+            if args.json and not failed:
                 common.emit({**turn_fields(file, TurnTrace(), None), "error": message})
 
         return common.each_file(args.files, work, report)
@@ -99,8 +109,9 @@ def write_answer(answer: Any, names: FileNames, file: str) -> Path | None:
     return out
 
 
-def turn_fields(file: str, trace: TurnTrace, out: Path | None) -> dict[str, Any]:
-    """The JSON of one turn."""
+def turn_fields(file: str, trace: TurnTrace, out: Path | None, failed: Sequence[str] = ()) -> dict[str, Any]:
+    """The JSON of one turn; ``failed`` are the actions of the recording that did not work, with its last turn."""
+    own = [{a.name: dict(a.arguments)} for a in trace.actions if a.name in KINDS]
     return {
         "file": file,
         "transcript": trace.transcript,
@@ -120,15 +131,19 @@ def turn_fields(file: str, trace: TurnTrace, out: Path | None) -> dict[str, Any]
         "hangover_ms": trace.hangover_ms,
         "endpoint_reason": trace.endpoint_reason,
         "wake": trace.wake,
+        **({"actions": own} if own else {}),
+        **({"failed": list(failed)} if failed else {}),
     }
 
 
-def show(args: argparse.Namespace, file: str, trace: TurnTrace, out: Path | None) -> None:
+def show(args: argparse.Namespace, fields: dict[str, Any], trace: TurnTrace) -> None:
     if args.json:
-        common.emit(turn_fields(file, trace, out))
+        common.emit(fields)
         return
-    print(f"{file}\n  heard  {trace.transcript or '(nobody spoke)'}")
+    print(f"{fields['file']}\n  heard  {trace.transcript or '(nobody spoke)'}")
     if trace.transcript:
         print(f"  meant  {trace.intent or '(unknown)'} {dict(trace.slots) or ''}\n  reply  {trace.reply}")
-    if out is not None:
-        print(f"  voice  {out}")
+    for action in (a for a in trace.actions if a.name in KINDS):
+        print(f"  {'does ' if args.act else 'would'}  {described(action.name, action.arguments)}")
+    if fields["out"] is not None:
+        print(f"  voice  {fields['out']}")

@@ -15,6 +15,9 @@ from firmware_py.settings import problems
 from firmware_py.settings.knobs import Knob, plain
 from firmware_py.settings.render import scalar, value_lines
 
+EVERYBODY_SAYS = ("stop", "cancel", "what time is it", "set a timer for five minutes", "volume up", "repeat that")
+BUILT_IN = frozenset({"cancel", "time", "timer_start", "volume_up", "repeat"})
+
 
 def register(subparsers: Any) -> None:
     parser = subparsers.add_parser("config", help="the configuration", description=__doc__)
@@ -44,9 +47,9 @@ def check(args: argparse.Namespace) -> int:
     warnings: list[str] = []
     if file is not None:
         config = configuration.check(file)
-        check_templates(config)
+        taken = check_templates(config)
         check_language_model(config)
-        warnings = missing_files(config) + contradictions(config)
+        warnings = missing_files(config) + contradictions(config) + taken
         common.note(f"{file}: warning: {line}" for line in warnings)
     if args.json:
         common.emit({"file": None if file is None else str(file), "ok": True, "warnings": warnings})
@@ -92,8 +95,9 @@ def contradictions(config: Config) -> list[str]:
     return lines
 
 
-def check_templates(config: Config) -> None:
-    """Reads the user's own commands, those that are there. Raises ConfigError with file and line."""
+def check_templates(config: Config) -> list[str]:
+    """Reads the user's own commands, those that are there, and tells which take the place of what everybody says.
+    Raises ConfigError with file and line."""
     from firmware_py.nlu.hassil import HassilUnderstanding
 
     paths = [path for path in config.nlp.intent_paths() if path.exists()]
@@ -101,6 +105,12 @@ def check_templates(config: Config) -> None:
     own.check_programs([str(path) for path in config.nlp.programs])
     if own.action_kinds & {"http", "mqtt"}:
         common.note(["http and mqtt actions: as a service they need the drop-in network.conf (docs/service.md)"])
+    meant = {said: own.exact(said).intent for said in EVERYBODY_SAYS}
+    return [
+        f"nlp.intents: {said!r} is {intent!r} now, and not what rtva does with it"
+        for said, intent in meant.items()
+        if intent is not None and intent not in BUILT_IN
+    ]
 
 
 def check_language_model(config: Config) -> None:

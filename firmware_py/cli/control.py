@@ -89,10 +89,12 @@ def run(args: argparse.Namespace) -> int:
         lines = [
             f"{key.replace('_', ' ')}: {', '.join(value) or 'nothing' if isinstance(value, list) else value}"
             for key, value in answer.items()
-            if key not in ("ok", "kept")
+            if key not in ("ok", "kept", "is_waiting")
         ]
     if answer.get("kept") is False:
         common.complain(NOT_KEPT)
+    if answer.get("is_waiting"):
+        lines.append("in force once the turn that goes on is over")
     if args.json:
         common.emit(answer)
     elif lines:

@@ -71,6 +71,8 @@ def view(status: dict[str, Any]) -> Iterator[str]:
         yield f"cache of {name}: {cache['hits']} hits, {cache['misses']} misses"
     if asked := status.get("language_model"):
         yield "language model: " + ", ".join(f"{what.replace('_', ' ')} {count}" for what, count in asked.items())
+    if any((deeds := status.get("own_commands", {})).values()):
+        yield "own commands: " + ", ".join(f"{count} {what}" for what, count in deeds.items())
     yield from _workers(status["workers"])
     yield from _latencies(status["latency_ms"])
     for turn in status["turns"]:

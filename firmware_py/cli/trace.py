@@ -56,6 +56,8 @@ def view(turn: dict[str, Any]) -> Iterator[str]:
     yield f"  heard    {_heard(trace)}"
     yield f"  meant    {_meant(trace)}"
     yield f"  reply    {_reply(trace)}"
+    if trace.get("actions"):
+        yield f"  did      {', '.join(trace['actions'])}"
     yield f"  draft    {_draft(trace)}"
     yield f"  guards   {', '.join(trace['guards']) or 'none fired'}"
     bars = waterfall(trace["marks_ms"], trace["stages_ms"])

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from firmware_py.actions.kinds import described
 from firmware_py.cli import common
 from firmware_py.errors import BadInput
 from firmware_py.events import Understood
@@ -40,18 +41,26 @@ def run(args: argparse.Namespace) -> int:
 
 
 def show(understood: Understood, *, as_json: bool) -> None:
-    """One object a line, or one line for people. What is asked about first is not understood yet."""
+    """One object a line, or one line for people and one for each action of the user's own. What is asked about first is
+    not understood yet."""
     is_sure = understood.unsure is None
+    parts = understood.parts or (understood,)
+    actions = [action for part in parts for action in part.actions]
     if as_json:
-        fields = {
+        fields: dict[str, Any] = {
             "text": understood.text,
             "intent": understood.intent if is_sure else None,
             "slots": dict(understood.slots) if is_sure else {},
             "score": round(understood.score, 4),
         }
+        if actions and is_sure:
+            fields["actions"] = [{action.name: dict(action.arguments)} for action in actions]
         common.emit(fields if is_sure else {**fields, "unsure": understood.unsure})
         return
     slots = " ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in understood.slots.items())
     asks = "" if understood.unsure is None else "asks whether {1} is meant by {0}: ".format(*understood.unsure)
     what = f"{asks}{understood.intent or 'not understood'} {slots}"
     print(f"{understood.text}: {what} ({understood.score:.2f})", flush=True)
+    after = ", after a yes" if understood.confirm or not is_sure else ""
+    for action in actions:
+        print(f"  would{after}: {described(action.name, action.arguments)}", flush=True)

@@ -141,6 +141,8 @@ class Reader:
         missing = [key for key in REQUIRED[kind] if key not in arguments]
         if missing:
             raise body.mistake(f"action {kind!r} needs {', '.join(repr(k) for k in missing)}")
+        if "body" in arguments and "json" in arguments:
+            raise body.mistake(f"action {kind!r} has both 'body' and 'json'; one is sent")
         return Action(kind, arguments)
 
 
@@ -178,6 +180,10 @@ def _url(item: Item) -> str:
     host = rest.partition("/")[0]
     if scheme not in ("http", "https") or not host or SLOT.search(host):
         raise item.mistake(f"a url begins with http:// or https:// and a host without slots, not {text!r}")
+    try:
+        _ = urllib.parse.urlsplit(f"//{host}").port
+    except ValueError:
+        raise item.mistake(f"no port of a url: {host!r}") from None
     return text
 
 

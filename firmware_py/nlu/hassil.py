@@ -16,7 +16,7 @@ from firmware_py.errors import ConfigError, NotFound, RtvaError
 from firmware_py.events import Understood
 from firmware_py.nlu.engine import Engine, Reading
 from firmware_py.nlu.several import OpenText, Several
-from firmware_py.nlu.template_file import load
+from firmware_py.nlu.template_file import files_in, load
 from firmware_py.nlu.yaml_nodes import TemplateError
 
 BUILT_IN = Path(__file__).parent / "intents"
@@ -166,11 +166,8 @@ def without_collections() -> Iterator[None]:
 
 
 def _files(templates: Sequence[Path]) -> list[Path]:
-    """Files as they come, and of a folder its ``*.yaml`` and ``*.yml`` by name."""
-    files: list[Path] = []
-    for path in map(Path, templates):
-        files += sorted(p for p in path.iterdir() if p.suffix in (".yaml", ".yml")) if path.is_dir() else [path]
-    return files
+    """Files as they come, and what there is of a folder."""
+    return [file for path in map(Path, templates) for file in (files_in(path) if path.is_dir() else [path])]
 
 
 def _understood(text: str, found: dict[str, Any], score: float) -> Understood:

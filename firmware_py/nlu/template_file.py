@@ -9,6 +9,7 @@ recogniser may write words of the templates, and ``actions`` what is done (:mod:
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,15 @@ DATA_KEYS += ("expansion_rules", "metadata", "required_keywords", "inferred_doma
 INTENT_KEYS = ("data", "description", "domain", "platform", "supported")
 LIST_KEYS = ("values", "range", "wildcard", "reads", "most_words", "name", "metadata")
 VALUE_KEYS = ("in", "out", "context", "metadata")
+_LANGUAGE = re.compile(r"[a-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 RANGE_KEYS = ("from", "to", "step", "type", "fractions", "multiplier", "digits", "words", "words_language")
+
+
+def files_in(folder: Path) -> list[Path]:
+    """The template files in a folder by name: ``*.yaml`` and ``*.yml``, none that is hidden (editors keep locks and
+    other systems keep attributes under such names). Raises OSError."""
+    names = (path for path in folder.iterdir() if path.suffix in (".yaml", ".yml"))
+    return sorted(path for path in names if not path.name.startswith("."))
 
 
 def load(paths: list[Path], language: str) -> list[Grammar]:
@@ -49,7 +58,7 @@ def load(paths: list[Path], language: str) -> list[Grammar]:
         try:
             text = text_of(path)
             root = read(text, path)
-            named = [item.text("language") for key, item in root.map("the file") if key == "language"]
+            named = [_language(item) for key, item in root.map("the file") if key == "language"]
         except TemplateError as mistake:
             raise TemplateError(mistake.what, mistake.line, path) from None
         code = named[0] if named else language
@@ -60,6 +69,13 @@ def load(paths: list[Path], language: str) -> list[Grammar]:
         except TemplateError as mistake:
             raise TemplateError(mistake.what, mistake.line, mistake.path or path) from None
     return list(grammars.values())
+
+
+def _language(item: Item) -> str:
+    code = item.text("language")
+    if not _LANGUAGE.fullmatch(code):
+        raise item.mistake(f"language is a code, as en, de or pt-BR, not {code!r}")
+    return code
 
 
 class _File:

@@ -75,6 +75,8 @@ class Item:
 
     def text(self, what: str) -> str:
         """A scalar as it is written."""
+        if self.is_map:
+            raise self.mistake(f"{what} must be a text; one that begins with {{ or has a colon in it needs quotes")
         if not isinstance(self._node, yaml.ScalarNode) or (self._node.tag.endswith(":null") and not self._node.style):
             raise self.mistake(f"{what} must be a text")
         return str(self._node.value)
@@ -141,7 +143,8 @@ def text_of(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise TemplateError(f"not UTF-8 text (byte {error.start})", 1, path) from None
+        line = error.object[: error.start].count(b"\n") + 1
+        raise TemplateError(f"not UTF-8 text (byte {error.start})", line, path) from None
 
 
 def read(text: str, path: Path) -> Item:
@@ -150,7 +153,11 @@ def read(text: str, path: Path) -> Item:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise TemplateError(f"not YAML: {error.problem or error.context}", mark.line + 1 if mark else 1, path) from None
+        line = mark.line + 1 if mark else 1
+        there = next(iter(text.splitlines()[line - 1 : line]), "")
+        is_tab = "\t" in there[: len(there) - len(there.lstrip())]
+        what = "a tab in the indentation: use spaces" if is_tab else str(error.problem or error.context)
+        raise TemplateError(f"not YAML: {what}", line, path) from None
     except (yaml.YAMLError, RecursionError) as error:
         raise TemplateError(f"not YAML: {str(error).splitlines()[0] or 'nested too deep'}", 1, path) from None
     if node is None:

@@ -15,6 +15,7 @@ from firmware_py import __version__, models
 from firmware_py.config import Config
 from firmware_py.errors import RtvaError
 from firmware_py.events import TurnEvent, TurnTrace
+from firmware_py.nlu.template_file import files_in
 from firmware_py.pipeline import VoicePipeline
 from firmware_py.replay.form import Conversation, Event, Sound, Turn
 from firmware_py.replay.world import NotedActuator, NotedWorld
@@ -129,7 +130,7 @@ def intent_texts(config: Config) -> dict[str, str]:
     """The user's own template files, by name: a replay elsewhere needs them. Left out when they are huge."""
     found: dict[str, str] = {}
     for place in config.nlp.intent_paths():
-        for file in sorted(place.glob("*.y*ml")) if place.is_dir() else [place]:
+        for file in files_in(place) if place.is_dir() else [place]:
             name = f"{len(found):03d}-{file.name}"
             found[name] = file.read_text("utf-8", "replace")
     return found if sum(map(len, found.values())) <= INTENT_BYTES_MOST else {}

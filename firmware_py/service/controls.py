@@ -89,6 +89,7 @@ class ServiceControls:
             "latency_ms": self.reports.metrics(),
             "caches": appliance.pipeline.caches() if appliance else {},
             "language_model": _chat_counts(appliance) if appliance else {},
+            "own_commands": _deeds(appliance) if appliance else {},
             "faults": dict(self._gate.faults),
             "workers": self.reports.workers(),
             "machine": self.reports.machine(),
@@ -216,6 +217,12 @@ class ServiceControls:
             "microphone_opened": self._gate.reopened,
             "microphone_faults": sum(self._gate.faults.values()),
         }
+
+
+def _deeds(appliance: Appliance) -> dict[str, int]:
+    """What became of the actions of the user's own commands."""
+    runner = appliance.pipeline.runner
+    return runner.report() if runner is not None else {}
 
 
 def _chat_counts(appliance: Appliance) -> dict[str, int]:

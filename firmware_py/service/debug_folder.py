@@ -42,7 +42,9 @@ def turn_fields(event: TurnEvent, trace: TurnTrace | None, error: str = "") -> d
 
 
 def trace_fields(trace: TurnTrace) -> dict[str, Any]:
-    return {**{f.name: getattr(trace, f.name) for f in fields(trace)}, "marks_ms": trace.marks_ms()}
+    """Plain values; of actions their names alone, for their arguments may hold a key."""
+    told = {f.name: getattr(trace, f.name) for f in fields(trace)}
+    return {**told, "actions": [action.name for action in trace.actions], "marks_ms": trace.marks_ms()}
 
 
 def plain(value: Any) -> Any:

@@ -58,6 +58,8 @@ from firmware_py.status.notify import Notifier
 
 MICROPHONE_S = 10.0
 """Without ``is_patient``, a microphone that delivers nothing for so long is an error."""
+RELOAD_S = 10.0
+"""For so long the answer to a reload waits until what was read is in force; longer only where a turn goes on."""
 STATE_FILE = "state.db"
 ACTION_FAILED = "Sorry, that did not work."
 DEBUG_FOLDER = "debug"
@@ -210,7 +212,7 @@ class Service:
             workers,
             early.faces.report,
             database.counters,
-            lambda: self._reload_by(reloader),
+            lambda: self._reload_by(reloader, RELOAD_S),
             measures.machine,
             self.recorder.command,
             governing.report,
@@ -341,9 +343,9 @@ class Service:
                 self._restarts.succeed()
                 good_at = 0.0
 
-    def _reload_by(self, reloader: Reloader) -> dict[str, Any]:
+    def _reload_by(self, reloader: Reloader, wait_s: float = 0.0) -> dict[str, Any]:
         """Another configuration is another conversation."""
-        done = reloader.reload()
+        done = reloader.reload(wait_s)
         if done["applied"]:
             self.recorder.off("the configuration was changed")
         return done
@@ -355,6 +357,7 @@ class Service:
             _log.error("nothing was changed: %s", error)
 
     def _tell_failed_action(self, what: str) -> None:
+        _log.error("an action failed: %s", what)
         self.hub.publish("failure", error=what)
         if self._appliance is not None:
             with suppress(Unavailable):

@@ -170,6 +170,7 @@ def read_now(
         faults=status["faults"],
         governor_steps=len(status["governor"].get("steps", ())),
         language_model=status["language_model"],
+        own_commands=status["own_commands"],
         heard=Heard(status["wake"], status["interruption"]),
         guards=status["guards"],
     )

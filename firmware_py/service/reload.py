@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from typing import Any
 
 from firmware_py.app import Appliance
 from firmware_py.config import Config, describe
+from firmware_py.nlu.template_file import files_in
 from firmware_py.service.renewal import Renewal
 
 LIVE = ("audio.output.volume", "nlp.", "llm.", "response_generation.", "alerts.", "governor.")
@@ -29,7 +31,11 @@ def fingerprint(config: Config) -> tuple[tuple[str, int, int], ...]:
     """What tells whether a template file has changed: its name, time and size."""
     found: list[tuple[str, int, int]] = []
     for path in config.nlp.intent_paths():
-        for file in sorted(path.glob("*.y*ml")) if path.is_dir() else [path]:
+        try:
+            files = files_in(path) if path.is_dir() else [path]
+        except OSError:
+            files = [path]
+        for file in files:
             try:
                 about = file.stat()
                 found.append((str(file), about.st_mtime_ns, about.st_size))
@@ -53,22 +59,24 @@ class Reloader:
         self._read, self._appliance, self._on_alerts, self._renewal = read, appliance, on_alerts, renewal
         self._files = fingerprint(config)
 
-    def reload(self) -> dict[str, Any]:
-        """What was applied and what needs a restart. Raises ConfigError."""
+    def reload(self, wait_s: float = 0.0) -> dict[str, Any]:
+        """What was applied and what needs a restart; ``is_waiting``: a turn goes on, and it was not in force within
+        ``wait_s``. Not for the turn thread, which puts it in force. Raises ConfigError."""
         new = self._read()
         keys = changed(self.config, new)
         files = fingerprint(new)
         if files != self._files and "nlp.intents" not in keys:
             keys.append("nlp.intents")
         live = [key for key in keys if is_live(key)]
+        in_force = threading.Event()
         if live:
             self._check_templates(new, live)
             self.config = self.config.with_values({key: new.value(key) for key in live})
-            self._apply(live)
+            in_force = self._apply(live)
             self._files = files
         rest = [key for key in keys if not is_live(key)]
         _log.info("configuration read again", extra={"facts": {"applied": live, "needs_restart": rest}})
-        return {"applied": live, "needs_restart": rest}
+        return {"applied": live, "needs_restart": rest, "is_waiting": bool(live) and not in_force.wait(wait_s)}
 
     def _check_templates(self, new: Config, live: list[str]) -> None:
         """Templates with a mistake are refused before anything changes: building the station reads them."""
@@ -78,16 +86,21 @@ class Reloader:
             with VoicePipeline(new) as trial:
                 _ = trial.understanding
 
-    def _apply(self, live: list[str]) -> None:
+    def _apply(self, live: list[str]) -> threading.Event:
+        """Set once everything is in force."""
+        in_force = threading.Event()
         if any(key.startswith(("alerts.", "governor.")) for key in live):
             self._on_alerts(self.config)
         if "audio.output.volume" in live:
             self._appliance.controls.set_percent(self.config.audio.output.volume)
         if any(key.startswith(("nlp.", "llm.", "response_generation.")) for key in live):
             templates = any(key.startswith("nlp.") for key in live)
-            self._appliance.between_turns(lambda: self._renew_stations(templates=templates))
+            self._appliance.between_turns(lambda: self._renew_stations(in_force, templates=templates))
+        else:
+            in_force.set()
+        return in_force
 
-    def _renew_stations(self, *, templates: bool) -> None:
+    def _renew_stations(self, in_force: threading.Event, *, templates: bool) -> None:
         """In the turn thread: a conversation begins anew with the new templates and the new cache.
 
         Recognition that is guided by the templates is loaded anew too, here and not in the first turn.
@@ -100,4 +113,7 @@ class Reloader:
                 pipeline.runner.programs = frozenset(map(str, self.config.nlp.programs))
             self._appliance.taker.addressed = pipeline.make_addressed()
 
-        self._renewal.change(renew, warms=templates)
+        try:
+            self._renewal.change(renew, warms=templates)
+        finally:
+            in_force.set()

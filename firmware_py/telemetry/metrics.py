@@ -38,6 +38,7 @@ class Now:
     heard: Heard = field(default_factory=Heard)
     guards: dict[str, int] = field(default_factory=dict)
     language_model: dict[str, int] = field(default_factory=dict)
+    own_commands: dict[str, int] = field(default_factory=dict)
 
 
 COUNTS = {
@@ -154,6 +155,10 @@ def _walk(now: Now) -> Iterator[Metric]:
     for what, count in now.language_model.items():
         answers.add_metric([what], count)
     yield answers
+    actions = CounterMetricFamily("rtva_actions", "Actions of the user's own commands: done, failed.", labels=["what"])
+    for what in ("done", "failed"):
+        actions.add_metric([what], now.own_commands.get(what, 0))
+    yield actions
     dropped = CounterMetricFamily("rtva_notices_dropped", "Changes that a face was too slow for.", labels=["face"])
     for face, count in now.dropped.items():
         dropped.add_metric([face], count)
