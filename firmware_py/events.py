@@ -172,7 +172,8 @@ class Understood:
     ``parts`` has each, in order, and the other fields are the first one's. ``heard_score`` (0..1) and
     ``margin`` (nats to the sentence that fits next best) are those of a guided transcript, None for other text: where
     they are thin a skill can ask back. ``sentence`` is the sentence of the templates, in normal words, that a text was
-    taken for that was repaired or written twice; ``unsure`` what a person is asked about first: the words heard and the
+    taken for that was repaired or written twice, or the text without polite words around it, where there are any;
+    ``unsure`` what a person is asked about first: the words heard and the
     slot's value that they were taken for ("guest bedroom", "bedroom"). ``undoes`` takes back what the sentence did
     that this one corrects. ``open_slots`` are those that took any words. ``confidence`` and ``guards`` are the
     transcript's, None and () for text that was not heard.

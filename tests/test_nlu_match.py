@@ -227,3 +227,14 @@ def test_reads_narrows_a_wildcard(tmp_path: Path) -> None:
     ours = house(tmp_path, text)
     assert dict(ours.understand("I'm forty-two").slots) == {"age": 42}
     assert ours.understand("I'm tired").intent is None
+
+
+def test_of_two_ways_on_by_one_word_open_text_is_tried_last(tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text(
+        'language: en\nintents: {go: {data: [{sentences: ["move it [to {text}] [to {where}]"]}]}}\n'
+        "lists: {text: {wildcard: true}, where: {values: [paris, rome]}}\n"
+    )
+    own = HassilUnderstanding([file], builtin=False)
+    assert own.understand("move it to paris").slots == {"where": "paris"}
+    assert own.understand("move it to the others to rome").slots == {"text": "the others", "where": "rome"}

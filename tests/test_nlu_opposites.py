@@ -32,6 +32,8 @@ from firmware_py.nlu.opposites import contradict
         ("a few minutes", "half a minute"),
         ("a pound and a half", "a pound have"),
         ("an alarm for seven and eight", "an alarm for seven on the eight"),
+        ("an alarm for friday the thirteenth", "an alarm for the thirteenth"),
+        ("an alarm at seven for work", "an alarm at seven every four weeks"),
     ],
 )
 def test_an_order_that_would_be_turned_round_is_a_contradiction(heard: str, said: str) -> None:
@@ -50,6 +52,7 @@ def test_an_order_that_would_be_turned_round_is_a_contradiction(heard: str, said
         ("add bread end butter", "add bread and butter"),
         ("a timer four five minutes", "a timer for five minutes"),
         ("a timer or five minutes", "a timer for five minutes"),
+        ("remind me avery monday", "remind me every monday"),
     ],
 )
 def test_a_mishearing_is_none(heard: str, said: str) -> None:

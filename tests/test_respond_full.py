@@ -11,7 +11,7 @@ from firmware_py.agenda.agenda import MOST_ENTRIES
 from firmware_py.agenda.entries import ALARM, TIMER
 from firmware_py.agenda.lists import MOST_ITEMS
 from firmware_py.nlu.hassil import HassilUnderstanding
-from firmware_py.respond.skills.timers import FULL
+from firmware_py.respond.request import FULL
 
 
 @pytest.fixture(scope="module")

@@ -73,23 +73,21 @@ class Engine:
         once = _said_once(tokens)
         return Reading(text, once, len(once) < len(tokens))
 
-    def match(self, reading: Reading) -> Found | None:
-        """The template that the sentence matches to the letter, with and without polite words around it."""
+    def match(self, reading: Reading) -> tuple[Found, tuple[OpenText, ...]] | None:
+        """What the sentence means by the template that it matches to the letter, with and without polite words around
+        it, and what the open slots took."""
         fit = self._fit(reading)
         if fit is None:
             return None
         tokens, match = fit
         found = self._found(match.graph, match.fills, reading, tokens)
-        return found | {"sentence": " ".join(t.word for t in tokens)} if reading.is_repeated else found
-
-    def open_text(self, reading: Reading) -> list[OpenText] | None:
-        """What the open slots of an exact match took, None without one."""
-        fit = self._fit(reading)
-        if fit is None:
-            return None
-        tokens, match = fit
+        if reading.is_repeated:
+            found["sentence"] = " ".join(t.word for t in tokens)
+        elif len(tokens) < len(reading.tokens):
+            found["sentence"] = _as_said(reading.text, tokens)
         free = [f for f in match.fills if _is_free(f)]
-        return [OpenText(_as_said(reading.text, tokens[f.start : f.end]), f.end == len(tokens)) for f in free]
+        taken = (OpenText(_as_said(reading.text, tokens[f.start : f.end]), f.end == len(tokens)) for f in free)
+        return found, tuple(taken)
 
     def _fit(self, reading: Reading) -> tuple[Sequence[Token], Match] | None:
         """The words that are the sentence itself, and its template. An open slot would take the polite words behind it

@@ -15,7 +15,7 @@ from typing import Any
 from firmware_py.errors import ConfigError, NotFound, RtvaError
 from firmware_py.events import Understood
 from firmware_py.nlu.engine import Engine, Reading
-from firmware_py.nlu.several import OpenText, Several
+from firmware_py.nlu.several import Exact, Several
 from firmware_py.nlu.template_file import files_in, load
 from firmware_py.nlu.yaml_nodes import TemplateError
 
@@ -56,7 +56,7 @@ class HassilUnderstanding:
             with without_collections():
                 grammars = [*load(_files(templates), language), *load(built_in, language)]
                 self._engines = [Engine(grammar) for grammar in grammars]
-            self._several = Several(self.exact, self._open_text)
+            self._several = Several(lambda text: self._match(text, self._read(text)))
         except TemplateError as mistake:
             raise error(f"{mistake.path}:{mistake.line}: {mistake.what}") from None
         except FileNotFoundError as missing:
@@ -101,7 +101,8 @@ class HassilUnderstanding:
 
     def exact(self, text: str) -> Understood:
         """As :meth:`understand`, without repair: the sentence fits to the letter or is unknown."""
-        return self._match(text, self._read(text)) or Understood(text=text)
+        found = self._match(text, self._read(text))
+        return found.command if found else Understood(text=text)
 
     def _read(self, text: str) -> list[Reading]:
         """The sentence as each engine reads it, once a language."""
@@ -111,17 +112,13 @@ class HassilUnderstanding:
                 found[engine.language] = engine.read(text)
         return [found[engine.language] for engine in self._engines]
 
-    def _match(self, text: str, readings: Sequence[Reading]) -> Understood | None:
+    def _match(self, text: str, readings: Sequence[Reading]) -> Exact | None:
         for engine, reading in zip(self._engines, readings, strict=True):
-            found = engine.match(reading)
-            if found is not None:
-                return _understood(text, found, 1.0)
+            match = engine.match(reading)
+            if match is not None:
+                found, open_text = match
+                return Exact(_understood(text, found, 1.0), open_text)
         return None
-
-    def _open_text(self, text: str) -> list[OpenText]:
-        """What open slots take of a text that fits to the letter."""
-        found = (engine.open_text(reading) for engine, reading in zip(self._engines, self._read(text), strict=True))
-        return next((taken for taken in found if taken is not None), [])
 
     def warm(self) -> None:
         """Has repair pay for its first use now, unless nothing is repaired."""
@@ -135,7 +132,7 @@ class HassilUnderstanding:
             return Understood(text=text)
         readings = self._read(text)
         whole = self._match(text, readings)
-        matched = self._several.find(text, whole) or whole
+        matched = self._several.find(text, whole) or (whole.command if whole else None)
         if matched is not None:
             return matched
         if self.repair_threshold >= 1:

@@ -52,7 +52,7 @@ class Matcher:
         self.graphs, self.values, self.language = graphs, values, language
         for graph in graphs:
             for arcs in graph.arcs:
-                arcs.sort(key=lambda arc: _freedom(arc[0]))
+                arcs.sort(key=lambda arc: (_freedom(arc[0]), _least_freedom(graph, arc[1])))
         self._needed = [_needed(graph) for graph in graphs]
         self._first = [_first(graph) for graph in graphs]
         counts = Counter(word for words in self._needed for word in words)
@@ -198,6 +198,11 @@ def _freedom(label: str | Slot) -> int:
     if isinstance(label, str):
         return 0
     return 2 if label.source.is_wildcard and label.source.reads is None else 1
+
+
+def _least_freedom(graph: Graph, state: int) -> int:
+    """Of two ways on by the same word, the one to a slot that takes anything is tried last."""
+    return min((_freedom(label) for label, _ in graph.arcs[state]), default=0)
 
 
 def _first(graph: Graph) -> frozenset[str] | None:

@@ -57,6 +57,7 @@ _REVERSALS = ("de", "dis", "un")
 
 ARTICLES = frozenset(("the", "a", "an"))
 _EVERY = frozenset(("all", "every", "everything", "everywhere", "both", "each"))
+_AGAIN_AND_AGAIN = frozenset(("every", "each"))
 _OTHER_TIME = frozenset(("if", "when", "whenever", "unless", "until", "later", "tomorrow", "yesterday", "tonight"))
 PLURALS = frozenset(("hours", "minutes", "seconds"))
 _UNITS = PLURALS | {"hour", "minute", "second"}
@@ -161,13 +162,15 @@ def _is_of_another_kind(heard: Collection[str], said: Collection[str]) -> bool:
             return True
     if kinds_lost & _KINDS and {w.removesuffix("s") for w in said} & _KINDS - kinds_lost:
         return True  # "cancel the timer and the alarm" is about both
-    if lost & WEEKDAYS and not WEEKDAYS.isdisjoint(said):
-        return True
+    if lost & WEEKDAYS:
+        return True  # "Friday the thirteenth" is more than the thirteenth
     for a, word, b in zip(heard, itertools.islice(heard, 1, None), itertools.islice(heard, 2, None), strict=False):
         if word in _UNTIL and word not in said and a in WEEKDAYS and b in WEEKDAYS:
             return True
     if lost & (_EVERY | _OTHER_TIME) or ("weekend" in heard and not _THIS.isdisjoint(lost)):
         return True
+    if new & _AGAIN_AND_AGAIN and not any(word[:2] == "ev" or "very" in word or word[:2] == "ea" for word in lost):
+        return True  # "for work" is not "every four weeks"
     if lost & _UNITS and _UNITS.isdisjoint(said):
         return True
     if new & _UNITS and not lost:

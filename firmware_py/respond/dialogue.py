@@ -26,6 +26,7 @@ from firmware_py.respond.fragments import (
     variations,
     words,
 )
+from firmware_py.respond.pronouns import with_name
 from firmware_py.respond.request import Answer
 
 LEFT = "Okay, I leave it."
@@ -45,6 +46,11 @@ MOST_EARLIER = 4
 """Commands before the last turn that a correction is tried in."""
 UNDO_S = 30.0
 """For so long "cancel that" means what was done; later it may be meant for anything."""
+
+
+def is_taking_back(text: str) -> bool:
+    """Whether what was done just before is to be taken back."""
+    return TAKE_BACK.fullmatch(" ".join(words(text)).lower()) is not None
 
 
 class Last(Protocol):
@@ -131,7 +137,7 @@ class Dialogue:
             if said in NO:
                 return Settled(Answer(LEFT))
         undo = tuple(action for done in self._last_done(last) for action in done.undo)
-        if TAKE_BACK.fullmatch(said) and undo and self._clock() - self._done_at_s < UNDO_S:
+        if is_taking_back(understood.text) and undo and self._clock() - self._done_at_s < UNDO_S:
             return Settled(Answer(TAKEN_BACK, undo))
         if self._understand is None:
             return understood
@@ -139,6 +145,16 @@ class Dialogue:
         if again is not None or (understood.intent is not None and understood.score >= 1):
             return again or understood
         return self._again(last, understood) or self._follow(last, understood, is_open=is_open) or understood
+
+    def naming_it(self, said: Understood, before: Understood | None = None) -> Understood:
+        """A sentence about "it" as one that names what the command ``before`` was about, else that of the last turn.
+        "Cancel that" may as well mean the answer, and behind a turn names nothing."""
+        last = before or self._history.last_understood()
+        if self._understand is None or last is None:
+            return said
+        if before is None and said.intent is not None and words(said.text.lower())[-1:] != ["it"]:
+            return said
+        return with_name(said, last.parts[-1] if last.parts else last, self._understand) or said
 
     def expects(self, text: str) -> float | None:
         """The least confidence with which a text that recognition doubts answers the open question (a yes or no, or

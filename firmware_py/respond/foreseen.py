@@ -9,6 +9,7 @@ from datetime import datetime
 from firmware_py.agenda.deeds import Deeds
 from firmware_py.events import Action
 from firmware_py.respond.board import Board
+from firmware_py.respond.undo import Before, inverse
 from firmware_py.respond.world import Volume, World
 
 _NOT_FORESEEN = frozenset(("clock_set",))
@@ -47,6 +48,15 @@ class Foreseen:
             elif self._volume is not None:
                 self._volume = _turned(self._volume, action)
         return self
+
+    def undoing(self, actions: Iterable[Action]) -> tuple[Action, ...]:
+        """Does actions here, and returns what takes them back, the last first."""
+        undo: list[Action] = []
+        for action in actions:
+            before = Before.of(action, self)
+            back = inverse(action, before, self.after([action]))
+            undo += [back] if back is not None else []
+        return tuple(reversed(undo))
 
 
 def _turned(volume: Volume, action: Action) -> Volume:

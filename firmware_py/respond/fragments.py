@@ -169,9 +169,16 @@ def cost(last: Understood, found: Understood, *, is_open: bool) -> tuple[int, ..
         return None
     if is_open and (lost or any(key in before for key in changed if not _is_placeholder(before.get(key)))):
         return None
+    names = sum(key.startswith("of_") for key in changed)  # "to ten" says another time rather than which alarm
     texts = sum(isinstance(after.get(key), str) and isinstance(before.get(key), (int, float)) for key in changed)
     free = sum(isinstance(after.get(key), str) for key in changed)
-    return (len(lost) + kept_minutes, texts, len(changed), free if _has_number(before) else 0, len(found.text.split()))
+    return (
+        len(lost) + kept_minutes,
+        texts + names,
+        len(changed),
+        free if _has_number(before) else 0,
+        len(found.text.split()),
+    )
 
 
 def changes_open_text(last: Understood, found: Understood) -> bool:
@@ -186,7 +193,7 @@ def misplaces_number(fragment: Fragment, last: Understood, found: Understood) ->
 
 
 def _is_placeholder(value: Any) -> bool:
-    return str(value).lower() in ("something", "a thing")
+    return str(value).lower() in ("something", "a thing", "weekend")
 
 
 def _has_number(slots: Mapping[str, Any]) -> bool:

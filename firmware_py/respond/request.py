@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from firmware_py.agenda.agenda import MOST_ENTRIES
 from firmware_py.events import Action
 from firmware_py.respond.world import World
 
 THIN_SCORE, THIN_MARGIN = 0.9, 1.0
 """Of 413 guided orders, clean, at 12 and at 6 dB, 0.07 lie below one of these, and with them all 3 that were taken
 for another order."""
+FULL = f"I keep {MOST_ENTRIES} timers, alarms and reminders at most. Cancel one first."
 DOUBT_MARGIN = 0.75
 """Nats, as ``guided_door.AMBIGUOUS_MARGIN``: of 8 well heard timers and volumes 1 is asked about (3 with 1.0)."""
 
@@ -53,13 +55,6 @@ class Request:
         return self.world.now()
 
     @property
-    def is_full(self) -> bool:
-        """Whether the agenda has no room for one more, once what the sentence takes back is gone."""
-        agenda = self.world.agenda
-        freed = {i for action in self.undoes if action.name == "forget" for i in action.arguments["ids"]}
-        return not agenda.room() and not any(entry.id in freed for entry in agenda.entries())
-
-    @property
     def rng(self) -> random.Random:
         return self.world.rng
 
@@ -78,3 +73,13 @@ class Answer:
 
 
 Handler = Callable[[Request], Answer]
+
+
+def within_room(request: Request, answer: Answer) -> Answer:
+    """The answer, or a refusal where it promises one more than the agenda keeps, once what it drops is gone."""
+    if not any(action.name in ("count_down", "appoint") for action in answer.actions):
+        return answer
+    agenda = request.world.agenda
+    forgets = (action for action in (*request.undoes, *answer.actions) if action.name == "forget")
+    freed = {i for action in forgets for i in action.arguments["ids"]}
+    return answer if agenda.room() or any(entry.id in freed for entry in agenda.entries()) else Answer(FULL)

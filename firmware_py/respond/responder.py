@@ -9,13 +9,14 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
+from firmware_py.agenda.entries import RINGING
 from firmware_py.events import Action, Reply, Understood
 from firmware_py.respond import announce, phrases, talk
 from firmware_py.respond.cache import ResponseCache
-from firmware_py.respond.dialogue import PHRASES, Dialogue, Done, Settled
+from firmware_py.respond.dialogue import PHRASES, TAKEN_BACK, Dialogue, Done, Settled, is_taking_back
 from firmware_py.respond.foreseen import Foreseen, touch_the_same
 from firmware_py.respond.prepared import Command, Prepared, held_back, key, prepared, together
-from firmware_py.respond.request import Answer, Handler, Request
+from firmware_py.respond.request import Answer, Handler, Request, within_room
 from firmware_py.respond.skills import discover
 from firmware_py.respond.talk import Chat
 from firmware_py.respond.undo import Before, first_back, inverse
@@ -98,6 +99,10 @@ class Responder:
                 meant.answer.text, understood.intent, meant.answer.actions, understood=meant.understood(understood),
                 commands=tuple(Command.of(part, meant.answer.actions) for part in meant.about),
             )  # fmt: skip
+        ringing = self._world.agenda.entries(phase=RINGING)
+        if not ringing or meant.intent is None:  # "cancel it" stops what rings
+            about = Understood("", f"{ringing[0].kind}_ringing") if ringing else None
+            meant = self._dialogue.naming_it(meant, about)
         if meant.intent is None and self._chat is not None and self._chat.is_worth_asking(meant):
             return Prepared(
                 "", understood=meant, is_unknown=True, talk=partial(self._chat.talk, meant, self._history, self._world)
@@ -111,15 +116,22 @@ class Responder:
         now, then = Foreseen(self._world), Foreseen(self._world)
         held: list[Action] = []
         replies: list[Prepared] = []
-        for part in meant.parts:
-            reply = self._prepare(part, draft, now)
+        before: Understood | None = None
+        back: tuple[Action, ...] = ()
+        for said in meant.parts:
+            part = self._dialogue.naming_it(said, before) if before is not None else said
+            if back and is_taking_back(said.text):
+                reply = prepared(part, Answer(TAKEN_BACK, back))
+            else:
+                reply = self._prepare(part, draft, now)
+            before = part
             if held:
                 later = self._prepare(part, draft, then)
                 if later.text != reply.text or touch_the_same(held, later.actions):
                     reply = held_back(later, later.text if later.question else "")
             replies.append(reply)
             waiting = reply.question.held.actions if reply.question and reply.question.held else ()
-            now.after(reply.actions)
+            back = now.undoing(reply.actions)
             then.after((*reply.actions, *waiting))
             held += waiting
         return replies
@@ -238,7 +250,7 @@ class Responder:
             understood.undoes,
         )
         try:
-            return handler(request)
+            return within_room(request, handler(request))
         except Exception:
             _log.exception("skill for %s failed", understood.intent)
             return Answer(phrases.FAILED)
@@ -246,8 +258,7 @@ class Responder:
 
 def _order(understood: Understood) -> str:
     """The sentence that a yes carries out: what was matched, where that is not what was heard."""
-    is_repaired = understood.score < 1 and understood.sentence
-    return (understood.sentence if is_repaired else understood.text).strip(" .!?")
+    return (understood.sentence or understood.text).strip(" .!?")
 
 
 def _taken_back(command: Command, undo: Mapping[int, Action | None]) -> tuple[Action, ...]:

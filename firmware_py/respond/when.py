@@ -2,7 +2,9 @@
 
 A duration has ``hours``, ``minutes``, ``seconds``. A time of day has ``hour`` (0 to 23), ``minute`` or ``minutes_to``
 (before the hour), and ``half`` (am, pm, morning, afternoon, evening, night). A date has ``day`` (today, tomorrow,
-monday, ...), or ``month`` and ``nth``, or ``nth`` alone, or ``days`` (from now).
+monday, ..., weekend), or ``month`` and ``nth``, or ``nth`` alone, or ``days`` (from now). What comes again has
+``every`` to ``every3``, or ``every`` and ``until`` (from Monday to Friday); ``rhythm``, or ``few`` and ``period``
+("every other week"), is one that nothing here keeps.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ Slots = Mapping[str, Any]
 MONTHS: tuple[str, ...] = ("January", "February", "March", "April", "May", "June", "July")
 MONTHS += ("August", "September", "October", "November", "December")
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_WEEKDAYS = tuple(day.lower() for day in DAYS)
 DAY_S = 86_400
 _REPEATED: dict[str, tuple[int, ...]] = {"daily": tuple(range(7)), "weekdays": (0, 1, 2, 3, 4), "weekends": (5, 6)}
 _REPEATED |= dict.fromkeys(("morning", "evening", "night"), tuple(range(7)))
@@ -83,14 +86,23 @@ def day_of(slots: Slots, now: datetime) -> date | None:
     if "nth" in slots:
         return _nth(int(slots["nth"]), int(slots["month"]) if "month" in slots else None, today)
     name = str(slots.get("day", ""))
+    if name == WEEKEND:
+        return today + timedelta(days=(5 - today.weekday()) % 7)
     if name in _OFFSETS:
         return today + timedelta(days=_OFFSETS[name])
     is_next, _, weekday = name.rpartition(" ")
-    found = next((i for i, d in enumerate(DAYS) if d.lower() == weekday), None)
-    if found is None:
+    if weekday not in _WEEKDAYS:
         return None
+    found = _WEEKDAYS.index(weekday)
     ahead = (found - today.weekday()) % 7
     return today + timedelta(days=ahead or 7) if not is_next else today + timedelta(days=7 - today.weekday() + found)
+
+
+def rhythm_of(slots: Slots) -> str | None:
+    """A rhythm that is no day of the week: "every other day"; None when none was said."""
+    if "period" in slots:
+        return f"every {slots['few']} {slots['period']}"
+    return str(slots["rhythm"]) if "rhythm" in slots else None
 
 
 def says_day(slots: Slots) -> bool:
@@ -98,7 +110,9 @@ def says_day(slots: Slots) -> bool:
     return not _DAY_SLOTS.isdisjoint(slots)
 
 
-_DAY_SLOTS = frozenset(("day", "days", "weeks", "nth", "every"))
+_DAY_SLOTS = frozenset(("day", "days", "weeks", "nth", "every", "rhythm", "period"))
+WEEKEND = "weekend"
+"""A day that is one of two; where one is needed, Saturday."""
 _OFFSETS = {"today": 0, "tonight": 0, "tomorrow": 1, "day after tomorrow": 2, "yesterday": -1}
 
 
@@ -119,10 +133,11 @@ def _nth(day: int, month: int | None, today: date) -> date | None:
 def repeats(slots: Slots) -> tuple[int, ...]:
     """The weekdays (0 Monday) on which it comes again, () for once."""
     said = [str(slots[k]) for k in ("every", "every2", "every3") if k in slots]
-    days: set[int] = set()
-    for name in said:
-        days.update(_REPEATED.get(name) or (i for i, d in enumerate(DAYS) if d.lower() == name))
-    return tuple(sorted(days))
+    days = [day for name in said for day in _REPEATED.get(name) or (_WEEKDAYS.index(name),)]
+    if "until" in slots:
+        first, last = days[0], _WEEKDAYS.index(str(slots["until"]))
+        days = [day % 7 for day in range(first, first + (last - first) % 7 + 1)]
+    return tuple(sorted(set(days)))
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 
 from firmware_py.agenda.entries import ALARM, REMINDER, RINGING, Appointment, Entry
 from firmware_py.events import Action
 from firmware_py.respond.phrases import DONE, join
 from firmware_py.respond.request import Answer, Handler, Request
 from firmware_py.respond.skills.clock import NOT_SET
-from firmware_py.respond.skills.timers import FULL
 from firmware_py.respond.when import (
+    WEEKEND,
     Plan,
     clock,
     day,
@@ -21,6 +21,7 @@ from firmware_py.respond.when import (
     minute_of_day,
     plan,
     repeats,
+    rhythm_of,
     says_day,
     seconds_of,
 )
@@ -35,9 +36,7 @@ def set_alarm(request: Request) -> Answer:
     found = _plan(request, is_alarm=True)
     if isinstance(found, Answer):
         return found
-    if request.is_full:
-        return Answer(FULL)
-    return Answer(f"Alarm set for {_when(request, found)}.", (_appoint(ALARM, "", found),))
+    return Answer(f"Alarm set for {when(request, found)}.", (appoint(ALARM, "", found),))
 
 
 def set_reminder(request: Request) -> Answer:
@@ -49,28 +48,25 @@ def set_reminder(request: Request) -> Answer:
     found = _plan(request, is_alarm=False)
     if isinstance(found, Answer):
         return found
-    if request.is_full:
-        return Answer(FULL)
     return Answer(
-        f"I'll remind you at {_when(request, found)}: {words}.",
-        (_appoint(REMINDER, words, found),),
+        f"I'll remind you at {when(request, found)}: {words}.",
+        (appoint(REMINDER, words, found),),
     )
 
 
 def list_alarms(request: Request) -> Answer:
-    alarms = request.world.agenda.entries(ALARM)
+    alarms = [told(request, a) for a in request.world.agenda.entries(ALARM)]
     if not alarms:
         return Answer("There is no alarm.")
-    told = [_told(request, a) for a in alarms]
-    return Answer(f"There is an alarm {told[0]}." if len(told) == 1 else f"There are alarms {join(told)}.")
+    return Answer(f"There is an alarm {alarms[0]}." if len(alarms) == 1 else f"There are alarms {join(alarms)}.")
 
 
 def list_reminders(request: Request) -> Answer:
     reminders = request.world.agenda.entries(REMINDER)
     if not reminders:
         return Answer("There is no reminder.")
-    told = join(f"{r.name}, {_told(request, r)}" for r in reminders)
-    return Answer(f"{told[:1].upper()}{told[1:]}.")
+    text = join(f"{r.name}, {told(request, r)}" for r in reminders)
+    return Answer(f"{text[:1].upper()}{text[1:]}.")
 
 
 def cancel_alarm(request: Request) -> Answer:
@@ -95,33 +91,38 @@ def _cancel(request: Request, kind: str) -> Answer:
     entries = request.world.agenda.entries(kind)
     if not entries:
         return Answer(f"There is no {kind}.")
-    chosen = entries if request.slots.get("all") else _chosen(request, entries)
-    if not chosen:
+    found = entries if request.slots.get("all") else chosen(request, entries)
+    if not found:
         return Answer(f"There is no such {kind}.")
-    if len(chosen) > 1 and not request.slots.get("all"):
-        told = [r.name if kind == REMINDER else f"the one {_told(request, r)}" for r in chosen]
-        return Answer(f"Which one: {join(told, 'or')}?")
-    forget = Action("forget", {"ids": [e.id for e in chosen]})
-    if len(chosen) > 1:
-        return Answer(f"All {len(chosen)} {kind}s cancelled.", (forget,))
-    done = f"Cancelled the {kind} {_told(request, chosen[0])}."
-    return Answer(done, (forget,), confirm=_whether_all(request, chosen[0]))
+    if len(found) > 1 and not request.slots.get("all"):
+        return which(request, found)
+    forget = Action("forget", {"ids": [e.id for e in found]})
+    if len(found) > 1:
+        return Answer(f"All {len(found)} {kind}s cancelled.", (forget,))
+    done = f"Cancelled the {kind} {told(request, found[0])}."
+    return Answer(done, (forget,), confirm=_whether_all(request, found[0]))
 
 
-def _chosen(request: Request, entries: Sequence[Entry]) -> list[Entry]:
+def which(request: Request, entries: Sequence[Entry]) -> Answer:
+    """The question for one of several."""
+    named = [e.name if e.kind == REMINDER else f"the one {told(request, e)}" for e in entries]
+    return Answer(f"Which one: {join(named, 'or')}?")
+
+
+def chosen(request: Request, entries: Sequence[Entry]) -> list[Entry]:
     """Those whose day, time of day or words were said; all when nothing was."""
     said, words = minute_of_day(request.slots), str(request.slots.get("text", "")).casefold()
-    chosen = list(entries)
+    found = list(entries)
     if says_day(request.slots):
-        chosen = [e for e in chosen if _is_on_day(request, e)]
+        found = [e for e in found if _is_on_day(request, e)]
     if said is not None:
         minute, is_open = said
         minutes = {minute, minute + 720} if is_open else {minute}
-        chosen = [e for e in chosen if isinstance(e.when, Appointment) and e.when.minute in minutes]
+        found = [e for e in found if isinstance(e.when, Appointment) and e.when.minute in minutes]
     if words:
         words = _mine_to_yours(words).casefold()
-        chosen = [e for e in chosen if e.name.casefold() == words]
-    return chosen
+        found = [e for e in found if e.name.casefold() == words]
+    return found
 
 
 def _reminded_of(request: Request) -> str:
@@ -135,31 +136,48 @@ def _is_on_day(request: Request, entry: Entry) -> bool:
     """Whether it comes on the day, or again and again on the days, that were said."""
     if not isinstance(entry.when, Appointment):
         return False
-    again, on = repeats(request.slots), day_of(request.slots, request.now)
+    again = repeats(request.slots)
     if again:
         return set(again) <= set(entry.when.days)
-    if on is None:
-        return False
     first = date.fromisoformat(entry.when.day)
-    return on == first or (on > first and on.weekday() in entry.when.days)
+    return any(on == first or (on > first and on.weekday() in entry.when.days) for on in _dates(request))
+
+
+def _dates(request: Request) -> list[date]:
+    """The date that was said, both of a weekend, [] where there is none."""
+    on = day_of(request.slots, request.now)
+    if on is None:
+        return []
+    return [on, on + timedelta(days=1)] if request.slots.get("day") == WEEKEND else [on]
 
 
 def _whether_all(request: Request, entry: Entry) -> str:
     """What to ask before one that comes on other days too is cancelled for a day; "" where nothing else is lost."""
     if not isinstance(entry.when, Appointment) or not says_day(request.slots):
         return ""
-    on = day_of(request.slots, request.now)
-    named = set(repeats(request.slots)) or ({on.weekday()} if on else set())
+    named = set(repeats(request.slots)) or {on.weekday() for on in _dates(request)}
     if set(entry.when.days) <= named:
         return ""
     return f"That {entry.kind} comes {every(entry.when.days)}. Cancel it altogether?"
 
 
-def _plan(request: Request, *, is_alarm: bool) -> Plan | Answer:
+def unplannable(request: Request) -> Answer | None:
+    """Why no day of the agenda can be what was said, or the question for one of two; None where one can."""
     if not request.world.agenda.clock.is_set():
         return Answer(NOT_SET)
+    if (rhythm := rhythm_of(request.slots)) is not None:
+        return Answer(f"I can't do that {rhythm}, only on days of the week, for example every Monday.")
     if says_day(request.slots) and not repeats(request.slots) and day_of(request.slots, request.now) is None:
         return Answer("There is no such day.")
+    if request.slots.get("day") == WEEKEND:
+        return Answer("On Saturday or on Sunday?")
+    return None
+
+
+def _plan(request: Request, *, is_alarm: bool) -> Plan | Answer:
+    refusal = unplannable(request)
+    if refusal is not None:
+        return refusal
     if minute_of_day(request.slots) is None:
         return Answer("At what time?")
     return plan(request.slots, request.now, is_alarm=is_alarm) or Answer("That time is over.")
@@ -168,28 +186,26 @@ def _plan(request: Request, *, is_alarm: bool) -> Plan | Answer:
 def _count_down(request: Request, kind: str, name: str, seconds: float) -> Answer:
     if not seconds:
         return Answer("That is now.")
-    if request.is_full:
-        return Answer(FULL)
     action = Action("count_down", {"kind": kind, "name": name, "seconds": seconds})
     said = f"I'll remind you in {duration(seconds, 3)}: {name}." if name else f"Alarm in {duration(seconds, 3)}."
     return Answer(said, (action,))
 
 
-def _appoint(kind: str, name: str, found: Plan) -> Action:
+def appoint(kind: str, name: str, found: Plan) -> Action:
     return Action(
         "appoint",
         {"kind": kind, "name": name, "day": found.day.isoformat(), "minute": found.minute, "days": list(found.days)},
     )
 
 
-def _when(request: Request, found: Plan) -> str:
+def when(request: Request, found: Plan) -> str:
     at = found.at(request.now)
     if found.days:
         return f"{clock(at)} {every(found.days)}"
     return f"{clock(at)} {day(found.day, request.now.date())}"
 
 
-def _told(request: Request, entry: Entry) -> str:
+def told(request: Request, entry: Entry) -> str:
     if not isinstance(entry.when, Appointment):
         left = request.world.agenda.left_s(entry)
         return f"in {duration(left)}" if left is not None else "some time after the power cut"

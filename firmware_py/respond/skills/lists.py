@@ -29,6 +29,8 @@ _MIXED = re.compile(
     re.IGNORECASE,
 )
 """A number that has an "and" in it: "two and a half pounds", "a hundred and five nails"."""
+_NOTHING = ("it", "that", "this", "them", "those", "these")
+"""What says nothing where nobody knows what it stands for."""
 _BEFORE = re.compile(r"^(?:the|some|a|an)\s+(?=\S)", re.IGNORECASE)
 
 
@@ -104,6 +106,7 @@ def _items(request: Request) -> list[str]:
     for number, pair in enumerate(TOGETHER):
         text = re.sub(re.escape(pair), f"\0{number}\0", text, flags=re.IGNORECASE)
     parts = [_BEFORE.sub("", p.strip(" .!?")) for p in _BETWEEN.split(text)]
+    parts = [p for p in parts if p.casefold() not in _NOTHING]
     whole = [re.sub("\0(\\d+)\0", lambda m: TOGETHER[int(m[1])], p) for p in parts if p]
     return list({i.casefold(): i for i in (thing(w.replace("\0and\0", " and ")) for w in whole)}.values())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from firmware_py.agenda.agenda import MOST_ENTRIES, is_paused
+from firmware_py.agenda.agenda import is_paused
 from firmware_py.agenda.entries import RINGING, TIMER, Countdown, Entry
 from firmware_py.events import Action
 from firmware_py.respond.phrases import DONE, join, thing
@@ -27,17 +27,17 @@ PLACES = {
 }
 """Which of several is meant that are called the same, in the order in which they end."""
 NONE_THERE = "There is no timer."
-FULL = f"I keep {MOST_ENTRIES} timers, alarms and reminders at most. Cancel one first."
+NO_NUMBER = "A timer can't be called by a number. Give it a word, for example: set a pasta timer."
 
 
 def start(request: Request) -> Answer:
+    if "number" in request.slots:
+        return Answer(NO_NUMBER)
     seconds = seconds_of(request.slots)
     if not seconds or not {"minus", "negative"}.isdisjoint(request.text.casefold().split()):
         return Answer("For how long?" if seconds is None else "A timer needs some time.")
     if seconds > LONGEST_S:
         return Answer("That is too long for a timer.")
-    if request.is_full:
-        return Answer(FULL)
     name = _name(request)
     what = f"{name.capitalize()} timer for {duration(seconds, 3)}" if name else duration(seconds, 3)
     action = Action("count_down", {"kind": TIMER, "name": name, "seconds": seconds})

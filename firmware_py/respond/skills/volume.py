@@ -37,6 +37,8 @@ def down(request: Request) -> Answer:
 
 
 def set_to(request: Request) -> Answer:
+    if "percent" not in request.slots:
+        return Answer("To how many percent?")
     percent = int(request.slots["percent"])
     action = Action("volume_set", {"percent": percent})
     return Answer(f"Volume {percent} percent.", (action,), confirm=request.doubt(f"{percent} percent"))
