@@ -13,6 +13,8 @@ from firmware_py.events import RATE_HZ, Pcm16
 
 SECOND_NS = 1_000_000_000
 CHUNK = 512
+LOUD = 100.0
+"""Of a sample: with it an answer begins to be heard."""
 
 
 class RoomSpeaker:
@@ -88,12 +90,17 @@ class RoomMicrophone:
         self._at = 0
         self._dropping = 0
         self._t0_ns = 0
+        self._over: tuple[Pcm16, int] | None = None
         self._is_closed = threading.Event()
 
     def speak(self, sound: Pcm16, in_s: float = 0.1) -> None:
         """A person begins in a moment."""
         at = self._at + int(in_s * RATE_HZ) + CHUNK
         self._person[at : at + sound.size] += sound
+
+    def speak_over(self, sound: Pcm16, behind_s: float) -> None:
+        """A person begins so long behind the first sound of what is said next: over the same words each time."""
+        self._over = (sound, int(behind_s * RATE_HZ))
 
     def drop(self, samples: int) -> None:
         self._dropping = samples
@@ -125,3 +132,8 @@ class RoomMicrophone:
         if sound.any():
             heard = convolved(sound, self._response)
             self._echo[at : at + heard.size] += heard
+        if self._over is not None and np.abs(sound).max(initial=0.0) > LOUD:
+            person, behind = self._over
+            begins = at + int(np.argmax(np.abs(sound) > LOUD)) + behind
+            self._person[begins : begins + person.size] += person
+            self._over = None

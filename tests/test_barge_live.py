@@ -11,6 +11,7 @@ import pytest
 from echo_lab import Room
 from live_room import RoomMicrophone, RoomSpeaker
 from status_lab import eventually
+from takes import seeded
 from wake_lab import person
 
 from firmware_py.app import Appliance, Observers
@@ -50,6 +51,7 @@ class Talk:
 @pytest.fixture
 def talk(weights: Path, request: pytest.FixtureRequest) -> Iterator[Talk]:
     text, room, hears_itself = request.param
+    seeded()
     with VoicePipeline(from_text(text)) as pipeline:
         pipeline.initialize_components()
         list(pipeline.tts.synthesize(LONG))  # a busy machine is not what these tests are about
@@ -87,10 +89,8 @@ def question(recordings: Path) -> Pcm16:
 
 @pytest.mark.parametrize("talk", [("", FAR, True)], indirect=True)
 def test_speech_over_an_answer_ends_it_and_is_understood(talk: Talk, question: Pcm16) -> None:
+    talk.microphone.speak_over(question, 3.0)
     talk.say(LONG)
-    time.sleep(3.0)
-    assert talk.appliance.player.is_playing
-    talk.microphone.speak(question)
     assert eventually(lambda: talk.appliance.interruptions == 1, seconds=90.0)
     assert eventually(lambda: len(talk.turns) == 1 and talk.is_over(), seconds=90.0)
     [turn] = talk.turns
@@ -102,9 +102,8 @@ def test_speech_over_an_answer_ends_it_and_is_understood(talk: Talk, question: P
 
 @pytest.mark.parametrize("talk", [("", FAR, True)], indirect=True)
 def test_what_is_written_once_it_is_decided_is_at_most_50_ms(talk: Talk, question: Pcm16) -> None:
+    talk.microphone.speak_over(question, 2.0)
     talk.say(LONG)
-    time.sleep(2.0)
-    talk.microphone.speak(question)
     assert eventually(lambda: bool(talk.written_at_end), seconds=90.0)
     assert eventually(lambda: not talk.appliance.player.is_playing, seconds=90.0)
     written = talk.speaker.accepted - talk.written_at_end[0]
@@ -131,9 +130,8 @@ def test_the_room_of_these_tests_does_bring_the_answer_back(talk: Talk) -> None:
 
 @pytest.mark.parametrize("talk", [("interruption: {by: nothing}", FAR, True)], indirect=True)
 def test_where_nothing_is_to_interrupt_speech_waits_for_the_end(talk: Talk, question: Pcm16) -> None:
+    talk.microphone.speak_over(question, 3.0)
     talk.say(LONG)
-    time.sleep(3.0)
-    talk.microphone.speak(question)
     assert eventually(lambda: len(talk.turns) == 1 and talk.is_over(), seconds=90.0)
     assert talk.turns[0].intent == "time" and not talk.turns[0].interrupts
     assert talk.appliance.interruptions == 0 and talk.speaker.flushed == 0

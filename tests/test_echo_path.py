@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from echo_lab import Room, Scene, Sound, level_db, noise, pcm, scene
+from takes import take
 from wake_lab import Speaker, person
 
 from firmware_py import backends
@@ -27,15 +28,13 @@ HOPELESS = TrustSettings(most_residual_db=-100.0)
 
 @pytest.fixture(scope="module")
 def voice(weights: Path) -> Speaker:
-    """With the same takes each time: what an answer covers of a person's words is what is judged."""
-    onnxruntime = pytest.importorskip("onnxruntime")
-    onnxruntime.set_seed(1)
     return Speaker()
 
 
 @pytest.fixture(scope="module")
-def answers(voice: Speaker) -> list[Pcm16]:
-    return [np.concatenate(list(voice.pipeline.tts.synthesize(text))) for text in TEXTS]
+def answers(weights: Path) -> list[Pcm16]:
+    """The same takes each time: what an answer covers of a person's words is what is judged."""
+    return [take(text) for text in TEXTS]
 
 
 @pytest.fixture

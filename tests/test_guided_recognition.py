@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from takes import take_16k
 
 from firmware_py import _whisper, models
 from firmware_py.audio.recording import load
 from firmware_py.errors import Cancelled
 from firmware_py.nlu.grammar import compile_understanding
 from firmware_py.nlu.hassil import HassilUnderstanding
-from firmware_py.pipeline import VoicePipeline
 from firmware_py.stt import guards, guided_door
 from firmware_py.stt.guided import Guide
 from firmware_py.stt.native import Native
@@ -273,10 +273,7 @@ def test_open_text_beside_a_sentence_does_not_draw_the_search_away(
     native: Native, weights: Path, sentence: str
 ) -> None:
     """The built-in templates have open text in "set the {name} timer" and the like."""
-    soxr = pytest.importorskip("soxr")
-    with VoicePipeline() as pipeline:
-        sound = np.concatenate(list(pipeline.tts.synthesize(sentence))).astype(np.float32) / 32768
-        sound = soxr.resample(sound, pipeline.tts.rate_hz, 16_000)
+    sound = take_16k(sentence)
     guide = Guide(native, compile_understanding(HassilUnderstanding()).data())
     native.listen(as_float32(sound), CONTEXT)
     heard = native.open(CAP)

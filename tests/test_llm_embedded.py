@@ -16,11 +16,13 @@ from typing import Any
 
 import pytest
 from agenda_lab import BERLIN, Board
+from takes import VOICE_HZ, take
 from workers_lab import children, eventually
 
 from firmware_py import config, models
 from firmware_py.audio.play import Player
 from firmware_py.audio.virtual import VirtualSpeaker
+from firmware_py.audio.wav import write_wav
 from firmware_py.doctor import Case, checks
 from firmware_py.errors import BadWeights, Cancelled, ModelFailed, RtvaError
 from firmware_py.llm.embedded import Embedded
@@ -219,7 +221,7 @@ def test_a_spoken_question_is_answered_aloud(
     file, question = tmp_path / "c.yaml", tmp_path / "q.wav"
     limits = "first_token_s: 60, total_s: 90, filler_s: 60, temperature: 0"
     file.write_text(f"llm: {{enabled: true, engine: embedded, model: gemma3-270m, {limits}}}\n")
-    assert rtva("say", CAPITAL, "--out", question).returncode == 0
+    write_wav(question, VOICE_HZ, [take(CAPITAL)])
     done = rtva("ask", question, "--config", file, "--out", tmp_path / "out", "--json")
     turn = json.loads(done.stdout)
     assert "Paris" in turn["reply"] and turn["intent"] is None, done.stderr

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from takes import VOICE_HZ, take
 
 from firmware_py.__main__ import main
 from firmware_py.audio.recording import load
 from firmware_py.audio.wav import write_wav
 from firmware_py.errors import BadInput
 from firmware_py.events import RATE_HZ
-from firmware_py.pipeline import VoicePipeline
 from firmware_py.replay import compare, form
 from firmware_py.replay.form import Conversation, Event, Sound, Turn
 from firmware_py.replay.world import NotedWorld, RepeatedClock, RepeatedWorld
@@ -38,13 +38,11 @@ NOON = datetime(2026, 3, 1, 12, 0, 59, tzinfo=timezone.utc)
 def kept(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A conversation of four sentences, kept by the command line."""
     folder = tmp_path_factory.mktemp("kept")
-    with VoicePipeline() as pipeline:
-        rate = pipeline.tts.rate_hz
-        silence = np.zeros(rate * 3 // 2, np.int16)
-        chunks = [silence[: rate // 4]]
-        for sentence in SENTENCES:
-            chunks += [*pipeline.tts.synthesize(sentence), silence]
-    write_wav(folder / "spoken.wav", rate, chunks)
+    silence = np.zeros(VOICE_HZ * 3 // 2, np.int16)
+    chunks = [silence[: VOICE_HZ // 4]]
+    for sentence in SENTENCES:
+        chunks += [take(sentence), silence]
+    write_wav(folder / "spoken.wav", VOICE_HZ, chunks)
     assert main(["record", "--from", str(folder / "spoken.wav"), "--out", str(folder / "out")]) == 0
     (found,) = (folder / "out").glob("*.json")
     return found

@@ -14,11 +14,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 from status_lab import dies_with_us, eventually
-
-from firmware_py.pipeline import VoicePipeline
+from takes import take_16k
 
 ROOT = Path(__file__).resolve().parent.parent
 FEED = ROOT / "deploy" / "system-test" / "feed.py"
@@ -113,14 +111,7 @@ def folder(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
 
 def question(folder: Path) -> None:
     """Orders the spoken question from the microphone."""
-    from firmware_py.audio.convert import Resampler, to_float32, to_int16
-
-    with VoicePipeline() as pipeline:
-        tts = pipeline.tts
-        voice = np.concatenate(list(tts.synthesize("What time is it?")))
-        resampler = Resampler(tts.rate_hz, 16_000)
-        sound = np.concatenate([resampler.push(to_float32(voice)), resampler.finish()])
-    (folder / "question.raw").write_bytes(to_int16(sound).tobytes())
+    (folder / "question.raw").write_bytes(take_16k("What time is it?").tobytes())
     with (folder / "orders").open("a") as orders:
         print(folder / "question.raw", file=orders)
 

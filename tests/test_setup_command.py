@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 import yaml
 from alsa_lab import Card, injector
+from takes import take_16k
 
 from firmware_py.__main__ import main
 from firmware_py.cli import setup, setup_steps
@@ -257,14 +258,7 @@ def test_a_file_that_is_wrong_or_cannot_be_kept_is_refused(lab: Lab) -> None:
 
 
 def test_the_hearing_test_understands_the_voice(lab: Lab, weights: Path) -> None:
-    import soxr
-
-    from firmware_py.pipeline import VoicePipeline
-
-    with VoicePipeline() as pipeline:
-        said = pipeline.tts.synthesize("What time is it?")
-        rate_hz = pipeline.tts.rate_hz
-    heard = soxr.resample(np.concatenate(list(said)) if not isinstance(said, np.ndarray) else said, rate_hz, 16_000)
+    heard = take_16k("What time is it?")
     lab.card.hears(np.concatenate([np.zeros(16_000, np.int16), heard, np.zeros(64_000, np.int16)]).astype("<i2"))
     lab.environment["RTVA_HW"] = "paced"
     lab.config.write_text("audio: {input: {device: lab}, output: {device: lab}}\ntts: {cache: {enabled: false}}\n")

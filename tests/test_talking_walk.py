@@ -10,83 +10,47 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soxr
 from echo_lab import Room
 from live_room import RoomMicrophone, RoomSpeaker
 from llm_lab import Exchange, Server, hangs, serving
 from status_lab import eventually
+from takes import VOICE_HZ, seeded, take, take_16k
 
 from firmware_py.app import Appliance, Observers, begin_conversation, replay
 from firmware_py.audio.wav import write_wav
 from firmware_py.config import Config
 from firmware_py.controls import NoLoudspeaker
 from firmware_py.draft import EXPECTED, believed
-from firmware_py.events import RATE_HZ, Pcm16, State, Transcript, TurnTrace
+from firmware_py.events import State, Transcript, TurnTrace
 from firmware_py.pipeline import VoicePipeline
 from firmware_py.respond.talk import BROKE_OFF, NO_ANSWER
 
 GAP_S = 1.5
 LAMPS = Path(__file__).resolve().parent.parent / "bench" / "data" / "home.yaml"
 CAPITAL = "What is the capital of France?"
-SAID = (
-    CAPITAL,
-    "Set an alarm.",
-    "At eight.",
-    "Add milk to the shopping list.",
-    "Clear the shopping list.",
-    "Okay.",
-    "What is on the shopping list?",
-    "No.",
-    "What time is it?",
-    "Turn on the kitchen light and set a timer for five minutes.",
-    "How long is left on my timer?",
-    "Set a timer for ten minutes.",
-    "Make it fifteen.",
-    "How many timers are there?",
-    "And the bedroom.",
-    "Stop.",
-    "Put passport, charger and toothbrush on the packing list.",
-    "Set a tea timer for three minutes.",
-    "Set an alarm for seven in the morning.",
-    "What alarms are set?",
-    "Remind me to call the plumber in ten minutes.",
-    "What reminders do I have?",
-    "How many inches are in two feet?",
-    "Set the volume to thirty percent.",
-    "Turn it up.",
-)
 Conversation = Callable[..., list[TurnTrace]]
 
 
 @pytest.fixture(scope="module")
 def pipeline(weights: Path) -> Iterator[VoicePipeline]:
-    import onnxruntime
-
-    onnxruntime.set_seed(7)  # before the voice is loaded: its noise is the same each time
+    seeded()
     values = {"nlp.intents": (LAMPS,), "tts.cache.enabled": False}
     with VoicePipeline(Config.default().with_values(values)) as made:
         made.initialize_components()
         yield made
 
 
-@pytest.fixture(scope="module")
-def voice(pipeline: VoicePipeline) -> Callable[[str], Pcm16]:
-    """A sentence as a person says it, at the voice's rate; made before any answer is, which would take of its noise."""
-    made = {text: np.concatenate(list(pipeline.tts.synthesize(text))) for text in SAID}
-    return made.__getitem__
-
-
 @pytest.fixture
-def talk(pipeline: VoicePipeline, voice: Callable[[str], Pcm16], tmp_path: Path) -> Iterator[Conversation]:
+def talk(pipeline: VoicePipeline, tmp_path: Path) -> Iterator[Conversation]:
     """Sentences to the turns that they are, in one recording; ``values`` change the configuration."""
     before = pipeline.config
 
     def converse(*sentences: str, **values: object) -> list[TurnTrace]:
         changed = {key.replace("__", "."): value for key, value in values.items()}
         pipeline.renew(before.with_values(changed), templates=False)
-        gap = np.zeros(int(GAP_S * pipeline.tts.rate_hz), np.int16)
-        sounds = [part for text in sentences for part in (voice(text), gap)]
-        write_wav(tmp_path / "talk.wav", pipeline.tts.rate_hz, [gap, *sounds])
+        gap = np.zeros(int(GAP_S * VOICE_HZ), np.int16)
+        sounds = [part for text in sentences for part in (take(text), gap)]
+        write_wav(tmp_path / "talk.wav", VOICE_HZ, [gap, *sounds])
         begin_conversation(pipeline, NoLoudspeaker(), act=True)
         answers = replay(pipeline, tmp_path / "talk.wav", heeded=lambda word: replace(word, from_ns=0))
         return [a.trace for a in answers if a.trace.transcript or a.trace.reply]
@@ -186,8 +150,7 @@ def test_a_model_that_breaks_off_is_spoken_of(talk: Conversation, server: Server
 class Live:
     """An appliance whose loudspeaker stands in the room of its microphone, at the pace of time."""
 
-    def __init__(self, pipeline: VoicePipeline, voice: Callable[[str], Pcm16]) -> None:
-        self._voice = voice
+    def __init__(self, pipeline: VoicePipeline) -> None:
         self.speaker = RoomSpeaker(pipeline.tts.rate_hz)
         self.microphone = RoomMicrophone(self.speaker, Room(delay_ms=70, gain_db=-20))
         self.turns: list[TurnTrace] = []
@@ -196,8 +159,7 @@ class Live:
         self.appliance = Appliance(pipeline, self.microphone, self.speaker, observers, hears_itself=True)
 
     def say(self, text: str) -> None:
-        sound = soxr.resample(self._voice(text).astype(np.float32), self.speaker.rate_hz, RATE_HZ)
-        self.microphone.speak(np.concatenate([sound, np.zeros(RATE_HZ)]).astype(np.int16))
+        self.microphone.speak(take_16k(text))
 
     def is_over(self) -> bool:
         return not self.appliance.player.is_playing and self.appliance.is_quiet()
@@ -217,13 +179,13 @@ def endless(server: Server) -> Callable[[Exchange], None]:
 
 @pytest.mark.parametrize("how", ["stop", "button"])
 def test_an_answer_is_spoken_while_it_is_written_and_ends_when_it_is_stopped(
-    pipeline: VoicePipeline, voice: Callable[[str], Pcm16], server: Server, how: str
+    pipeline: VoicePipeline, server: Server, how: str
 ) -> None:
     before = pipeline.config
     server.script = endless(server)
     values = {key.replace("__", "."): value for key, value in with_model(server, filler_s=20, first_token_s=20).items()}
     pipeline.renew(before.with_values(values), templates=False)
-    live = Live(pipeline, voice)
+    live = Live(pipeline)
     live.appliance.start()
     try:
         live.say(CAPITAL)

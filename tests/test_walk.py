@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from takes import VOICE_HZ, take
 
 from firmware_py.audio.recording import load
 from firmware_py.audio.wav import write_wav
@@ -23,16 +24,14 @@ FIELDS = ["file", "transcript", "intent", "slots", "reply", "out", "marks_ms", "
 def spoken(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Says sentences into a WAV, ``gap_s`` of silence between them: ``spoken("What time is it?")``."""
     folder = tmp_path_factory.mktemp("spoken")
-    pipeline = VoicePipeline()
 
     def say(*sentences: str, gap_s: float = 1.5) -> Path:
-        rate = pipeline.tts.rate_hz
-        silence = np.zeros(int(gap_s * rate), np.int16)
-        chunks = [silence[: rate // 4]]
+        silence = np.zeros(int(gap_s * VOICE_HZ), np.int16)
+        chunks = [silence[: VOICE_HZ // 4]]
         for sentence in sentences:
-            chunks += [*pipeline.tts.synthesize(sentence), silence]
+            chunks += [take(sentence), silence]
         out = folder / f"{abs(hash(sentences))}.wav"
-        write_wav(out, rate, chunks)
+        write_wav(out, VOICE_HZ, chunks)
         return out
 
     return say

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import soxr
+import takes
 
 from firmware_py import backends
 from firmware_py.audio.recording import load
@@ -32,20 +32,19 @@ def voiced(sound: Pcm16, peak: float = 0.5) -> Pcm16:
 
 
 class Speaker:
-    """The default voice at 16 kHz, anew each time."""
+    """The default voice at 16 kHz, the same take each time."""
 
     def __init__(self) -> None:
         self.pipeline = VoicePipeline(from_text("tts: {cache: {enabled: false}}"))
 
-    def say(self, text: str) -> Pcm16:
-        sound = np.concatenate(list(self.pipeline.tts.synthesize(text)))
-        return voiced(soxr.resample(sound, self.pipeline.tts.rate_hz, RATE_HZ))
+    def say(self, text: str, seed: int = takes.SEED) -> Pcm16:
+        return voiced(takes.take_16k(text, seed))
 
     def word(self, name: str, *behind: Pcm16 | float) -> Pcm16:
-        """A wake word that is heard with this behind it: no two takes of the voice are alike, and some are missed."""
+        """The first take of a wake word that is heard with this behind it: some takes of the voice are missed."""
         engine: WakeWord = backends.load("wake", "micro")([name])
-        for _ in range(TAKES):
-            said = self.say(PHRASES[name])
+        for seed in range(takes.SEED, takes.SEED + TAKES):
+            said = self.say(PHRASES[name], seed)
             if set(hears(engine, in_a_room([1.0, said, *behind, 1.5]))) == {name}:
                 return said
         raise AssertionError(f"none of {TAKES} takes of {name} is heard")
