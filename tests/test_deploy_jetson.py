@@ -173,6 +173,12 @@ def test_what_the_package_depends_on_has_to_be_there(bsp: Path, tmp_path: Path) 
     assert "libasound2 | libasound2t64, libgomp1 (" in lacking.stderr
 
 
+@pytest.mark.parametrize(("arguments", "rc", "said"), [((), 64, "87 or 110"), (("90",), 64, "87 or 110")])
+def test_the_proof_without_a_gpu_says_what_it_wants(arguments: tuple[str, ...], rc: int, said: str) -> None:
+    done = subprocess.run([str(SCRIPT.parent / "fallback.sh"), *arguments], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (rc, "") and said in done.stderr and done.stderr.count("\n") == 1
+
+
 def test_it_says_how_it_is_called() -> None:
     done = rootfs("--help")
     assert done.returncode == 0 and all(option in done.stdout for option in ("--bsp", "--module", "--deb", "--cuda"))
