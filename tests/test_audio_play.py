@@ -209,6 +209,34 @@ def test_a_lost_speaker_is_reported_and_the_next_answer_tried() -> None:
     player.stop()
 
 
+class StandingSpeaker(VirtualSpeaker):
+    """Takes everything and plays nothing, as a device does whose clock has stopped; to drain it finds that."""
+
+    drained = 0
+
+    def delay_s(self) -> float:
+        return 0.1
+
+    def drain(self) -> None:
+        self.drained += 1
+        raise DeviceLost("it has stalled while draining", "stalled")
+
+
+def test_a_device_that_stands_still_behind_the_last_word_does_not_hold_the_turn() -> None:
+    errors: list[Exception] = []
+    speaker = StandingSpeaker(RATE_HZ, pace="fast")
+    player = Player(speaker, on_error=errors.append)
+    player.start()
+    first, second = over(player.play(chunks(400))), over(player.play(chunks(400)))
+    player.under(chunks(400))
+    deadline = time.monotonic() + 30
+    while speaker.drained < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    player.stop()
+    assert first.played == second.played == 400 and speaker.drained == 3
+    assert all(isinstance(error, DeviceLost) for error in errors) and len(errors) == 3
+
+
 def test_a_voice_that_fails_is_reported_after_what_it_said(heard: list[Pcm16]) -> None:
     def failing() -> Iterator[Pcm16]:
         yield np.ones(700, np.int16)

@@ -20,6 +20,7 @@ from firmware_py.llm.deltas import Deltas
 from firmware_py.llm.endpoint import Endpoint, Stream, reach
 from firmware_py.llm.sse import MOST_EVENT, Events, TooLong
 
+DATA = Path(__file__).parent / "data" / "llm"
 QUESTION = [{"role": "user", "content": "What is the capital of France?"}]
 
 
@@ -68,6 +69,36 @@ def test_tools_are_called_in_pieces() -> None:
         tools = [{"type": "function", "function": {"name": "lists"}}]
         assert all_of(Endpoint(server.url).chat(QUESTION, tools)) == [ToolCall("lists", '{"name": "shopping"}', "a")]
         assert server.requests[0]["tools"] == tools
+
+
+@pytest.mark.parametrize("kind", ["sse", "json"])
+def test_a_call_as_a_real_server_sent_it(kind: str) -> None:
+    """Recorded from ``python -m llama_cpp.server`` 0.3.36 with smollm2-135m: name and id come with every piece."""
+    recorded = (DATA / f"llama_cpp_python_tool_call.{kind}").read_bytes()
+
+    def script(exchange: Exchange) -> None:
+        exchange.start(kind="text/event-stream" if kind == "sse" else "application/json")
+        for at in range(0, len(recorded), 100):
+            exchange.raw(recorded[at : at + 100])
+
+    with serving(script) as server:
+        (call,) = all_of(Endpoint(server.url).chat(QUESTION, [{"type": "function", "function": {"name": "timers"}}]))
+    assert isinstance(call, ToolCall) and (call.name, call.arguments) == ("timers", '{"kind": "timer"}')
+    assert call.call_id.startswith("call__0_timers_cmpl-") and call.call_id.count("call_") == 1
+
+
+def test_two_calls_at_once_are_two_whatever_their_index() -> None:
+    def calls(*indices: int) -> list[ToolCall]:
+        deltas = Deltas()
+        for at, name in zip(indices, ("time", "lists"), strict=True):
+            call = {"index": at, "id": f"id-{name}", "function": {"name": name, "arguments": ""}}
+            deltas.push(json.dumps({"choices": [{"delta": {"tool_calls": [call]}}]}))
+            call["function"] = {"name": name, "arguments": "{}"}
+            deltas.push(json.dumps({"choices": [{"delta": {"tool_calls": [call]}}]}))
+        return deltas.calls
+
+    both = [ToolCall("time", "{}", "id-time"), ToolCall("lists", "{}", "id-lists")]
+    assert calls(0, 1) == both and calls(0, 0) == both
 
 
 BROKEN = {
@@ -160,6 +191,30 @@ def test_cancelling_closes_the_connection_and_wakes_who_waits(after: str) -> Non
     while stream.is_alive and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not stream.is_alive
+
+
+def test_a_server_that_loads_its_model_is_asked_again_until_it_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoint, "LOADING_S", 0.05)
+    loads = 3
+
+    def loading(exchange: Exchange) -> None:
+        if len(server.requests) > loads:
+            return says("Paris.")(exchange)
+        exchange.start(503, "application/json")  # as llama.cpp's own server says it
+        exchange.raw(b'{"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}')
+
+    with serving(loading) as server:
+        assert text_of(Endpoint(server.url).chat(QUESTION)) == "Paris." and len(server.requests) == 4
+        loads = 1_000_000
+        stream = Endpoint(server.url).chat(QUESTION)
+        with pytest.raises(TimeoutError):
+            stream.take(0.3)
+        stream.cancel()
+        assert stream.take(1.0) is None
+        deadline = time.monotonic() + 30
+        while stream.is_alive and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not stream.is_alive, "nobody asks for ever"
 
 
 def test_connections_that_hang_are_counted_and_then_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -250,6 +250,33 @@ def test_tools_are_those_allowed_with_the_arguments_they_have(
     assert house.board.lists.items("shopping") == ["milk", "bread"] and house.actuator.performed == []
 
 
+def test_what_a_model_calls_wrongly_goes_back_as_json_that_a_server_can_read(server: Server, tmp_path: Path) -> None:
+    """Servers parse the arguments of the calls that come back, and refuse the whole question for one that is none."""
+
+    def script(exchange: Exchange) -> None:
+        exchange.start()
+        if len(server.requests) == 1:
+            for at, (name, arguments) in enumerate(
+                (("time", '{"at": '), ("lists", '{"name": "shopping"}'), ("x", "[]"))
+            ):
+                exchange.event(
+                    tool_calls=[{"index": at, "id": f"id{at}", "function": {"name": name, "arguments": arguments}}]
+                )
+        else:
+            exchange.words("Milk.")
+        exchange.done()
+
+    server.script = script
+    house = House(server, tmp_path, tools=("time", "lists"))
+    house.board.lists.add("shopping", ["milk"])
+    assert house.say("Tell me what I have to buy please") == ["Milk."]
+    *_, asked, time_, lists_, x = server.requests[1]["messages"]
+    sent = [json.loads(call["function"]["arguments"]) for call in asked["tool_calls"]]
+    assert sent == [{}, {"name": "shopping"}, {}]
+    assert [m["tool_call_id"] for m in (time_, lists_, x)] == ["id0", "id1", "id2"]
+    assert "Invalid JSON" in time_["content"] and "milk" in lists_["content"] and "no tool 'x'" in x["content"]
+
+
 def test_tools_are_called_only_so_often(server: Server, tmp_path: Path) -> None:
     def always(exchange: Exchange) -> None:
         exchange.start()

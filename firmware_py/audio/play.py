@@ -30,6 +30,8 @@ WAITING = 2
 """Playbacks that may wait behind the one that plays; the oldest is dropped beyond it."""
 
 PERIOD_SAMPLES = 512
+LATE_S = 1.0
+"""Beyond what is in the device's buffer, before it is no longer waited for."""
 RAMP_S = 0.01
 """A change of volume within this does not click."""
 
@@ -262,7 +264,8 @@ class Player:
             while self._beside.has_sound and not self._is_wanted():
                 self._write(self._mixed(np.zeros(self._period, np.int16)))
             self._far_end.paused()
-            while self._speaker.delay_s() > period_s and not self._is_wanted():
+            late_s = self._late_s()
+            while self._speaker.delay_s() > period_s and not self._is_wanted() and time.monotonic() < late_s:
                 time.sleep(period_s / 2)
             if not self._is_wanted() and self._awake_until_ns is None:
                 self._speaker.drain()
@@ -303,13 +306,19 @@ class Player:
             return  # the device is kept going
         self._far_end.paused()
         # The last buffer is waited for here, not in drain: that could not be stopped.
+        late_s = self._late_s()
         while self._speaker.delay_s() > period_s and not playback.is_stopped_within(period_s / 2):
-            pass
+            if time.monotonic() > late_s:
+                break
         if playback.is_stopped:
             self._speaker.flush()
             self._far_end.dropped()
         else:
             self._speaker.drain()
+
+    def _late_s(self) -> float:
+        """When a device that plays has played what is in it; one that stands still by then is ``drain``'s to find."""
+        return time.monotonic() + self._speaker.delay_s() + LATE_S
 
     def _with_gain(self, pcm: Pcm16) -> Pcm16:
         wanted = 0.0 if self.is_muted else min(max(self.volume, 0.0), 1.0)

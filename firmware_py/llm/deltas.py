@@ -16,6 +16,8 @@ from firmware_py.events import ToolCall
 
 MOST_CALLS = 4
 MOST_ARGUMENTS = 2000
+ARGUMENTS = 2
+"""The last of a call's three texts, which alone comes in pieces of its own."""
 
 
 @dataclass
@@ -60,15 +62,26 @@ class Deltas:
     def _add(self, call: Any) -> None:
         if not isinstance(call, dict) or not isinstance(call.get("function"), dict):
             return
-        at = call.get("index")
-        at = at if isinstance(at, int) else len(self._calls)
+        given = call.get("id")
+        at = self._place(call.get("index"), given)
         if at not in self._calls and len(self._calls) >= MOST_CALLS:
             return
         known = self._calls.setdefault(at, ["", "", ""])
-        pieces = (call.get("id"), call["function"].get("name"), call["function"].get("arguments"))
+        pieces = (given, call["function"].get("name"), call["function"].get("arguments"))
         for place, piece in enumerate(pieces):
-            if isinstance(piece, str) and len(known[place]) + len(piece) <= MOST_ARGUMENTS:
+            is_told_again = place != ARGUMENTS and piece == known[place]
+            if isinstance(piece, str) and len(known[place]) + len(piece) <= MOST_ARGUMENTS and not is_told_again:
                 known[place] += piece
+
+    def _place(self, index: Any, given: Any) -> int:
+        """Which call a piece belongs to. llama-cpp-python tells a call's name and id with each piece; some servers give
+        every call the index 0, and an id of its own."""
+        if not isinstance(index, int):
+            return len(self._calls)
+        if not given or index not in self._calls or self._calls[index][0] in ("", given):
+            return index
+        same = (at for at, (known, _, _) in self._calls.items() if known == given)
+        return next(same, max(self._calls) + 1)
 
 
 def parsed(data: str) -> dict[str, Any]:

@@ -23,6 +23,8 @@ from firmware_py.llm.sse import Events, TooLong
 from firmware_py.llm.stream import Ending, Piece, Stream
 
 CONNECT_S = 5.0
+LOADING_S = 1.0
+"""Between two questions to a server that says that it loads its model; whoever waits for the answer bounds them."""
 SILENT_S = 60.0
 """The longest that a socket is read without a byte, if nobody ends it before."""
 MOST_BYTES = 1 << 20
@@ -99,6 +101,10 @@ class Endpoint:
             stream.cancel()
 
 
+class _Loading(ModelFailed):
+    """The server is there and has no model yet: it says so with 503."""
+
+
 class _Opened(Ending):
     """A connection that any thread may end."""
 
@@ -106,6 +112,11 @@ class _Opened(Ending):
         super().__init__()
         self._sock: socket.socket | None = None
         self._lock = threading.Lock()
+        self._ended = threading.Event()
+
+    def waits(self, seconds: float) -> bool:
+        """Sleeps, but not beyond ``cancel``; whether it was cancelled."""
+        return self._ended.wait(seconds)
 
     def hold(self, sock: socket.socket) -> None:
         with self._lock:
@@ -116,6 +127,7 @@ class _Opened(Ending):
     def cancel(self) -> None:
         with self._lock:
             self.is_cancelled = True
+            self._ended.set()
             self._shut()
 
     def _shut(self) -> None:
@@ -127,7 +139,19 @@ class _Opened(Ending):
 def _pieces(
     request: Request, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]], opened: _Opened
 ) -> Iterator[Piece]:
-    """Asks, and yields what comes; in the thread of a stream."""
+    """Asks, again while the server loads its model, and yields what comes; in the thread of a stream."""
+    while True:
+        try:
+            yield from _answer(request, messages, tools, opened)
+            return
+        except _Loading as loading:
+            if opened.waits(LOADING_S):
+                raise ModelFailed(str(loading)) from None
+
+
+def _answer(
+    request: Request, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]], opened: _Opened
+) -> Iterator[Piece]:
     connection, response = _connection(request.url), None
     try:
         connection.connect()
@@ -136,7 +160,8 @@ def _pieces(
         _ask(connection, request, messages, tools)
         response = connection.getresponse()
         if response.status != http.client.OK:
-            raise ModelFailed(f"{request.url}: HTTP {response.status} {_why(response)}".strip())
+            kind = _Loading if response.status == http.client.SERVICE_UNAVAILABLE else ModelFailed
+            raise kind(f"{request.url}: HTTP {response.status} {_why(response)}".strip())
         if "json" in response.getheader("Content-Type", ""):
             yield from whole(response.read(MOST_BYTES).decode("utf-8", errors="replace"))
         else:

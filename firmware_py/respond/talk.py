@@ -5,6 +5,7 @@ A reply that is prepared has asked nobody yet: the model is asked when the reply
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -212,7 +213,8 @@ class Talk(Iterator[str]):
         """What the conversation gains by calls of tools: themselves and their results."""
         self._chat.counts.tool_calls += len(calls)
         asked = [
-            {"id": c.call_id, "type": "function", "function": {"name": c.name, "arguments": c.arguments}} for c in calls
+            {"id": c.call_id, "type": "function", "function": {"name": c.name, "arguments": told_again(c)}}
+            for c in calls
         ]
         results = [{"role": "tool", "tool_call_id": c.call_id, "content": toolbox.call(c)} for c in calls]
         return [{"role": "assistant", "content": "", "tool_calls": asked}, *results]
@@ -266,6 +268,15 @@ class Talk(Iterator[str]):
         self._is_filled = True
         self._chat.counts.fillers += 1
         return FILLER
+
+
+def told_again(call: ToolCall) -> str:
+    """A call's arguments for the conversation that goes back: servers parse them, and refuse all of it for a call whose
+    arguments are no JSON object."""
+    try:
+        return call.arguments if isinstance(json.loads(call.arguments), dict) else "{}"
+    except (ValueError, RecursionError):
+        return "{}"
 
 
 def chat(
