@@ -10,7 +10,6 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "firmware_py"
 ROOMS = {"actions", "audio", "vad", "wake", "echo", "stt", "nlu", "respond", "tts", "status", "telemetry", "llm"}
-LEAVES = {"errors", "events"}
 SEES_ALL = {
     "app",
     "conversation",
@@ -29,6 +28,7 @@ SEES_ALL = {
 MAY_SEE: dict[str, set[str]] = {
     "errors": set(),
     "events": set(),
+    "numerals": set(),
     "ports": {"events"},
     "backends": {"errors"},
     "presets": set(),
@@ -85,7 +85,9 @@ MAY_SEE: dict[str, set[str]] = {
     "workers": {"errors", "events", "ports", "worker", "backends"},
     "worker": {"errors", "events", "ports", "backends", "workers"},
     **{room: {"errors", "events", room} for room in ROOMS},
-    "respond": {"errors", "events", "agenda"},
+    "nlu": {"errors", "events", "numerals"},
+    "respond": {"errors", "events", "agenda", "numerals"},
+    "tts": {"errors", "events", "numerals"},
 }
 
 

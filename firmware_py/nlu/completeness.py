@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 
 from firmware_py.events import Ending, Transcript, Understood
 from firmware_py.nlu.engine import Engine, Reading
-from firmware_py.nlu.english import SCALES, TENS
 from firmware_py.nlu.graph import Graph, Slot
 from firmware_py.nlu.hassil import HassilUnderstanding
 from firmware_py.nlu.match import Sentence
 from firmware_py.nlu.templates import ListDef
+from firmware_py.numerals import SCALES, TENS
 
 
 def _words(*lines: str) -> frozenset[str]:

@@ -5,19 +5,12 @@ Every table maps a casefolded spelling to the words used by templates and input 
 
 from __future__ import annotations
 
+from firmware_py.numerals import SCALES, SMALL, TENS, UNITS
+
 
 def _list(words: str) -> list[str]:
     return words.split()
 
-
-UNITS = _list(
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen nineteen"
-)
-TENS = _list("twenty thirty forty fifty sixty seventy eighty ninety")
-SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-SMALL = {w: n for n, w in enumerate(UNITS)} | {w: 10 * n for n, w in enumerate(TENS, 2)}
-NUMBER_WORDS = frozenset(SMALL) | frozenset(SCALES) | {"hundred"}
 
 _ORDINAL_UNITS = _list(
     "zeroth first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth "

@@ -9,6 +9,7 @@ from firmware_py._grammar import fold
 from firmware_py.nlu import english
 from firmware_py.nlu.normalize import words as normal_words
 from firmware_py.nlu.phrases import Phrases
+from firmware_py.numerals import SCALES
 
 MOST_NUMBER = 1000
 MOST_WITH_HALVES = 12
@@ -93,5 +94,5 @@ class Spelling:
         for number in range(1, 100):
             ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10 if number // 10 != 1 else 0, "th")
             self._add(english.spell_ordinal(number), f"{number}{ending}")
-        for scale, value in english.SCALES.items():
+        for scale, value in SCALES.items():
             self._add(["one", scale], str(value))

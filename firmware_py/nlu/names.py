@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from firmware_py.nlu.english import NUMBER_WORDS, ORDINALS
+from firmware_py.nlu.english import ORDINALS
+from firmware_py.numerals import NUMBER_WORDS
 
 _NUMBERS = NUMBER_WORDS | {"half", "quarter", "quarters", "third", "thirds", "point", "minus", "negative", "dozen"}
 _AMOUNTS = "few several couple more less longer hour hours minute minutes second seconds timer timers"

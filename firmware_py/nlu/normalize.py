@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from firmware_py.nlu import english
+from firmware_py.numerals import NUMBER_WORDS
 
 _CHUNK = re.compile(r"\S+")
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'", "´": "'", "′": "'"})
@@ -183,8 +184,8 @@ def _between_numbers(tokens: list[Token]) -> list[Token]:
         if said is None:
             out.append(token)
             continue
-        before = i > 0 and tokens[i - 1].word in english.NUMBER_WORDS
-        after = i + 1 < len(tokens) and tokens[i + 1].word in english.NUMBER_WORDS
+        before = i > 0 and tokens[i - 1].word in NUMBER_WORDS
+        after = i + 1 < len(tokens) and tokens[i + 1].word in NUMBER_WORDS
         if before and after:
             out += [Token(w, token.start, token.end) for w in said]
         elif token.word == "x":

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from firmware_py.nlu.english import SCALES, SMALL
 from firmware_py.nlu.normalize import words as normal_words
+from firmware_py.numerals import SCALES, SMALL
 
 Number = int | float
 Span = tuple[int, Number]

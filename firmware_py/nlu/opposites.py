@@ -6,7 +6,8 @@ import itertools
 from collections import Counter
 from collections.abc import Collection
 
-from firmware_py.nlu.english import NUMBER_WORDS, ORDINALS, WEEKDAYS
+from firmware_py.nlu.english import ORDINALS, WEEKDAYS
+from firmware_py.numerals import NUMBER_WORDS
 
 _PAIRS = """
 on off / up down / open close / open shut / opened closed / lock unlock / mute unmute / start stop / begin end

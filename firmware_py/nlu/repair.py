@@ -19,7 +19,6 @@ import numpy as np
 
 from firmware_py._align import Stretches, next_above
 from firmware_py._runs import RunIndex, nearest
-from firmware_py.nlu.english import SMALL
 from firmware_py.nlu.graph import Graph
 from firmware_py.nlu.match import JOINING, Fill, Sentence, fits_context
 from firmware_py.nlu.names import is_date, is_thing
@@ -29,6 +28,7 @@ from firmware_py.nlu.phone_graph import End, Sounding, sound_out
 from firmware_py.nlu.phrases import Phrases
 from firmware_py.nlu.sounds import FUNCTION_WORDS, Alphabet
 from firmware_py.nlu.values import Values
+from firmware_py.numerals import SMALL
 
 if TYPE_CHECKING:
     from firmware_py._align import Jump, Step

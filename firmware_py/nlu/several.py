@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from firmware_py.events import Understood
-from firmware_py.nlu.english import NUMBER_WORDS
 from firmware_py.nlu.normalize import words
 from firmware_py.nlu.opposites import ORDERS
 from firmware_py.nlu.politeness import POLITE
+from firmware_py.numerals import NUMBER_WORDS
 
 _BETWEEN = re.compile(r"\s*,?\s*\band then\b\s*|\s*,?\s*\b(?:and|then)\b\s*|\s*[,;.!]\s+", re.IGNORECASE)
 _ANOTHER = re.compile(r"(?:another one|another|one more|one) (?=(?:for|at|in|on|to|of)\b)", re.IGNORECASE)

@@ -18,11 +18,10 @@ from firmware_py.respond.fragments import (
     MOST_FRAGMENT,
     MOST_WORDS,
     Fragment,
-    changes_open_text,
     cost,
     fragments,
-    misplaces_number,
     rest_of,
+    suits_open_text,
     variations,
     words,
 )
@@ -227,11 +226,7 @@ class Dialogue:
             far = cost(last, found, is_open=is_open)
             if far is None or (best is not None and (*far, order) >= best[0]):
                 continue
-            if (
-                not is_open
-                and changes_open_text(last, found)
-                and (not is_last or misplaces_number(fragment, last, found))
-            ):
+            if not is_open and not suits_open_text(fragment, last, found, may_change=is_last):
                 continue
             best = ((*far, order), found)
         return best[1] if best else None

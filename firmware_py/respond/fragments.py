@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from firmware_py.events import Understood
+from firmware_py.numerals import NUMBER_WORDS
 
 NO = ("no", "nope", "nah")
 FILLERS = ("ok", "okay", "oh", "well", "sorry", "hey", "please", "wait", "um", "uh", "er", "hmm", "hm", "so")
@@ -21,11 +22,7 @@ FOLLOWS = (
 AFTER = ("of them", "instead", "too", "as well", "please", "then", "rather", "sorry")
 MAY_BE_ADDED = frozenset({"day", "days", "weeks", "nth", "month", "holiday", "half", "every", "minute", "minutes_to"})
 """Slots that a follow-up may fill although the sentence before did not; others can only get another value."""
-_NUMBER_WORDS = """
-one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
-nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred half quarter
-"""
-_NUMBERS = frozenset(_NUMBER_WORDS.split())
+_NUMBERS = NUMBER_WORDS | {"half", "quarter"}
 MOST_WORDS, MOST_FRAGMENT, MOST_SPAN = 16, 8, 4
 SMALL = ("the", "in", "on", "for", "at", "to", "a", "an")
 
@@ -45,11 +42,6 @@ class Fragment:
     wrong: tuple[str, ...] = ()
     is_change: bool = False
     is_introduced: bool = False
-
-
-def has_number(said: Sequence[str]) -> bool:
-    """Whether a number is among words."""
-    return any(word.lower() in _NUMBERS or word[:1].isdigit() for word in said)
 
 
 def words(text: str) -> list[str]:
@@ -181,19 +173,21 @@ def cost(last: Understood, found: Understood, *, is_open: bool) -> tuple[int, ..
     )
 
 
-def changes_open_text(last: Understood, found: Understood) -> bool:
-    """Whether a slot that takes any words has other ones now."""
-    return any(last.slots.get(key) != found.slots.get(key) for key in found.open_slots)
-
-
-def misplaces_number(fragment: Fragment, last: Understood, found: Understood) -> bool:
-    """Whether a number became words of open text that had none: "make it fifteen" is no fifteen on a list."""
+def suits_open_text(fragment: Fragment, last: Understood, found: Understood, *, may_change: bool) -> bool:
+    """Whether slots that take any words keep theirs, or with ``may_change`` have others, but no number where there was
+    none: "make it fifteen" is no fifteen on a list."""
     changed = [key for key in found.open_slots if last.slots.get(key) != found.slots.get(key)]
-    return has_number(fragment.words) and any(not has_number(words(str(last.slots.get(key, "")))) for key in changed)
+    if not may_change:
+        return not changed
+    return not _says_number(fragment.words) or all(_says_number(words(str(last.slots.get(k, "")))) for k in changed)
 
 
 def _is_placeholder(value: Any) -> bool:
     return str(value).lower() in ("something", "a thing", "weekend")
+
+
+def _says_number(said: Sequence[str]) -> bool:
+    return any(word.lower() in _NUMBERS or word[:1].isdigit() for word in said)
 
 
 def _has_number(slots: Mapping[str, Any]) -> bool:

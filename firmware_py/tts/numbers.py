@@ -7,17 +7,11 @@ its arguments; digit strings that are too long to be said as a quantity are read
 
 from __future__ import annotations
 
+from firmware_py.numerals import SCALES, TENS, UNITS
+
 MAX_CARDINAL_DIGITS = 15
 """Up to 999 trillion is said as a quantity; a longer string of digits is an identifier, not a quantity."""
 
-# fmt: off
-ONES = (
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
-    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
-)
-# fmt: on
-TENS = ("", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
-SCALES = ("", "thousand", "million", "billion", "trillion")
 IRREGULAR_ORDINALS = {
     "one": "first",
     "two": "second",
@@ -31,21 +25,21 @@ IRREGULAR_ORDINALS = {
 
 def digits(text: str) -> str:
     """Every digit by its name; anything else is skipped: ``"007"`` is "zero zero seven"."""
-    return " ".join(ONES[int(c)] for c in text if c in "0123456789")
+    return " ".join(UNITS[int(c)] for c in text if c in "0123456789")
 
 
 def _below_thousand(value: int) -> list[str]:
     words: list[str] = []
     if value >= 100:
-        words += [ONES[value // 100], "hundred"]
+        words += [UNITS[value // 100], "hundred"]
         value %= 100
     if value >= 20:
-        words.append(TENS[value // 10])
+        words.append(TENS[value // 10 - 2])
         value %= 10
         if value == 0:
             return words
     if value or not words:
-        words.append(ONES[value])
+        words.append(UNITS[value])
     return words
 
 
@@ -59,13 +53,13 @@ def cardinal(value: int) -> str:
     if value >= 10**MAX_CARDINAL_DIGITS:
         return digits(f"{value:d}")
     groups: list[str] = []
-    for scale in SCALES:
+    for scale in ("", *SCALES):
         value, group = divmod(value, 1000)
         if group:
             groups.append(" ".join([*_below_thousand(group), scale]).rstrip())
         if not value:
             break
-    return " ".join(reversed(groups)) or ONES[0]
+    return " ".join(reversed(groups)) or UNITS[0]
 
 
 def ordinal(value: int) -> str:

@@ -6,6 +6,7 @@ import re
 
 from firmware_py.agenda.lists import MOST_ITEMS
 from firmware_py.events import Action
+from firmware_py.numerals import UNITS
 from firmware_py.respond.phrases import join, plural, thing
 from firmware_py.respond.request import Answer, Handler, Request
 
@@ -22,7 +23,7 @@ TOGETHER: tuple[str, ...] = (
 TOGETHER += ("salt and vinegar crisps", "salt and vinegar chips", "half and half", "cookies and cream")
 """One thing each, although people say "and" in them."""
 _BETWEEN = re.compile(r"\s*,\s*(?:and\s+)?|\s+and\s+|\s*&\s*", re.IGNORECASE)
-_NUMBER = "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
+_NUMBER = "|".join(UNITS[1:13])
 _MIXED = re.compile(
     rf"\b(\d+|{_NUMBER}) and (?=(?:a|one) (?:half|quarter|third)\b|half (?!an?\b)|(?:two|three) (?:third|quarter)s\b)"
     rf"|\b(hundred|thousand) and (?=(?:\d|{_NUMBER}|\w+teen|\w+ty)\b)",
