@@ -55,7 +55,7 @@ package() {
     mkdir -p "$D$PREFIX.new"
     "$PYTHON" -m venv "$D$PREFIX.new"
     "$D$PREFIX.new/bin/python" -m pip install --quiet --disable-pip-version-check --no-warn-script-location \
-        --constraint constraints.txt "$(ls "$PWD"/build/wheels/rtva-*.whl)[gpio,wake]"
+        --constraint constraints.txt "$(ls "$PWD"/build/wheels/rtva-*.whl)[gpio,mqtt,wake]"
     if [ -n "$native" ]; then
         say "with the whisper.cpp that was built for this processor"
         printf '%s\n' "$native" > build/wheels/native.txt # with CUDA there are libraries beside it

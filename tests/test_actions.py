@@ -7,7 +7,9 @@ import json
 import os
 import re
 import resource
+import shutil
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -128,6 +130,61 @@ def test_mqtt() -> None:
         do("mqtt", host="127.0.0.1", port=1, topic="home/lamp", payload="on")
     with pytest.raises(ActionFailed, match="wildcard"):
         do("mqtt", topic="home/#", payload="on")
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[tuple[int, Path]]:
+    """A real broker that wants a name and a password: its port, and the file of the password."""
+    program = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:" + os.environ["PATH"])
+    maker = shutil.which("mosquitto_passwd")
+    if program is None or maker is None:
+        pytest.skip("no mosquitto here; apt-get install mosquitto runs this")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    users, password = tmp_path / "users", tmp_path / "password"
+    users.touch(0o600)
+    subprocess.run([maker, "-b", str(users), "rtva", "a secret"], check=True)
+    password.write_text("a secret\n")
+    config = tmp_path / "mosquitto.conf"
+    config.write_text(f"listener {port} 127.0.0.1\npassword_file {users}\nuser root\n")
+    broker = subprocess.Popen([program, "-c", str(config)], stderr=subprocess.DEVNULL)
+    until(lambda: _answers(port))
+    yield port, password
+    broker.kill()
+    broker.wait()
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_mqtt_on_a_real_broker(mosquitto: tuple[int, Path], tmp_path: Path) -> None:
+    paho = pytest.importorskip("paho.mqtt.client", reason="pip install paho-mqtt")
+    port, password = mosquitto
+    got: list[tuple[str, str, int]] = []
+    listener = paho.Client(paho.CallbackAPIVersion.VERSION2)
+    listener.username_pw_set("rtva", "a secret")
+    listener.on_message = lambda client, data, message: got.append(
+        (message.topic, message.payload.decode(), message.qos)
+    )
+    ready = threading.Event()
+    listener.on_subscribe = lambda *about: ready.set()
+    listener.connect("127.0.0.1", port)
+    listener.subscribe("home/#", 2)
+    listener.loop_start()
+    assert ready.wait(30)
+    where: dict[str, Any] = {"host": "127.0.0.1", "port": port, "topic": "home/lamp"}
+    for qos, payload in enumerate(("on", "off", "gedämpft")):
+        do("mqtt", **where, payload=payload, qos=qos, username="rtva", password_file=str(password))
+    until(lambda: len(got) == 3)
+    assert got == [("home/lamp", "on", 0), ("home/lamp", "off", 1), ("home/lamp", "gedämpft", 2)]
+    (tmp_path / "wrong").write_text("sesame")
+    for login in ({}, {"username": "rtva", "password_file": str(tmp_path / "wrong")}):
+        with pytest.raises(ActionFailed, match=f"mqtt 127.0.0.1:{port}: Not authorized"):
+            do("mqtt", **where, payload="on", **login)
+    listener.loop_stop()
+    assert len(got) == 3
 
 
 def test_a_broker_that_refuses_says_why_at_once() -> None:

@@ -167,7 +167,8 @@ def download(target: Target, python: Path, wheels: Path) -> None:
     run(
         python, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:", *chosen,
         "--implementation", "cp", "--python-version", target.python, "--abi", target.tag, "--abi", "abi3", "--abi",
-        "none", "--find-links", wheels, "--constraint", "constraints.txt", "--dest", wheels, f"{own}[gpio,wake]", PIP,
+        "none", "--find-links", wheels, "--constraint", "constraints.txt", "--dest", wheels,
+        f"{own}[gpio,mqtt,wake]", PIP,
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from firmware_py.actions.kinds import ActionFailed
+from firmware_py.actions.kinds import ActionFailed, how_to_install
 
 ON = frozenset({"on", "true", "1", "high", "open", "yes"})
 OFF = frozenset({"off", "false", "0", "low", "close", "closed", "no"})
@@ -17,7 +17,7 @@ def perform(arguments: Mapping[str, Any], timeout_s: float) -> None:
     try:
         import gpiod
     except ImportError as error:
-        raise ActionFailed(f"gpio needs the gpiod library ({error}); pip install 'rtva[gpio]'") from error
+        raise ActionFailed(f"gpio needs the gpiod library ({error}); {how_to_install('gpiod')}") from error
     chip, line = str(arguments["chip"]), int(arguments["line"])
     is_on = _is_on(arguments["value"])
     value = gpiod.line.Value.ACTIVE if is_on else gpiod.line.Value.INACTIVE

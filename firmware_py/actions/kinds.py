@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import sys
 import urllib.parse
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -28,6 +29,11 @@ def performer(kind: str) -> Callable[[Mapping[str, Any], float], None]:
     module = importlib.import_module(f"firmware_py.actions.{kind}_action")
     perform: Callable[[Mapping[str, Any], float], None] = module.perform
     return perform
+
+
+def how_to_install(package: str) -> str:
+    """The command that brings a package to the interpreter that runs here."""
+    return f"{sys.executable} -m pip install {package}"
 
 
 _TARGETS = {"gpio": "chip", "http": "url", "mqtt": "topic", "serial": "device", "program": "run"}

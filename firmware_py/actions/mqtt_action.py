@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from firmware_py.actions.kinds import ActionFailed
+from firmware_py.actions.kinds import ActionFailed, how_to_install
 
 PORT = 1883
 _WILD = "+#\0"
@@ -19,7 +19,7 @@ def perform(arguments: Mapping[str, Any], timeout_s: float) -> None:
         from paho.mqtt import client as paho
         from paho.mqtt.enums import CallbackAPIVersion
     except ImportError as error:
-        raise ActionFailed(f"mqtt needs paho-mqtt ({error}); pip install 'rtva[mqtt]'") from error
+        raise ActionFailed(f"mqtt needs paho-mqtt ({error}); {how_to_install('paho-mqtt')}") from error
     host, port = str(arguments.get("host", "localhost")), int(arguments.get("port", PORT))
     topic = str(arguments["topic"])
     if not topic or any(c in topic for c in _WILD):

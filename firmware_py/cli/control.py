@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
     if answer.get("kept") is False:
         common.complain(NOT_KEPT)
     if answer.get("is_waiting"):
-        lines.append("in force once the turn that goes on is over")
+        lines.append("in force soon: a turn goes on, or recognition is still being loaded")
     if args.json:
         common.emit(answer)
     elif lines:

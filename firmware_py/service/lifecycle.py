@@ -58,8 +58,8 @@ from firmware_py.status.notify import Notifier
 
 MICROPHONE_S = 10.0
 """Without ``is_patient``, a microphone that delivers nothing for so long is an error."""
-RELOAD_S = 10.0
-"""For so long the answer to a reload waits until what was read is in force; longer only where a turn goes on."""
+RELOAD_S = 20.0
+"""For so long the answer to a reload waits until what was read is in force."""
 STATE_FILE = "state.db"
 ACTION_FAILED = "Sorry, that did not work."
 DEBUG_FOLDER = "debug"

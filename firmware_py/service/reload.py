@@ -60,8 +60,8 @@ class Reloader:
         self._files = fingerprint(config)
 
     def reload(self, wait_s: float = 0.0) -> dict[str, Any]:
-        """What was applied and what needs a restart; ``is_waiting``: a turn goes on, and it was not in force within
-        ``wait_s``. Not for the turn thread, which puts it in force. Raises ConfigError."""
+        """What was applied and what needs a restart; ``is_waiting``: it was not in force within ``wait_s``, for a turn
+        goes on or recognition is being loaded. Not for the turn thread, which does that. Raises ConfigError."""
         new = self._read()
         keys = changed(self.config, new)
         files = fingerprint(new)
