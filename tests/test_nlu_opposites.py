@@ -33,6 +33,7 @@ from firmware_py.nlu.opposites import contradict
         ("a pound and a half", "a pound have"),
         ("an alarm for seven and eight", "an alarm for seven on the eight"),
         ("an alarm for friday the thirteenth", "an alarm for the thirteenth"),
+        ("friday the thirteenth at eight", "friday ten to eight"),
         ("an alarm at seven for work", "an alarm at seven every four weeks"),
     ],
 )
@@ -52,6 +53,7 @@ def test_an_order_that_would_be_turned_round_is_a_contradiction(heard: str, said
         ("add bread end butter", "add bread and butter"),
         ("a timer four five minutes", "a timer for five minutes"),
         ("a timer or five minutes", "a timer for five minutes"),
+        ("an alarm for seventh am", "an alarm for seven am"),
         ("remind me avery monday", "remind me every monday"),
     ],
 )

@@ -29,7 +29,7 @@ _GROUPS: tuple[frozenset[str], ...] = tuple(
         "on off up down",
         "kitchen bedroom bathroom hall hallway corridor office study cellar basement attic loft garage garden nursery"
         " lounge terrace balcony porch shed toilet pantry",
-        "monday tuesday wednesday thursday friday saturday sunday day week month year",
+        "monday tuesday wednesday thursday friday saturday sunday day weekday week month year",
         "red green blue yellow orange purple pink white black brown",
         "lamp heater fan radio television window door gate tap oven blind",
         "timer alarm reminder",
@@ -52,6 +52,7 @@ _COUNTED = NUMBER_WORDS | {"half", "quarter", "quarters", "third", "thirds", "po
 _HOMOPHONES = {"two": {"to", "too"}, "four": {"for"}, "one": {"a", "an", "on"}, "eight": {"at"}, "ten": {"then"}}
 _HOMOPHONES |= {"six": {"set"}, "nine": {"mine"}, "point": {"paint"}}
 _BEFORE_NUMBERS = frozenset(("for", "to", "of", "at", "in", "by", "foot", "feet", "pound", "pounds"))
+_DAYS_OF_MONTH = ORDINALS - {"first", "second", "third"}
 _VAGUE = frozenset(("few", "several", "couple", "dozen"))
 _REVERSALS = ("de", "dis", "un")
 """What turns a verb round in front of it; "re" does it again, and is no worse heard than left out."""
@@ -126,6 +127,8 @@ def _is_torn(heard: Collection[str], said: Collection[str]) -> bool:
     """Whether a piece of a number was heard and is not said, or a few become a number."""
     if not _VAGUE.isdisjoint(set(heard) - set(said)):
         return True
+    if any(word in _DAYS_OF_MONTH and not _is_counted(word, said) for word in heard):
+        return True
     if _COUNTED.isdisjoint(heard):
         return False
     lost = Counter(w for w in heard if w in _COUNTED) - Counter(w for w in said if w in _COUNTED)
@@ -135,6 +138,11 @@ def _is_torn(heard: Collection[str], said: Collection[str]) -> bool:
             return True  # "seven and eight" is two times, not the eighth at seven
     behind = {b for a, b in itertools.pairwise(heard) if a in _BEFORE_NUMBERS}  # "for two three": no "to" stands there
     return any(word in behind or _HOMOPHONES.get(word, set()).isdisjoint(new) for word in lost)
+
+
+def _is_counted(ordinal: str, said: Collection[str]) -> bool:
+    """Whether an ordinal is said, or the number that sounds like it: "the seventh" may be seven."""
+    return ordinal in said or any(word in NUMBER_WORDS and word[:2] == ordinal[:2] for word in said)
 
 
 def _invents_a_unit(heard: set[str], said: set[str]) -> bool:

@@ -21,7 +21,7 @@ MOST_BORROWED = 5
 STANDS_ALONE = "stands_alone"
 """The metadata of templates whose order or question is never what an open slot before it took: nobody is reminded to
 set a timer."""
-_VERBS = ORDERS | {"make", "create", "on", "off"}
+_VERBS = ORDERS | {"make", "create", "on", "off", "all", "the", "my"}
 _BEGINNINGS = ORDERS | {
     "make",
     "create",

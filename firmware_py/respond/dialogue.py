@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from firmware_py.events import Action, Understood
 from firmware_py.respond.fragments import (
+    CORRECTED,
     MOST_FRAGMENT,
     MOST_WORDS,
     Fragment,
@@ -41,8 +42,12 @@ YES = frozenset([*YES_WORDS.split("|"), "right", "correct", "i am sure", "i'm su
 NO_WORDS = "no|nope|no thanks|no thank you|don't|do not|no don't|rather not|better not|leave it|not now"
 NO = frozenset(NO_WORDS.split("|"))
 TAKE_BACK = re.compile(r"(oh )?(no )?(cancel|undo|scratch) (it|that)")
+AGAIN = frozenset(("again", "once more", "one more time", "another one", "another", "one more", "do it again"))
+"""What has the same done anew, where the templates say that it can be (the metadata ``again``)."""
 MOST_EARLIER = 4
 """Commands before the last turn that a correction is tried in."""
+NAMED_S = 60.0
+"""For so long "it" is what was spoken of; a television says "turn it off" as well."""
 UNDO_S = 30.0
 """For so long "cancel that" means what was done; later it may be meant for anything."""
 
@@ -124,9 +129,10 @@ class Dialogue:
 
     def resolve(self, understood: Understood) -> Understood | Settled:
         """The sentence that is meant, or the answer to a yes or no. Changes nothing."""
+        corrected = self._corrected(understood)
         last = self._history.last_understood()
-        if last is None:
-            return understood
+        if last is None or corrected is not None:
+            return corrected or understood
         question = self._open_question()
         is_open = question is not None
         said = " ".join(words(understood.text)).lower()
@@ -140,10 +146,24 @@ class Dialogue:
             return Settled(Answer(TAKEN_BACK, undo))
         if self._understand is None:
             return understood
+        if said in AGAIN and last.metadata.get("again"):
+            return last
         again = self._again(last, understood) if said.split(" ", 1)[0] in NO else None
         if again is not None or (understood.intent is not None and understood.score >= 1):
             return again or understood
         return self._again(last, understood) or self._follow(last, understood, is_open=is_open) or understood
+
+    def _corrected(self, understood: Understood) -> Understood | None:
+        """A command that was corrected while it was said: "at seven, I mean eight"."""
+        parts = CORRECTED.split(understood.text, maxsplit=1)
+        if self._understand is None or len(parts) < 2 or understood.score >= 1:
+            return None
+        first = self._understand(parts[0])
+        if first.intent is None:
+            return None
+        pieces = (replace(piece, is_introduced=True) for piece in fragments(parts[1]) if piece.words)
+        found = (self._best(Done(first), piece, is_open=False, is_last=True) for piece in pieces)
+        return next((f for f in found if f is not None), None)
 
     def naming_it(self, said: Understood, before: Understood | None = None) -> Understood:
         """A sentence about "it" as one that names what the command ``before`` was about, else that of the last turn.
@@ -151,7 +171,8 @@ class Dialogue:
         last = before or self._history.last_understood()
         if self._understand is None or last is None:
             return said
-        if before is None and said.intent is not None and words(said.text.lower())[-1:] != ["it"]:
+        is_loose = said.score >= 1 and words(said.text.lower())[-1:] != ["it"]
+        if before is None and (is_loose or self._clock() - self._done_at_s >= NAMED_S):
             return said
         return with_name(said, last.parts[-1] if last.parts else last, self._understand) or said
 
@@ -223,10 +244,10 @@ class Dialogue:
         best: tuple[tuple[int, ...], Understood] | None = None
         for order, text in enumerate(variations(base, fragment, is_open=is_open)):
             found = self._understand(text)
-            far = cost(last, found, is_open=is_open)
+            far = cost(last, found, fragment, is_open=is_open)
             if far is None or (best is not None and (*far, order) >= best[0]):
                 continue
-            if not is_open and not suits_open_text(fragment, last, found, may_change=is_last):
+            if not is_open and not suits_open_text(last, found, may_change=is_last):
                 continue
             best = ((*far, order), found)
         return best[1] if best else None

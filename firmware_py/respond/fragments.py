@@ -20,10 +20,20 @@ FOLLOWS = (
     "and what about", "what about", "how about", "and how about", "and also", "same for", "the same for", "also", "and",
 )  # fmt: skip
 AFTER = ("of them", "instead", "too", "as well", "please", "then", "rather", "sorry")
+DURATION = frozenset(("hours", "minutes", "seconds"))
 MAY_BE_ADDED = frozenset({"day", "days", "weeks", "nth", "month", "holiday", "half", "every", "minute", "minutes_to"})
-"""Slots that a follow-up may fill although the sentence before did not; others can only get another value."""
+"""Slots that a follow-up may fill although the sentence before did not; others can only get another value, and a name
+comes with a duration ("and one for pasta for eight minutes")."""
 _NUMBERS = NUMBER_WORDS | {"half", "quarter"}
-MOST_WORDS, MOST_FRAGMENT, MOST_SPAN = 16, 8, 4
+MOST_WORDS, MOST_FRAGMENT, MOST_SPAN, MOST_BEGUN = 16, 8, 4, 5
+ANOTHER = ("another", "one")
+"""What stands for the thing of the sentence before: "and another one for five minutes"."""
+PLACES = ("next", "first", "second", "third", "last")
+"""What tells things apart that are called the same, in the answer to "which one?"."""
+CORRECTED = re.compile(
+    r"[\s,.;]+(?=(?:oh |wait |sorry )?(?:no|i mean|i meant|make that|actually|or rather|sorry)\b)", re.IGNORECASE
+)
+"""Where somebody takes another run: "at seven, I mean eight"."""
 SMALL = ("the", "in", "on", "for", "at", "to", "a", "an")
 
 _WORD = re.compile(r"[^\s,.!?;]+(?:[.,:][^\s,.!?;]+)*")
@@ -42,6 +52,11 @@ class Fragment:
     wrong: tuple[str, ...] = ()
     is_change: bool = False
     is_introduced: bool = False
+
+    @property
+    def is_another(self) -> bool:
+        """Whether a thing of the same kind is meant, under no name or its own: "another one for five minutes"."""
+        return len(self.words) > 2 and self.words[0].lower() in ANOTHER
 
 
 def words(text: str) -> list[str]:
@@ -112,6 +127,8 @@ def variations(base: Sequence[str], fragment: Fragment, *, is_open: bool) -> Ite
     replaced = list(_places(base, fragment.wrong)) if fragment.wrong else []
     if fragment.wrong and not replaced and not any(char.isdigit() for char in " ".join((*base, *fragment.wrong))):
         return  # another sentence was meant; only "ten" and "10" are the same in two ways
+    if fragment.is_another:
+        yield from (" ".join([*base[:size], *forms[0]]) for size in range(1, min(MOST_BEGUN, len(base)) + 1))
     for form in reversed(forms) if is_open else forms:
         for start, end in replaced:
             yield " ".join([*base[:start], *form, *base[end:]])
@@ -133,6 +150,8 @@ def _forms(said: Sequence[str]) -> list[list[str]]:
         forms.append(list(said[1:]))
         if len(said) > 2 and said[1].lower() in SMALL:
             forms.append(list(said[2:]))
+    if len(said) > 2 and said[0].lower() in ANOTHER:
+        forms = [list(said[1 + (said[1].lower() == "one") :])]
     if len(said) > 1 and said[-1].lower() in ("one", "timer", "alarm"):
         forms = [form[:-1] for form in forms if len(form) > 1]
     return forms
@@ -147,7 +166,7 @@ def _places(base: Sequence[str], wrong: Sequence[str]) -> Iterator[tuple[int, in
                 yield start, start + len(form)
 
 
-def cost(last: Understood, found: Understood, *, is_open: bool) -> tuple[int, ...] | None:
+def cost(last: Understood, found: Understood, fragment: Fragment, *, is_open: bool) -> tuple[int, ...] | None:
     """How far the meaning is from the one before; None when it is none, the same, or another intent's."""
     before, after = last.slots, found.slots
     if found.intent != last.intent or dict(before) == dict(after):
@@ -156,10 +175,15 @@ def cost(last: Understood, found: Understood, *, is_open: bool) -> tuple[int, ..
     lost = [key for key in before if key not in after]
     if "hour" in changed:  # "make it eight" is eight o'clock, whatever the minutes were
         lost = [key for key in lost if key not in ("minute", "minutes_to")]
+    if fragment.is_another:
+        lost = [key for key in before if key == "name" and before[key] == after.get(key)]
     kept_minutes = "hour" in changed and "minute" in before and "minute" not in changed
-    if not is_open and any(key not in before and key not in MAY_BE_ADDED for key in changed):
+    may_be_added = MAY_BE_ADDED | {"name"} if DURATION.intersection(changed) else MAY_BE_ADDED
+    if not is_open and any(key not in before and key not in may_be_added for key in changed):
         return None
-    if is_open and (lost or any(key in before for key in changed if not _is_placeholder(before.get(key)))):
+    if is_open and (
+        lost or any(key in before and not _may_be_replaced(before[key], after.get(key)) for key in changed)
+    ):
         return None
     names = sum(key.startswith("of_") for key in changed)  # "to ten" says another time rather than which alarm
     texts = sum(isinstance(after.get(key), str) and isinstance(before.get(key), (int, float)) for key in changed)
@@ -173,21 +197,22 @@ def cost(last: Understood, found: Understood, *, is_open: bool) -> tuple[int, ..
     )
 
 
-def suits_open_text(fragment: Fragment, last: Understood, found: Understood, *, may_change: bool) -> bool:
+def suits_open_text(last: Understood, found: Understood, *, may_change: bool) -> bool:
     """Whether slots that take any words keep theirs, or with ``may_change`` have others, but no number where there was
     none: "make it fifteen" is no fifteen on a list."""
     changed = [key for key in found.open_slots if last.slots.get(key) != found.slots.get(key)]
     if not may_change:
         return not changed
-    return not _says_number(fragment.words) or all(_says_number(words(str(last.slots.get(k, "")))) for k in changed)
+    return not any(_says_number(found.slots.get(k)) and not _says_number(last.slots.get(k)) for k in changed)
 
 
-def _is_placeholder(value: Any) -> bool:
-    return str(value).lower() in ("something", "a thing", "weekend")
+def _may_be_replaced(value: Any, by: Any) -> bool:
+    """Whether an answer says the same more exactly."""
+    return str(value).lower() in ("something", "a thing", "weekend") or by in PLACES
 
 
-def _says_number(said: Sequence[str]) -> bool:
-    return any(word.lower() in _NUMBERS or word[:1].isdigit() for word in said)
+def _says_number(value: Any) -> bool:
+    return any(word.lower() in _NUMBERS or word[:1].isdigit() for word in words(str(value)))
 
 
 def _has_number(slots: Mapping[str, Any]) -> bool:

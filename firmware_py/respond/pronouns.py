@@ -1,51 +1,81 @@
-"""What "it" is: the timer, alarm or reminder that the command before was about."""
+"""What "it" is: the timer, alarm, reminder, list or device that the command before was about."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from firmware_py.events import Understood
 from firmware_py.respond.when import Slots, adjective, seconds_of
 
 _IT = re.compile(r"\b(?:it|that one|that|this)\b", re.IGNORECASE)
+_PLACED = re.compile(r"\b(next|first|second|third|last) one\b", re.IGNORECASE)
+_ARTICLES = ("the", "my", "our")
 _HALVES = {"am": "am", "morning": "am", "pm": "pm", "afternoon": "pm", "evening": "pm"}
+_MOST_VERB, _MOST_DROPPED = 2, 3
+"""Words before and behind a device that are none of its name: "turn the kitchen light on"."""
 NAMELESS = frozenset(("cancel", "timer_pause", "timer_resume"))
 """Intents of sentences that may name nothing: "cancel it", "pause it"."""
 
 
 def with_name(said: Understood, before: Understood, understand: Callable[[str], Understood]) -> Understood | None:
     """The sentence with "it" called by its name, if that is an order or a question about it to the letter; None else,
-    and for one that says something without that."""
+    and for one that says something without that. A list need not be said: "remove the eggs"."""
     if said.score >= 1 and (said.intent not in NAMELESS or said.slots):
         return None
     kind = (before.intent or "").partition("_")[0]
-    name = _NAMES[kind](before) if kind in _NAMES else None
-    if name is None or not _IT.search(said.text):
-        return None
-    found = understand(_IT.sub(lambda _: name, said.text, count=1))
-    return found if (found.intent or "").startswith(f"{kind}_") else None
+    names = list(_NAMES[kind](before)) if kind in _NAMES else list(_things(before))
+    it = _IT.search(said.text)
+    texts = [said.text[: it.start()] + name + said.text[it.end() :] for name in names] if it else []
+    texts += [_PLACED.sub(rf"\1 {kind}", said.text)] if kind == "timer" and _PLACED.search(said.text) else []
+    if kind == "list" and not texts:
+        bare = said.text.rstrip(" .!?")
+        texts = [f"{bare} {joint}{names[0]}" for joint in ("to ", "from ", "")]
+    for text in texts:
+        found = understand(text)
+        if (found.intent or "").startswith(f"{kind}_") if kind in _NAMES else found.intent and not found.open_slots:
+            return found
+    return None
 
 
-def _timer(command: Understood) -> str:
+def _timer(command: Understood) -> Iterator[str]:
     slots: Slots = command.slots
     if command.intent == "timer_add":  # its own time is no part of the name
         slots = {key.removeprefix("of_"): slots[key] for key in slots if key.startswith("of_") or key == "name"}
     seconds = seconds_of(slots)
     name = slots.get("name") or (adjective(seconds) if seconds else "")
-    return f"the {name} timer" if name else "the timer"
+    yield f"the {name} timer" if name else "the timer"
 
 
-def _alarm(command: Understood) -> str:
+def _alarm(command: Understood) -> Iterator[str]:
     slots = command.slots
     if not isinstance(slots.get("hour"), int) or "minutes_to" in slots:
-        return "the alarm"
-    half = _HALVES.get(str(slots.get("half")), "")
-    return f"the {slots['hour']}:{slots.get('minute', 0):02d} {half} alarm"
+        yield "the alarm"
+    else:
+        half = _HALVES.get(str(slots.get("half")), "")
+        yield f"the {slots['hour']}:{slots.get('minute', 0):02d} {half} alarm"
 
 
-def _reminder(command: Understood) -> str:
-    return f"the reminder to {command.slots['text']}" if "text" in command.slots else "the reminder"
+def _reminder(command: Understood) -> Iterator[str]:
+    yield f"the reminder to {command.slots['text']}" if "text" in command.slots else "the reminder"
 
 
-_NAMES = {"timer": _timer, "alarm": _alarm, "reminder": _reminder}
+def _list(command: Understood) -> Iterator[str]:
+    yield f"the {command.slots.get('list', 'shopping')} list"
+
+
+def _things(command: Understood) -> Iterator[str]:
+    """What a sentence of the user's own may be about, the longest first: from its article on, else behind its verb."""
+    said = (command.sentence or command.text).strip(" .!?").split()
+    articles = [at for at, word in enumerate(said) if word.lower() in _ARTICLES]
+    for start in articles[:1] or range(1, _MOST_VERB + 1):
+        for end in range(len(said), max(start + 1, len(said) - _MOST_DROPPED) - 1, -1):
+            yield " ".join(said[start:end])
+
+
+_NAMES: dict[str, Callable[[Understood], Iterator[str]]] = {
+    "timer": _timer,
+    "alarm": _alarm,
+    "reminder": _reminder,
+    "list": _list,
+}

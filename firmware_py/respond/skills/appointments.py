@@ -122,7 +122,8 @@ def chosen(request: Request, entries: Sequence[Entry]) -> list[Entry]:
     if words:
         words = _mine_to_yours(words).casefold()
         found = [e for e in found if e.name.casefold() == words]
-    return found
+    about = set(str(request.slots.get("about", "")).casefold().split())
+    return [e for e in found if about <= set(e.name.casefold().split())]
 
 
 def _reminded_of(request: Request) -> str:

@@ -26,6 +26,10 @@ _WORDS = (
 )
 
 
+_PARTS = {"1 / 2": "half", "1 / 3": "a third", "2 / 3": "two thirds", "1 / 4": "a quarter", "3 / 4": "three quarters"}
+_PART = re.compile(rf"(?:^|(?<=[+(-] ))({'|'.join(_PARTS)}) \* ")
+
+
 def calculate(request: Request) -> Answer:
     formula = str(request.slots.get("expression", ""))
     try:
@@ -38,6 +42,7 @@ def calculate(request: Request) -> Answer:
 
 def in_words(formula: str) -> str:
     """ "12 * 7" -> "12 times 7"."""
+    formula = _PART.sub(lambda m: f"{_PARTS[m[1]]} of ", formula)
     for sign, words in _WORDS:
         # a power of two only where the exponent ends there: 5 ^ 25 is no square
         formula = (

@@ -18,6 +18,9 @@ def coin(request: Request) -> Answer:
 
 
 def dice(request: Request) -> Answer:
+    if "low" in request.slots:
+        low, high = sorted((int(request.slots["low"]), int(request.slots["high"])))
+        return Answer(f"{request.rng.randint(low, high)}.")
     count, sides = int(request.slots.get("count", 1)), int(request.slots.get("sides", 6))
     rolls = [request.rng.randint(1, sides) for _ in range(count)]
     if count == 1:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from firmware_py.events import Action
 from firmware_py.respond import skills
-from firmware_py.respond.phrases import join
+from firmware_py.respond.phrases import join, plural
 from firmware_py.respond.request import Answer, Handler, Request
 
 NOTHING_YET = "I haven't said anything yet."
@@ -18,6 +20,12 @@ def repeat(request: Request) -> Answer:
 
 def cancel(request: Request) -> Answer:
     is_ringing = bool(request.world.agenda.entries(phase="ringing"))
+    waiting = request.world.agenda.entries() if request.slots.get("all") and not is_ringing else []
+    if waiting:
+        kinds = Counter(entry.kind for entry in waiting)
+        what = join(plural(count, kind) for kind, count in kinds.items())
+        forget = Action("forget", {"ids": [entry.id for entry in waiting]})
+        return Answer("Everything is cancelled.", (Action("stop_speaking"), forget), confirm=f"Cancel {what}?")
     return Answer(DONE, (Action("stop_speaking"), *([Action("stop_ringing")] if is_ringing else [])))
 
 

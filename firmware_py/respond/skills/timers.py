@@ -75,15 +75,19 @@ def cancel(request: Request) -> Answer:
 
 def add(request: Request) -> Answer:
     timers = _timers(request)
+    is_new = request.slots.get("way") == "to" and "more" not in request.slots
+    if is_new and not timers:
+        return start(request)
     chosen = _chosen(request, timers, "of_")
     seconds = seconds_of(request.slots)
     if seconds is None:
         return Answer("How much time?")
     if len(chosen) != 1:
         return Answer(_which(request, chosen, timers) if chosen else _no_such(request, timers))
-    by_s = -seconds if request.slots.get("less") else seconds
     taken_back_s = sum(a.arguments["by_s"] for a in request.undoes if a.name == "extend")
-    now_left = max(1.0, (request.world.agenda.left_s(chosen[0]) or 0.0) + taken_back_s + by_s)
+    was_left = (request.world.agenda.left_s(chosen[0]) or 0.0) + taken_back_s
+    by_s = seconds - was_left if is_new else -seconds if request.slots.get("less") else seconds
+    now_left = max(1.0, was_left + by_s)
     action = Action("extend", {"ids": [chosen[0].id], "by_s": by_s})
     return Answer(f"{duration(now_left)} left {_called(chosen[0], 'on the')}.", (action,))
 

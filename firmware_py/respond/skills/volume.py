@@ -44,6 +44,13 @@ def set_to(request: Request) -> Answer:
     return Answer(f"Volume {percent} percent.", (action,), confirm=request.doubt(f"{percent} percent"))
 
 
+def read(request: Request) -> Answer:
+    volume = request.world.volume()
+    if volume is None:
+        return Answer("I can't tell how loud it is.")
+    return Answer(f"The volume is {volume.percent} percent{', and muted' if volume.is_muted else ''}.")
+
+
 def mute(request: Request) -> Answer:
     return Answer(MUTED, (Action("mute", {"on": True}),))
 
@@ -56,6 +63,7 @@ HANDLERS: dict[str, Handler] = {
     "volume_up": up,
     "volume_down": down,
     "volume_set": set_to,
+    "volume_read": read,
     "volume_mute": mute,
     "volume_unmute": unmute,
 }
