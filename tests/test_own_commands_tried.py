@@ -162,12 +162,23 @@ def test_config_check_warns_of_a_sentence_that_takes_the_place_of_a_built_in_one
     assert warning == "nlp.intents: 'stop' is 'gate' now, and not what rtva does with it"
 
 
-def test_status_counts_what_own_commands_did() -> None:
+def told(**about: Any) -> list[str]:
+    """The lines of ``rtva status``."""
     base: dict[str, Any] = {
         "version": "1", "state": "idle", "since_s": 1.0, "microphone": "open", "volume": 50, "is_silent": False,
         "level_db": None, "alerts": {}, "counts": {}, "totals": {}, "faces": {}, "workers": [], "latency_ms": {},
         "turns": [],
     }  # fmt: skip
+    return list(status_command.view({**base, **about}))
+
+
+def test_status_counts_what_own_commands_did() -> None:
     counts = {"done": 4, "failed": 1, "waiting": 0}
-    assert "own commands: 4 done, 1 failed, 0 waiting" in list(status_command.view({**base, "own_commands": counts}))
-    assert not any("own" in line for line in status_command.view({**base, "own_commands": dict.fromkeys(counts, 0)}))
+    assert "own commands: 4 done, 1 failed, 0 waiting" in told(own_commands=counts)
+    assert not any("own" in line for line in told(own_commands=dict.fromkeys(counts, 0)))
+
+
+def test_status_tells_near_misses_of_the_wake_word() -> None:
+    wake = {"is_open": False, "words": {"hey_jarvis": {"heard": 12, "near": 3}}, "unused": 1}
+    assert "wake word waited for: hey_jarvis 12 heard, 3 near; 1 unused" in told(wake=wake)
+    assert not any("wake" in line for line in told(wake={}))

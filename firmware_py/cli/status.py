@@ -51,6 +51,7 @@ def view(status: dict[str, Any]) -> Iterator[str]:
     if status["level_db"] is not None:
         yield f"level  {bar(status['level_db'])} {status['level_db']:6.1f} dB, floor {status['floor_db']:.1f} dB"
     yield f"alerts: {', '.join(f'{name} ({value:g})' for name, value in status['alerts'].items()) or 'none'}"
+    yield from _wake(status.get("wake", {}))
     yield from _interruption(status.get("interruption", {}))
     if steps := status.get("governor", {}).get("steps"):
         yield "works lighter: " + ", ".join(f"{step['name']} ({step['reason']})" for step in steps)
@@ -84,6 +85,14 @@ def bar(level_db: float) -> str:
     """A level between ``QUIETEST_DB`` and 0 dB below full scale."""
     cells = round(BAR_CELLS * min(max(1 - level_db / QUIETEST_DB, 0.0), 1.0))
     return "#" * cells + "." * (BAR_CELLS - cells)
+
+
+def _wake(told: dict[str, Any]) -> Iterator[str]:
+    """Whether the wake word is waited for, and how often each was heard and nearly heard."""
+    if words := told.get("words"):
+        heard = "; ".join(f"{name} {n['heard']} heard, {n['near']} near" for name, n in words.items())
+        state = "the ear is open" if told["is_open"] else "wake word waited for"
+        yield f"{state}: {heard}; {told['unused']} unused"
 
 
 def _interruption(told: dict[str, Any]) -> Iterator[str]:

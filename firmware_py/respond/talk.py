@@ -162,7 +162,7 @@ class Talk(Iterator[str]):
                     break
                 yield self._say(sentence)
             if self._is_cancelled:
-                counts.cancelled += 1
+                self._was_ended()
             elif not self._has_begun:
                 yield self._fail("an empty answer")
             else:
@@ -177,7 +177,7 @@ class Talk(Iterator[str]):
             _log.exception("the language model's adapter failed")
             yield self._fail(f"{type(error).__name__}: {error}")
         except GeneratorExit:
-            counts.cancelled += 1
+            self._was_ended()
             raise
         finally:
             self.cancel()
@@ -190,9 +190,15 @@ class Talk(Iterator[str]):
             self.said = f"{self.said} {sentence}".strip()
         return sentence
 
+    def _was_ended(self) -> None:
+        """Somebody had heard enough; what had begun by then was an answer."""
+        self._chat.counts.cancelled += 1
+        if self._has_begun:
+            self._chat.on_outcome(None)
+
     def _fail(self, why: str) -> str:
         if self._is_cancelled:
-            self._chat.counts.cancelled += 1
+            self._was_ended()
             return ""
         self._chat.counts.failed += 1
         _log.error("the language model: %s", why)
