@@ -31,7 +31,7 @@ from firmware_py.ports import Sentences
 from firmware_py.respond import phrases
 from firmware_py.respond.responder import Responder
 from firmware_py.respond.sentences import MOST, SentenceBuffer, is_said
-from firmware_py.respond.talk import BROKE_OFF, FILLER, NO_ANSWER, Chat, Limits
+from firmware_py.respond.talk import BROKE_OFF, FILLER, MOST_SAME, NO_ANSWER, Chat, Limits
 from firmware_py.respond.tools import TOOLS, Toolbox
 from firmware_py.respond.world import DryActuator, LocalWorld
 from firmware_py.written import WrittenSpeech
@@ -80,6 +80,15 @@ def test_what_no_template_knows_is_answered_sentence_by_sentence(server: Server,
         and "Friday, 27 November 2026, 18:00" in server.requests[0]["messages"][0]["content"]
     )
     assert house.outcomes == [None] and vars(house.chat.counts)["answered"] == 1
+
+
+def test_a_model_that_says_the_same_again_and_again_is_ended(server: Server, tmp_path: Path) -> None:
+    server.script = says("The capital of France? " * 40)
+    house = House(server, tmp_path)
+    assert house.say("What is the capital of France?") == ["The capital of France?"] * MOST_SAME
+    assert house.outcomes == [None]
+    server.script = says("No. Yes. No. Yes. No.")
+    assert " ".join(house.say("What is the capital of Spain?")) == "No. Yes. No. Yes. No."
 
 
 def test_a_known_command_never_reaches_the_model(server: Server, tmp_path: Path) -> None:

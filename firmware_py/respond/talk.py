@@ -34,6 +34,8 @@ MOST_SAID = 1500
 """Letters that are spoken of one answer."""
 MOST_HISTORY = 4000
 """Letters of the turns before that go with a question, the latest first."""
+MOST_SAME = 2
+"""Times that one sentence follows itself; a small model that loops would go on until it is cut."""
 LEAST_WORDS, MOST_WORDS = 2, 80
 DISTRUSTED = frozenset({"loop", "annotation", "no_speech", "too_fast"})
 """Guards of the recogniser behind which a text may be an invention."""
@@ -230,6 +232,7 @@ class Talk(Iterator[str]):
     ) -> Iterator[str]:
         """One answer of the model in sentences; tools that it wants to be called are put into ``calls``."""
         buffer, left = SentenceBuffer(), MOST_SAID - len(self.said)
+        last, times = "", 0
         stream = self._stream = self._chat.model.chat(messages, tools)
         while not self._is_cancelled:
             patience_s = self._patience_s()
@@ -246,6 +249,9 @@ class Talk(Iterator[str]):
                 calls.append(piece)
                 continue
             for sentence in buffer.push(piece):
+                last, times = sentence, times + 1 if sentence == last else 1
+                if times > MOST_SAME:
+                    return
                 yield sentence
                 left -= len(sentence)
                 if left <= 0:
