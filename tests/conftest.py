@@ -9,8 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
+
+settings.register_profile("rtva", deadline=None)  # how long an example takes says how busy the machine is
+settings.load_profile("rtva")
 
 
 @pytest.fixture(scope="session")

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from echo_lab import Room, Scene, Sound, level_db, noise, pcm, scene
-from takes import take
+from echo_lab import Room, Scene, Sound, convolved, level_db, noise, pcm, scene
+from takes import VOICE_HZ, take
 from wake_lab import Speaker, person
 
 from firmware_py import backends
+from firmware_py.echo.kalman import KalmanEcho
 from firmware_py.echo_path import EchoPath, Stages
 from firmware_py.echo_trust import EchoTrust, TrustSettings
 from firmware_py.events import RATE_HZ, Kind, Pcm16, TurnEvent
@@ -256,3 +257,40 @@ def test_a_word_that_nobody_spoke_behind_marks_nothing_later() -> None:
     assert not interruption.on_event(spoken(Kind.SPEECH)).interrupts
     interruption.on_wake()
     assert not interruption.on_event(spoken(Kind.SPEECH, "hey_jarvis")).interrupts
+
+
+def echoes(voice: Pcm16, delay: int) -> Sound:
+    """An answer at 16 kHz in the microphone of a quiet room, so many samples late."""
+    heard = ROOM.loudspeaker(voice, VOICE_HZ)
+    return np.pad(convolved(heard, ROOM.response())[: heard.size], (delay, 0))[: heard.size] + noise(heard.size)
+
+
+def test_a_delay_that_is_told_otherwise_with_the_next_answer_is_followed_at_once(answers: list[Pcm16]) -> None:
+    """Both ways and by more than a sample: what was learnt of the room is moved; over the same words it was lost."""
+    canceller = KalmanEcho()
+    far = pcm(ROOM.loudspeaker(answers[0], VOICE_HZ))
+    for count, (delay, least_db) in enumerate([(40, -3.0), (19, 12.0), (51, 12.0), (50, 12.0)]):
+        near = pcm(echoes(answers[0], delay))
+        pairs = zip(near[: 4 * RATE_HZ].reshape(-1, 160), far[: 4 * RATE_HZ].reshape(-1, 160), strict=True)
+        clean = np.concatenate([canceller.cancel(n, f) for n, f in pairs])
+        first = slice(RATE_HZ, 2 * RATE_HZ)
+        assert level_db(near[first]) - level_db(clean[first]) > least_db
+        assert canceller.moved >= min(count, 2)
+
+
+def test_who_speaks_over_an_answer_moves_nothing(answers: list[Pcm16], recordings: Path) -> None:
+    canceller = KalmanEcho()
+    far = pcm(ROOM.loudspeaker(answers[0], VOICE_HZ))
+    said = person(recordings / "commands" / "what_time_is_it.wav").astype(float)
+    near = echoes(answers[0], 40)
+    for begin in range(3 * RATE_HZ, near.size - said.size, said.size):
+        near[begin : begin + said.size] += said
+    heard = pcm(near)
+    count = heard.size // 160 * 160
+    frames = list(zip(heard[:count].reshape(-1, 160), far[:count].reshape(-1, 160), strict=True))
+    for n, f in frames[:300]:
+        canceller.cancel(n, f)
+    moved, power = canceller.moved, float(np.abs(canceller._response).sum())
+    for n, f in frames[300:]:
+        canceller.cancel(n, f)
+    assert canceller.moved == moved and float(np.abs(canceller._response).sum()) > power / 2
