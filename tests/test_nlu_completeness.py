@@ -157,3 +157,19 @@ def test_no_beginning_of_a_sentence_is_complete(understanding: HassilUnderstandi
     words = sentence.split()
     begun = " ".join(words[: min(count, len(words) - 1)])
     assert ending(understanding, begun) in (Ending.INCOMPLETE, Ending.EXTENDABLE, Ending.UNKNOWN)
+
+
+@pytest.fixture(scope="module")
+def built_in() -> HassilUnderstanding:
+    return HassilUnderstanding()
+
+
+@pytest.mark.parametrize("text", ["Remind me", "Wake me up", "Set the volume", "Add to the list", "Move the alarm"])
+def test_more_is_waited_for_behind_a_sentence_that_is_hardly_ever_all(built_in: HassilUnderstanding, text: str) -> None:
+    assert built_in.understand(text).score == 1.0
+    assert ending(built_in, text) is Ending.INCOMPLETE
+
+
+@pytest.mark.parametrize("text", ["How many ounces in two pounds?", "How many centimeters in five feet ten inches?"])
+def test_a_second_unit_is_not_waited_for(built_in: HassilUnderstanding, text: str) -> None:
+    assert ending(built_in, text) is Ending.COMPLETE

@@ -49,6 +49,10 @@ GROWING = frozenset(TENS) | frozenset(SCALES) | {"hundred"}
 ELLIPSES = ("...", "…", "-", "–", "—")
 """How a recogniser writes that speech broke off."""
 
+ENDING = "ending"
+"""The metadata of templates that says ``incomplete`` of a sentence that hardly ever is all ("remind me"), or ``complete``
+of those whose longer ones are said in one go ("how many centimeters in five feet", "ten inches")."""
+
 LEAST_SCORE, LEAST_MARGIN = 0.8, 1.0
 """A guided transcript that is believed with less is no evidence of an end: a sentence that breaks off is bent into a
 whole one. Measured by ``bench/bench_endpointer.py``; docs/decisions/0013."""
@@ -76,6 +80,8 @@ class TemplateCompleteness:
         if is_match and any(end.is_whole for end in ends):
             if heard.is_guided and (heard.score < LEAST_SCORE or heard.margin < LEAST_MARGIN):
                 return Ending.UNKNOWN
+            if meant.metadata.get(ENDING) == "incomplete":
+                return Ending.INCOMPLETE
             return Ending.EXTENDABLE if any(end.goes_on(meant) for end in ends) else Ending.COMPLETE
         if heard.text.rstrip().endswith(ELLIPSES) or any(end.leads_on for end in ends):
             return Ending.INCOMPLETE
@@ -112,7 +118,7 @@ class End:
 
     def goes_on(self, meant: Understood) -> bool:
         """Whether a longer sentence of this template begins with it and means something else than ``meant``."""
-        if not self.is_last:
+        if not self.is_last or self.graph.block.metadata.get(ENDING) == "complete":
             return False
         if self.is_cut or self.is_open:
             return True
