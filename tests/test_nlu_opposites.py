@@ -33,6 +33,8 @@ from firmware_py.nlu.opposites import contradict
         ("a pound and a half", "a pound have"),
         ("an alarm for seven and eight", "an alarm for seven on the eight"),
         ("an alarm for friday the thirteenth", "an alarm for the thirteenth"),
+        ("a timer for five minutes and another", "a timer for five minutes and a half"),
+        ("turn the volume up and the timer", "turn the volume to the minimum"),
         ("friday the thirteenth at eight", "friday ten to eight"),
         ("an alarm at seven for work", "an alarm at seven every four weeks"),
     ],

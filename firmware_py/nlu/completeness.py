@@ -50,8 +50,8 @@ ELLIPSES = ("...", "…", "-", "–", "—")
 """How a recogniser writes that speech broke off."""
 
 ENDING = "ending"
-"""The metadata of templates that says ``incomplete`` of a sentence that hardly ever is all ("remind me"), or ``complete``
-of those whose longer ones are said in one go ("how many centimeters in five feet", "ten inches")."""
+"""The metadata of templates: ``incomplete`` for a sentence that hardly ever is all ("remind me"), ``complete`` for
+those whose longer ones are said in one go ("how many centimeters in five feet", "ten inches")."""
 
 LEAST_SCORE, LEAST_MARGIN = 0.8, 1.0
 """A guided transcript that is believed with less is no evidence of an end: a sentence that breaks off is bent into a

@@ -58,7 +58,7 @@ _REVERSALS = ("de", "dis", "un")
 """What turns a verb round in front of it; "re" does it again, and is no worse heard than left out."""
 
 ARTICLES = frozenset(("the", "a", "an"))
-_EVERY = frozenset(("all", "every", "everything", "everywhere", "both", "each"))
+_EVERY = frozenset(("another", "all", "every", "everything", "everywhere", "both", "each"))
 _AGAIN_AND_AGAIN = frozenset(("every", "each"))
 _OTHER_TIME = frozenset(("if", "when", "whenever", "unless", "until", "later", "tomorrow", "yesterday", "tonight"))
 PLURALS = frozenset(("hours", "minutes", "seconds"))
@@ -171,6 +171,8 @@ def _is_of_another_kind(heard: Collection[str], said: Collection[str]) -> bool:
             return True
     if kinds_lost & _KINDS and {w.removesuffix("s") for w in said} & _KINDS - kinds_lost:
         return True  # "cancel the timer and the alarm" is about both
+    if kinds_lost & _KINDS and "and" in heard:
+        return True  # "turn the volume up and the timer" is two orders
     if lost & WEEKDAYS:
         return True  # "Friday the thirteenth" is more than the thirteenth
     for a, word, b in zip(heard, itertools.islice(heard, 1, None), itertools.islice(heard, 2, None), strict=False):

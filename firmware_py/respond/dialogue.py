@@ -42,6 +42,8 @@ YES = frozenset([*YES_WORDS.split("|"), "right", "correct", "i am sure", "i'm su
 NO_WORDS = "no|nope|no thanks|no thank you|don't|do not|no don't|rather not|better not|leave it|not now"
 NO = frozenset(NO_WORDS.split("|"))
 TAKE_BACK = re.compile(r"(oh )?(no )?(cancel|undo|scratch) (it|that)")
+NEVER_MIND = re.compile(r"((oh|no|well|actually) )*(forget (it|that)|never mind( it| that)?)")
+"""The same behind an order in one sentence; by itself it may be about anything."""
 AGAIN = frozenset(("again", "once more", "one more time", "another one", "another", "one more", "do it again"))
 """What has the same done anew, where the templates say that it can be (the metadata ``again``)."""
 MOST_EARLIER = 4
@@ -52,9 +54,10 @@ UNDO_S = 30.0
 """For so long "cancel that" means what was done; later it may be meant for anything."""
 
 
-def is_taking_back(text: str) -> bool:
-    """Whether what was done just before is to be taken back."""
-    return TAKE_BACK.fullmatch(" ".join(words(text)).lower()) is not None
+def is_taking_back(text: str, *, is_behind: bool = False) -> bool:
+    """Whether what was done just before is to be taken back; ``is_behind``: in the same sentence."""
+    said = " ".join(words(text)).lower()
+    return bool(TAKE_BACK.fullmatch(said) or (is_behind and NEVER_MIND.fullmatch(said)))
 
 
 class Last(Protocol):
@@ -154,13 +157,17 @@ class Dialogue:
         return self._again(last, understood) or self._follow(last, understood, is_open=is_open) or understood
 
     def _corrected(self, understood: Understood) -> Understood | None:
-        """A command that was corrected while it was said: "at seven, I mean eight"."""
+        """A command that was corrected while it was said ("at seven, I mean eight"), or another one in its place ("...,
+        no, never mind")."""
         parts = CORRECTED.split(understood.text, maxsplit=1)
         if self._understand is None or len(parts) < 2 or understood.score >= 1:
             return None
         first = self._understand(parts[0])
         if first.intent is None:
             return None
+        instead = self._understand(rest_of(parts[1]) or parts[1])
+        if instead.intent is not None:
+            return instead
         pieces = (replace(piece, is_introduced=True) for piece in fragments(parts[1]) if piece.words)
         found = (self._best(Done(first), piece, is_open=False, is_last=True) for piece in pieces)
         return next((f for f in found if f is not None), None)

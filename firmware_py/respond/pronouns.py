@@ -10,6 +10,8 @@ from firmware_py.respond.when import Slots, adjective, seconds_of
 
 _IT = re.compile(r"\b(?:it|that one|that|this)\b", re.IGNORECASE)
 _PLACED = re.compile(r"\b(next|first|second|third|last) one\b", re.IGNORECASE)
+_PARTICLES = ("on", "in", "up", "down", "out", "away", "back")
+"""Ends of orders that are about no list: "put the kettle on"."""
 _ARTICLES = ("the", "my", "our")
 _HALVES = {"am": "am", "morning": "am", "pm": "pm", "afternoon": "pm", "evening": "pm"}
 _MOST_VERB, _MOST_DROPPED = 2, 3
@@ -28,9 +30,10 @@ def with_name(said: Understood, before: Understood, understand: Callable[[str], 
     it = _IT.search(said.text)
     texts = [said.text[: it.start()] + name + said.text[it.end() :] for name in names] if it else []
     texts += [_PLACED.sub(rf"\1 {kind}", said.text)] if kind == "timer" and _PLACED.search(said.text) else []
-    if kind == "list" and not texts:
+    if kind == "list" and not texts and said.text.rstrip(" .!?").split(" ")[-1] not in _PARTICLES:
         bare = said.text.rstrip(" .!?")
-        texts = [f"{bare} {joint}{names[0]}" for joint in ("to ", "from ", "")]
+        joints = ("",) if bare.lower().endswith(" off") else ("to ", "from ")
+        texts = [f"{bare} {joint}{names[0]}" for joint in joints]
     for text in texts:
         found = understand(text)
         if (found.intent or "").startswith(f"{kind}_") if kind in _NAMES else found.intent and not found.open_slots:

@@ -120,7 +120,7 @@ class Responder:
         back: tuple[Action, ...] = ()
         for said in meant.parts:
             part = self._dialogue.naming_it(said, before) if before is not None else said
-            if back and is_taking_back(said.text):
+            if back and is_taking_back(said.text, is_behind=True):
                 reply = prepared(part, Answer(TAKEN_BACK, back))
             else:
                 reply = self._prepare(part, draft, now)
