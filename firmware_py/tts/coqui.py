@@ -47,6 +47,7 @@ class Coqui:
             raise Unavailable(f"coqui-tts is not installed ({error}); {INSTALL}") from error
         self._pad = int(synthesizer.PAD_SILENCE_SAMPLES)
         self._model = _load(synthesizer.Synthesizer, checkpoint, config, vocoder)
+        _keep_all(self._model)
         self.rate_hz = int(self._model.output_sample_rate)
         self._speaker, self._language = _first(self._model, "speaker"), _first(self._model, "language")
         self._split = split if sentence_splitting else whole
@@ -91,6 +92,14 @@ def _load(make: Any, checkpoint: Path, config: Path, vocoder: tuple[Path, Path] 
         raise
     except Exception as error:  # whatever a foreign configuration makes the library raise
         raise BadInput(f"{checkpoint} does not load with {config.name}: {_line(error)}") from error
+
+
+def _keep_all(model: Any) -> None:
+    """The library drops all behind the first 0.8 s that are quiet: a pause in a sentence, or a quiet voice, would lose
+    the rest of it."""
+    audio = model.tts_config.audio
+    if audio.get("do_trim_silence"):
+        audio["do_trim_silence"] = False
 
 
 def _first(model: Any, kind: str) -> str | None:
