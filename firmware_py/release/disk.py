@@ -51,6 +51,12 @@ def link(path: Path, target: str) -> None:
     sync_folder(path.parent)
 
 
+def rename(path: Path, name: Path) -> None:
+    """Gives the file another name in its folder."""
+    path.replace(name)
+    sync_folder(name.parent)
+
+
 def remove(path: Path) -> None:
     path.unlink(missing_ok=True)
     sync_folder(path.parent)

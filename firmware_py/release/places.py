@@ -24,6 +24,7 @@ COPIES = {
     "usr/lib/systemd/system/rtva-settle.service": ("rtva-settle.service", 0o644),
 }
 """These must work whatever ``current`` is, so they are files of their own, renewed once a release is accepted."""
+CONFIG = "etc/rtva/config.yaml"
 WANTS = "etc/systemd/system/rtva.service.wants/rtva-settle.service"
 ENABLED = (
     "etc/systemd/system/multi-user.target.wants/rtva.service",
@@ -42,6 +43,12 @@ def must_be_free(root: Path) -> None:
     for name, what in OTHERS.items():
         if (root / name).exists():
             raise Unavailable(f"rtva was installed here by {what} (it keeps what is yours)")
+
+
+def are_there(root: Path) -> bool:
+    """Whether the service can be started: an installation or an uninstall that was cut short leaves it without."""
+    names = ("usr/lib/systemd/system/rtva.service", *COPIES, CONFIG)
+    return all((root / name).is_symlink() or (root / name).exists() for name in names)
 
 
 def link(root: Path) -> None:

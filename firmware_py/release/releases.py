@@ -101,6 +101,10 @@ class Releases:
             disk.link(self._previous, f"releases/{before}")
         disk.remove(self._trial)
 
+    def none_in_force(self) -> None:
+        if self._current.is_symlink():
+            disk.remove(self._current)
+
     def settle(self) -> str:
         """Ends a trial that nobody judges any more; returns the release that was gone back to, or "".
 

@@ -64,10 +64,12 @@ class System:
         share = releases.path(releases.current) / "share"
         places.renew(self.root, share / "systemd")
         (self.root / "etc/rtva/intents").mkdir(parents=True, exist_ok=True)
-        config = self.root / "etc/rtva/config.yaml"
+        config = self.root / places.CONFIG
         if not config.exists():
-            disk.write(config, (share / "rtva" / "config.yaml").read_text("utf-8"))
-            self.take_preset(config)
+            new = config.with_name(".config.yaml.first")  # a cut before the preset leaves none, not one without it
+            disk.write(new, (share / "rtva" / "config.yaml").read_text("utf-8"))
+            self.take_preset(new)
+            disk.rename(new, config)
         self.tell()
 
     def take_preset(self, config: Path) -> None:
@@ -94,6 +96,7 @@ class System:
     def take_away(self, releases: Releases, is_purge: bool) -> list[str]:
         """Removes all but configuration and state, with ``is_purge`` these too; returns what was kept."""
         self.systemctl("disable", "--now", "rtva.service", "rtva-profile.timer")
+        releases.none_in_force()  # cut short from here on, the next installation is a first one
         places.remove(self.root)
         _clear(releases.root)
         owned = [self.root / "etc/rtva", self.root / "var/lib/rtva", self.root / "etc/systemd/system/rtva.service.d"]

@@ -95,12 +95,14 @@ def _try_out(board: Board, name: str, place: Place) -> str:
     However it ends but well, the release before is in force and running again. Raises Unavailable, and what cut it
     short.
     """
-    releases, system, before = board.releases, board.system, board.releases.current
+    releases, system, before = board.releases, board.system, _before(board)
     try:
-        if name != before:
+        if name != releases.current:
             releases.try_out(name)
         if not before:
             place.take(board)
+        elif not places.are_there(system.root):
+            system.place(releases)
         system.tell()
         gate.restart(system)
         why = gate.judge(system, releases, board.gate_s)
@@ -119,6 +121,12 @@ def _try_out(board: Board, name: str, place: Place) -> str:
         place.take(board)
     releases.sweep()
     return why
+
+
+def _before(board: Board) -> str:
+    """The release to go back to: none either where a first installation was cut short."""
+    got_through = board.key.exists() or places.are_there(board.system.root)
+    return board.releases.current if got_through else ""
 
 
 def _go_back(board: Board, stays_up: bool) -> str:
