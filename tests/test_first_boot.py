@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import tempfile
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from firmware_py.__main__ import main
 from firmware_py.first_boot.apply import Board, carry_out
 from firmware_py.first_boot.wishes import KEYS, MAX_BYTES, Wishes, parse, read
 from firmware_py.release.system import System
+from firmware_py.settings import document
+from firmware_py.settings.edit import changed
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT = (ROOT / "config" / "config.yaml").read_text()
@@ -96,13 +99,37 @@ def test_the_wifi_key_is_the_standards() -> None:
         ("wifi_password: short", "8 to 63"),
         ("wifi_country: Germany", "two capital letters"),
         ("microphone: a\x07b", "not a line of text"),
+        ('microphone: "plughw:CARD=Array,DEV=0"', "microphone: without the quotes"),
+        ("speaker: 'plughw:1'", "speaker: without the quotes"),
+        ("hostname: 'kitchen'", "without the quotes"),
+        ("microphone: plughw:CARD=Array,DEV=0   # the array", "comment"),
+        ('wifi_name: "our house"', "without the quotes (its own ones are written twice)"),
+        ("wifi_password: 'secret12'", "without the quotes"),
+        ('wifi_name: ""', "without the quotes"),
     ],
 )
 def test_a_wrong_line_costs_its_key_alone(board: Board, line: str, says: str) -> None:
-    problems = carried(board, f"speaker: plughw:1\n{line}\n")
+    other = "speaker: plughw:1" if not line.startswith("speaker") else "microphone: plughw:1"
+    problems = carried(board, f"{other}\n{line}\n")
     assert len(problems) == 1 and says in problems[0] and "line 2" in problems[0], problems
     made = config.load(board.config)
-    assert made.audio.output.device == "plughw:1" and made.audio.output.volume == 100
+    audio = made.audio
+    assert "plughw:1" in (audio.output.device, audio.input.device) and audio.output.volume == 100
+
+
+def test_a_wifi_may_have_quotes_signs_and_comments_of_its_own(board: Board) -> None:
+    for written, meant in (
+        ("\"'our house'\"", "'our house'"),
+        ('""our house""', '"our house"'),
+        ("''\"\"", "''\"\""),
+        ("Cafe # 1", "Cafe # 1"),
+        ('5" pipe', '5" pipe'),
+        ('"open', '"open'),
+    ):
+        wishes = parse(f"wifi_name: {written}\nwifi_password: 'pass # word\nwifi_country: DE\n".encode())
+        assert wishes.values["wifi_name"] == meant and wishes.values["wifi_password"] == "'pass # word"
+        assert carry_out(wishes, board, "aarch64") == []
+        assert f"ssid={meant.encode().hex()}\n" in (board.state / "wpa_supplicant.conf").read_text()
 
 
 def test_a_zone_may_be_another_name_of_one(board: Board) -> None:
@@ -215,10 +242,12 @@ def test_nothing_in_the_file_raises(data: bytes) -> None:
 
 
 def test_a_file_that_is_none(tmp_path: Path) -> None:
-    assert read(tmp_path / "none") == Wishes()
+    assert read(tmp_path / "none") == Wishes(is_away=True)
+    (tmp_path / "empty").touch()
+    assert read(tmp_path / "empty") == Wishes()
     (tmp_path / "big").write_bytes(b"#" * (MAX_BYTES + 1))
     assert "64 KiB" in read(tmp_path / "big").problems[0]
-    assert "cannot be read" in read(tmp_path).problems[0]
+    assert "cannot be read" in read(tmp_path).problems[0] and read(tmp_path).is_away
 
 
 def test_a_second_start_keeps_what_was_changed_meanwhile(board: Board) -> None:
@@ -233,6 +262,67 @@ def test_a_configuration_that_cannot_be_started_with_goes_back_to_the_default(bo
     board.config.write_text("stt: [")
     assert "set back to the default" in carried(board, "volume: 60")[0]
     assert config.load(board.config).audio.output.volume == 60
+
+
+def test_a_start_without_the_boot_partition_does_not_bring_the_preset_again(board: Board) -> None:
+    carried(board, "preset: auto")
+    board.config.write_text("stt: {optimization: {num_workers: 2}}\n")
+    assert carry_out(read(board.boot / "rtva-setup.txt"), board, "aarch64") == []
+    carried(board, "preset: auto")
+    assert config.load(board.config).stt.optimization.num_workers == 2, "the owner's since"
+
+
+@pytest.fixture
+def wired(board: Board) -> Board:
+    """A board of which the image knows the serial line and a GPIO line."""
+    values = {"status.serial.device": "/dev/ttyS1", "status.gpio.chip": "/dev/gpiochip0", "status.gpio.ready": 5}
+    board.default.write_text(changed(document.parse(DEFAULT), DEFAULT, values))
+    return board
+
+
+OWN = "audio: {output: {volume: 50}}\n"
+
+
+@pytest.mark.parametrize(
+    ("own", "device", "chip", "ready"),
+    [
+        (OWN, "/dev/ttyS1", "/dev/gpiochip0", 5),
+        (DEFAULT, "/dev/ttyS1", "/dev/gpiochip0", 5),
+        (OWN + "status: {serial: {device: null, baud: 9600}}\n", "/dev/ttyS1", "/dev/gpiochip0", 5),
+        (OWN + "status:\n  serial:\n    device: /dev/ttyUSB0\n", "/dev/ttyUSB0", "/dev/gpiochip0", 5),
+        (OWN + "status: {gpio: {chip: /dev/gpiochip4, led: 3}}\n", "/dev/ttyS1", "/dev/gpiochip4", None),
+        (OWN + "status: {gpio: {ready: 7}}\n", "/dev/ttyS1", "/dev/gpiochip0", 7),
+    ],
+)
+def test_what_is_wired_on_the_board_stays_beside_a_configuration_of_ones_own(
+    wired: Board, own: str, device: str, chip: str, ready: int | None
+) -> None:
+    (wired.boot / "rtva.yaml").write_text(own)
+    assert carried(wired, "") == []
+    status = config.load(wired.config).status
+    assert (str(status.serial.device), str(status.gpio.chip), status.gpio.ready) == (device, chip, ready)
+
+
+@pytest.mark.parametrize("own", [OWN + "status: {gpio: {led: 5}}\n", OWN + "x: &a {}\nstatus: *a\n"])
+def test_where_that_does_not_fit_the_owners_counts(wired: Board, own: str) -> None:
+    (wired.boot / "rtva.yaml").write_text(own)
+    carried(wired, "")
+    config.load(wired.config)
+
+
+@pytest.mark.parametrize("mask", [0o077, 0o027, 0o000])
+def test_the_umask_has_no_say_in_who_may_read_it(board: Board, mask: int) -> None:
+    before = os.umask(mask)
+    try:
+        carried(board, GOOD)
+        modes = [board.config, board.state / "hostname", board.state / "wpa_supplicant.conf"]
+        assert [path.stat().st_mode & 0o777 for path in modes] == [0o644, 0o644, 0o600]
+        for mode in (0o640, 0o644):
+            board.config.chmod(mode)
+            carry_out(Wishes({"preset": "pi4"}, {"preset": 1}, is_order=True), board, "aarch64")
+            assert board.config.stat().st_mode & 0o777 == mode, "as it was"
+    finally:
+        os.umask(before)
 
 
 def test_a_configuration_of_ones_own_is_taken_once(board: Board) -> None:

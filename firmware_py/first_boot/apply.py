@@ -18,11 +18,14 @@ from firmware_py.errors import ConfigError, RtvaError
 from firmware_py.first_boot.wishes import AUTO, CONFIG_KEYS, NUMBERS, Wishes
 from firmware_py.settings import document
 from firmware_py.settings.edit import changed
+from firmware_py.settings.knobs import plain
 
 OWN_CONFIG = "rtva.yaml"
 TAKEN = "own-config"
 PRESET = "preset"
 WIFI = "wpa_supplicant.conf"
+BOARDS_OWN = (("status.serial.device",), ("status.gpio.chip", "status.gpio.ready"))
+"""What is wired on the board: it stays as the default has it beside an ``rtva.yaml`` that says nothing of it."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ def _configure(wishes: Wishes, board: Board, machine: str) -> None:
     own = _own(wishes, board)
     is_new = bool(own) and _read(board.state / TAKEN) != _sha256(own)
     present = None if is_new else _present(wishes, board, OWN_CONFIG if own else "the default")
-    text = present or own or board.default.read_text("utf-8")
+    text = present or _wired(own, board) or board.default.read_text("utf-8")
     preset = _preset(wishes, board, machine)
     is_due = wishes.is_order or (not own and (present is None or _read(board.state / PRESET) != preset))
     for key, value in _config_values(wishes, preset if is_due else ""):
@@ -67,7 +70,7 @@ def _configure(wishes: Wishes, board: Board, machine: str) -> None:
     keep(board.config, text)
     if is_new:
         keep(board.state / TAKEN, _sha256(own))
-    if not wishes.is_order and preset != _read(board.state / PRESET):
+    if not (wishes.is_order or wishes.is_away) and preset != _read(board.state / PRESET):
         keep(board.state / PRESET, preset)
 
 
@@ -86,6 +89,21 @@ def _own(wishes: Wishes, board: Board) -> str:
     except (OSError, ValueError, RtvaError) as error:
         wishes.problems.append(f"{OWN_CONFIG} is not taken: {_short(error)}")
         return ""
+    return text
+
+
+def _wired(own: str, board: Board) -> str:
+    """The owner's configuration, if there is one, with the default's values of :data:`BOARDS_OWN` where it has none."""
+    if not own:
+        return ""
+    theirs, default = config.from_text(own), config.from_text(board.default.read_text("utf-8"))
+    free = [key for keys in BOARDS_OWN if theirs.value(keys[0]) is None for key in keys if theirs.value(key) is None]
+    values = {key: plain(default.value(key)) for key in free if default.value(key) is not None}
+    try:
+        text = changed(document.parse(own), own, values)
+        config.from_text(text)
+    except ConfigError:  # a text that cannot be added to, or lines that are taken: the owner's counts
+        return own
     return text
 
 
@@ -193,13 +211,16 @@ def _wifi(wishes: Wishes, board: Board) -> None:
     )
 
 
-def keep(path: Path, text: str, mode: int = 0o644) -> None:
-    """Whole or not at all, and on the disk when this returns."""
+def keep(path: Path, text: str, mode: int | None = None) -> None:
+    """Whole or not at all, and on the disk when this returns. Without ``mode`` it has that of the file it replaces and
+    its owner, else anyone may read it; the caller's umask has no say."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f".{path.name}.new")
-    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    new.unlink(missing_ok=True)  # an old one would keep its mode
+    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
+        _like(path, mode, file.fileno())
         file.flush()
         os.fsync(file.fileno())
     new.rename(path)
@@ -208,6 +229,13 @@ def keep(path: Path, text: str, mode: int = 0o644) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _like(path: Path, mode: int | None, fd: int) -> None:
+    old = path.stat() if mode is None and path.exists() else None
+    if old and os.geteuid() == 0:
+        os.fchown(fd, old.st_uid, old.st_gid)
+    os.fchmod(fd, old.st_mode & 0o7777 if old else 0o644 if mode is None else mode)
 
 
 def _short(error: Exception) -> str:

@@ -26,6 +26,8 @@ CONFIG_KEYS = {
     "volume": "audio.output.volume",
 }
 """Keys that are one of the configuration's own, which judges their values."""
+QUOTABLE = frozenset({"wifi_name", "wifi_password"})
+"""Keys whose values may have quotes of their own around them, written within another pair."""
 NUMBERS = frozenset({"channel", "volume"})
 
 
@@ -36,6 +38,8 @@ class Wishes:
     values: dict[str, str] = field(default_factory=dict)
     lines: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    is_away: bool = False
+    """There was no file to read: what it said before is not taken back."""
     is_order: bool = False
     """A person's at this moment, not a file's that was carried out before: the preset is taken again."""
 
@@ -51,9 +55,9 @@ def read(path: Path) -> Wishes:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        return Wishes()
+        return Wishes(is_away=True)
     except OSError as error:
-        return Wishes(problems=[f"{FILE}: cannot be read ({error.strerror})"])
+        return Wishes(problems=[f"{FILE}: cannot be read ({error.strerror})"], is_away=True)
     if len(data) > MAX_BYTES:
         return Wishes(problems=[f"{FILE}: longer than {MAX_BYTES // 1024} KiB, so it is no set-up file"])
     return parse(data)
@@ -62,7 +66,8 @@ def read(path: Path) -> Wishes:
 def parse(data: bytes) -> Wishes:
     """Never raises. Line ends of any system, with or without a byte order mark; ``#`` begins a comment line.
 
-    A value in another encoding than UTF-8 is refused: a Wi-Fi would have another name than the one that was written.
+    A value in another encoding than UTF-8 is refused: a Wi-Fi would have another name than the one that was written. So
+    is one in quotes, for the same reason; a Wi-Fi whose name has them is written with two pairs.
     """
     found = Wishes()
     text = data.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n")
@@ -89,10 +94,18 @@ def _take(found: Wishes, number: int, line: str) -> str:
         return f"{key}: not UTF-8; save the file as UTF-8"
     if not value.isprintable():
         return f"{key}: not a line of text"
+    if key in QUOTABLE and _is_quoted(value[1:-1]):
+        value = value[1:-1]
+    elif _is_quoted(value):
+        return f"{key}: without the quotes" + (" (its own ones are written twice)" if key in QUOTABLE else "")
     problem = KEYS[key](value)
     if not problem:
         found.values[key], found.lines[key] = value, number
     return f"{key}: {problem}" if problem else ""
+
+
+def _is_quoted(value: str) -> bool:
+    return len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
 
 
 def printable(text: str) -> str:
@@ -128,17 +141,17 @@ def _country(value: str) -> str:
     return "" if re.fullmatch("[A-Z]{2}", value) else "two capital letters, such as DE"
 
 
-def _any(value: str) -> str:
-    return ""
+def _device(value: str) -> str:
+    return "a comment has a line of its own" if re.search(r"\s#", value) else ""
 
 
 KEYS: dict[str, Callable[[str], str]] = {
     "hostname": _hostname,
     "time_zone": _zone,
     "preset": _preset,
-    "microphone": _any,
+    "microphone": _device,
     "channel": _number,
-    "speaker": _any,
+    "speaker": _device,
     "volume": _number,
     "wifi_name": _wifi_name,
     "wifi_password": _wifi_password,
