@@ -4,6 +4,12 @@ set -eu
 cd "$(dirname "$0")/../.."
 folder=${1:-build/bundle/arm64-root}
 tar=build/bundle/arm64.tar
+# FOLDER is removed first: only one that such scripts made, which is below a folder of build/.
+case $folder in -*) echo "arm64.sh: no options, only a folder below build/ (default: build/bundle/arm64-root), not '$folder'" >&2; exit 64 ;; esac
+case $(realpath -m -- "$folder") in
+"$(pwd -P)"/build/*/*) ;;
+*) echo "arm64.sh: '$folder' is not below a folder of $(pwd -P)/build, and would be removed; nothing was done" >&2; exit 64 ;;
+esac
 [ "$(id -u)" = 0 ] || { echo "arm64.sh: root is needed" >&2; exit 77; }
 for program in mmdebstrap qemu-aarch64-static arch-test; do
     command -v $program >/dev/null || { echo "arm64.sh: no $program (apt install mmdebstrap qemu-user-static arch-test)" >&2; exit 77; }

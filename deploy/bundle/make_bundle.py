@@ -24,7 +24,8 @@ from sbom import sbom
 from wheels import ROOT, CannotBuild, Target
 
 from firmware_py import __version__, models
-from firmware_py.release import manifest
+from firmware_py.errors import BadInput
+from firmware_py.release import manifest, signature
 from firmware_py.tts.parts import INDEX, parts_folder
 from firmware_py.tts.piper import Piper
 
@@ -38,9 +39,11 @@ UNITS = ("rtva.service", "rtva-profile.service", "rtva-profile.timer", "rtva-set
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--arch", choices=tuple(wheelhouse.MACHINES), default="amd64")
-    parser.add_argument("--py", default=".".join(map(str, sys.version_info[:2])))
+    here = ".".join(map(str, sys.version_info[:2]))
+    parser.add_argument("--py", choices=wheelhouse.PYTHONS, default=here)
     parser.add_argument("--note", default="", help="a line in the bundle, which makes it another release")
     args = parser.parse_args()
+    os.umask(0o022)  # modes get into wheels
     try:
         print(make(Target(args.arch, args.py, BUILD / f"{args.arch}-{args.py}"), args.note))
     except CannotBuild as error:
@@ -52,6 +55,8 @@ def main() -> int:
 def make(target: Target, note: str) -> Path:
     epoch = int(os.environ.get("SOURCE_DATE_EPOCH") or wheelhouse.run("git", "log", "-1", "--format=%ct"))
     os.environ["SOURCE_DATE_EPOCH"] = str(epoch)
+    key = signing_key()
+    public = public_half(key)
     house = wheelhouse.house(target, ARM64_ROOT)
     tree = target.work / "tree"
     shutil.copytree(house, tree / "wheels")
@@ -60,8 +65,7 @@ def make(target: Target, note: str) -> Path:
     weights = list(put_weights(tree / "share" / "rtva" / "models"))
     (tree / "share" / "rtva" / "sbom.json").write_text(sbom(__version__, house.glob("*.whl"), weights, epoch))
     (target.work / COMMIT).write_text(commit())
-    key = signing_key()
-    wheelhouse.run("openssl", "pkey", "-in", key, "-pubout", "-out", tree / "key.pem")
+    (tree / "key.pem").write_text(public)
     return pack(tree, target, key, epoch)
 
 
@@ -141,6 +145,17 @@ def signing_key() -> Path:
         os.umask(old)
         print(f"bundle: signed with a key made for this checkout, {key.relative_to(ROOT)}", file=sys.stderr)
     return key
+
+
+def public_half(key: Path) -> str:
+    """As PEM. Raises CannotBuild for a key that boards do not take."""
+    try:
+        pem = wheelhouse.run("openssl", "pkey", "-in", key, "-pubout")
+        signature.public_key(pem)
+    except (CannotBuild, BadInput):
+        how = "'openssl genpkey -algorithm ed25519 -out key.pem' makes one"
+        raise CannotBuild(f"{key} is no private Ed25519 key ({how})") from None
+    return pem
 
 
 def pack(tree: Path, target: Target, key: Path, epoch: int) -> Path:

@@ -20,6 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD_TOOLS = ("setuptools==84.2.1", "wheel==0.48.0", "cython==3.3.1")
 PIP = "pip==25.3"
+PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 TRIPLES = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 NEWEST_GLIBC = 35
@@ -148,14 +149,16 @@ def cross(target: Target, sysroot: Path | None) -> dict[str, str]:
 
 
 def copy_of_source(target: Target) -> Path:
-    """The tracked files alone: what lies about in a checkout gets into no wheel."""
+    """The tracked files alone: what lies about in a checkout gets into no wheel, nor do the modes of its umask."""
     source = target.work / "source"
-    for name in run("git", "ls-files", "-z").split("\0"):
-        if name.startswith(("firmware_py/", "ext/", "models/")) or "/" not in name:
-            if not name:
-                continue
+    for entry in run("git", "ls-files", "--stage", "-z").split("\0"):
+        fields, _, name = entry.partition("\t")
+        if name and (name.startswith(("firmware_py/", "ext/", "models/")) or "/" not in name):
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, source / name)
+            (source / name).chmod(0o755 if fields.startswith("100755") else 0o644)
+    for folder in (source, *(path for path in source.rglob("*") if path.is_dir())):
+        folder.chmod(0o755)
     return source
 
 

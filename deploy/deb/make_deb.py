@@ -60,6 +60,7 @@ def main() -> int:
     parser.add_argument("--py", choices=tuple(SUITES), default="3.11")
     parser.add_argument("--revision", default="1")
     args = parser.parse_args()
+    os.umask(0o022)
     target = Target(args.arch, args.py, make_bundle.BUILD / f"{args.arch}-{args.py}")
     try:
         if not make_bundle.is_of_this_commit(target):
@@ -79,7 +80,7 @@ def make(target: Target, revision: str) -> Path:
     epoch = int(os.environ.get("SOURCE_DATE_EPOCH") or wheelhouse.run("git", "log", "-1", "--format=%ct"))
     environment(target, root / PREFIX[1:])
     system(target.work / "tree" / "share", root)
-    documents(root / "usr/share/doc/rtva", version, epoch)
+    documents(root / "usr/share/doc/rtva", version, epoch, (target.work / make_bundle.COMMIT).read_text())
     control(target, root, version)
     for path in root.rglob("*"):
         if not path.is_symlink():
@@ -137,11 +138,13 @@ def system(share: Path, root: Path) -> None:
     (root / "usr/bin/rtva").symlink_to(f"../lib/{PREFIX.rpartition('/')[2]}/bin/rtva")
 
 
-def documents(folder: Path, version: str, epoch: int) -> None:
+def documents(folder: Path, version: str, epoch: int, commit: str) -> None:
+    """The changelog says which commit it is: the version is the same from one to the next."""
     shutil.copytree(ROOT / "docs", folder)
     shutil.copy(HERE / "copyright", folder)
     date = time.strftime("%a, %d %b %Y %H:%M:%S +0000", time.gmtime(epoch))
-    head, item = f"rtva ({version}) unstable; urgency=medium", "  * See changelog.gz of this version."
+    made_of = f"commit {commit}" if commit else "a checkout with changes that were not committed"
+    head, item = f"rtva ({version}) unstable; urgency=medium", f"  * Made of {made_of}.\n  * See changelog.gz."
     entry = f"{head}\n\n{item}\n\n -- {MAINTAINER}  {date}\n"
     (folder / "changelog.Debian.gz").write_bytes(gzip.compress(entry.encode(), 9, mtime=0))
     (folder / "changelog.gz").write_bytes(gzip.compress((ROOT / "CHANGELOG.md").read_bytes(), 9, mtime=0))

@@ -24,7 +24,7 @@ pip() { "$PY" -m pip --quiet --disable-pip-version-check "$@"; }
 
 if [ ! -e "$TOOLKIT/targets/aarch64-linux/lib/libcublas.so" ]; then
     say "a toolkit for aarch64: nvcc $RELEASE from $HOME_OF_CUDA, headers and libraries from the package index"
-    rm -rf "$TOOLKIT" "$STORE/package"
+    rm -rf "$TOOLKIT" "$STORE/package" "$STORE/wheels" # those of another nvcc would be mixed in
     mkdir -p "$STORE/wheels" "$TOOLKIT"
     cp -aL "$HOME_OF_CUDA/." "$TOOLKIT/"
     rm -rf "$TOOLKIT/targets"
@@ -45,10 +45,11 @@ if [ ! -e "$TOOLKIT/targets/aarch64-linux/lib/libcublas.so" ]; then
     rm -rf "$STORE/package"
 fi
 
-SOURCE=$STORE/source
+PIN=$(grep '^pywhispercpp==' constraints.txt)
+SOURCE=$STORE/source-${PIN#*==}
 if [ ! -d "$SOURCE" ]; then
     rm -rf "$STORE/sdist" && mkdir -p "$STORE/sdist"
-    pip download --no-deps --no-binary pywhispercpp --dest "$STORE/sdist" "$(grep '^pywhispercpp==' constraints.txt)"
+    pip download --no-deps --no-binary pywhispercpp --dest "$STORE/sdist" "$PIN"
     tar -xzf "$STORE"/sdist/*.tar.gz -C "$STORE/sdist"
     mv "$STORE"/sdist/*/whisper.cpp "$SOURCE"
 fi
@@ -56,7 +57,7 @@ fi
 export PATH="$STORE/tools/bin:$PATH" PYTHONPATH="$STORE/tools"
 
 say "whisper.cpp for aarch64 and sm_$ARCH"
-BUILD=$STORE/work-$ARCH
+BUILD=$STORE/work-$ARCH-${PIN#*==}-cuda$RELEASE
 started=$(date +%s)
 # armv8.2-a with dot products and half precision: every Orin (Cortex-A78AE) and Thor (Neoverse V3AE) has them.
 cmake -G Ninja -S "$SOURCE" -B "$BUILD" -DCMAKE_BUILD_TYPE=Release \
