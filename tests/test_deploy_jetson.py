@@ -140,6 +140,39 @@ def test_the_libraries_of_another_gpu_are_refused(bsp: Path, deb: Path, tmp_path
     assert "no code for a GPU" in rootfs(*common, tmp_path / "other").stderr
 
 
+@pytest.mark.parametrize("mode", [0o700, 0o750])
+def test_what_is_laid_can_be_read_by_the_service_whatever_the_umask(
+    bsp: Path, deb: Path, tmp_path: Path, mode: int
+) -> None:
+    """The service is not root. The target's own programs (chroot) are not run here."""
+    clone, stubs = tmp_path / "clone", tmp_path / "stubs"
+    shutil.copytree(ROOT / "deploy/jetson", clone / "deploy/jetson")
+    shutil.copytree(ROOT / "systemd", clone / "systemd")
+    build = build_of_cuda(tmp_path / "cuda", 87)
+    for path in (*clone.rglob("*"), *build.rglob("*"), build):
+        path.chmod(mode if path.is_dir() or path.stat().st_mode & 0o100 else mode & 0o666)
+    stubs.mkdir()
+    for name, text in (("chroot", ""), ("id", "echo 0"), ("uname", "echo aarch64")):
+        (stubs / name).write_text(f"#!/bin/sh\n{text}\n")
+        (stubs / name).chmod(0o755)
+    (bsp / "rootfs/tmp").mkdir()
+    environment = {**os.environ, "PATH": f"{stubs}:{os.environ['PATH']}"}
+    command = [str(clone / "deploy/jetson/rootfs.sh"), "--bsp", str(bsp), "--module", "orin-nano"]
+    before = os.umask(0o7777 & ~mode)
+    try:
+        command += ["--deb", str(deb), "--cuda", str(build)]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    finally:
+        os.umask(before)
+    assert done.returncode == 0, done.stderr
+    laid = [bsp / "rootfs/opt/rtva-cuda", bsp / "rootfs/etc/systemd/system"]
+    laid += [path for folder in tuple(laid) for path in folder.rglob("*")]
+    assert len(laid) == 8
+    for path in laid:
+        wanted = 0o555 if path.is_dir() else 0o444
+        assert path.stat().st_mode & wanted == wanted, path
+
+
 def test_what_the_package_depends_on_has_to_be_there(bsp: Path, tmp_path: Path) -> None:
     status = bsp / "rootfs/var/lib/dpkg/status"
     status.parent.mkdir(parents=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import platform
 import re
 import shutil
 import subprocess
 import sys
 import wave
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -156,8 +158,9 @@ def test_each_start_takes_what_is_new_and_never_fails(tmp_path: Path) -> None:
 def test_the_layer_names_files_that_are_there() -> None:
     layer = IMAGE / "rpi-image-gen" / "layer" / "rtva.yaml"
     hooks = "\n".join(yaml.safe_load(layer.read_text())["mmdebstrap"]["customize-hooks"])
-    for name in re.findall(r"\$IGconf_rtva_source/([\w./-]+)\"", hooks):
-        assert (IMAGE / name).exists(), name
+    named = re.findall(r"\$IGconf_rtva_source/([\w./-]+)\"", hooks)
+    named += [f"overlay/{name}" for name in re.findall(r"\$overlay/([\w./-]+)\"", hooks)]
+    assert len(named) >= 4 and all((IMAGE / name).exists() for name in named), named
     assert "    # device: null" in (ROOT / "config" / "config.yaml").read_text().split("serial:")[1][:200]
     assert yaml.safe_load((IMAGE / "rpi-image-gen" / "config" / "rtva-pi5.yaml").read_text())["layer"]["app"] == "rtva"
 
@@ -273,6 +276,96 @@ def test_names_come_from_the_boards_network_not_from_the_builders(
     networkd = (tmp_path / "etc/systemd/system/systemd-networkd.service.d/rtva.conf").read_text()
     assert "start --no-block systemd-resolved.service" in networkd
     assert "systemd-resolved" in (IMAGE / "base.sh").read_text()
+
+
+def under(mask: int, doing: Callable[[], object]) -> None:
+    before = os.umask(mask)
+    try:
+        doing()
+    finally:
+        os.umask(before)
+
+
+def clone(folder: Path, mode: int) -> Path:
+    """``deploy/image`` as a clone under a strict umask has it."""
+    shutil.copytree(IMAGE, folder)
+    for path in folder.rglob("*"):
+        path.chmod(mode if path.is_dir() or path.stat().st_mode & 0o100 else mode & 0o666)
+    return folder
+
+
+@pytest.mark.parametrize("mode", [0o700, 0o750])
+def test_what_the_image_sets_has_the_same_modes_in_every_clone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int
+) -> None:
+    make_image = load(IMAGE / "make_image.py", monkeypatch)
+    monkeypatch.setattr(make_image, "HERE", clone(tmp_path / "clone", mode))
+    system, state = tmp_path / "system", tmp_path / "state"
+    for place in ("etc", "usr/lib/rtva/share/rtva", "var/lib/rtva", "etc/rtva/intents"):
+        (system / place).mkdir(parents=True)
+    system.chmod(0o755)
+    (system / "etc").chmod(0o755)
+    state.mkdir()
+    shutil.copy(ROOT / "config" / "config.yaml", system / "usr/lib/rtva/share/rtva")
+    made = make_image.BOARDS["qemu-arm64"]
+
+    def make(*_: object) -> Path:
+        make_image.furnish(made, system)
+        return Path(make_image.state_tree(made, system, state))
+
+    monkeypatch.setattr(make_image, "make", make)
+    monkeypatch.setattr(make_image, "bring", lambda: None)
+    monkeypatch.setattr(sys, "argv", ["make_image.py"])
+    under(0o7777 & ~mode, lambda: make_image.main())
+    for path in (system, *(system / "etc").rglob("*"), *(system / "usr/lib/rtva-image").rglob("*"), *state.rglob("*")):
+        if not path.is_symlink() and path != state / "rtva":
+            wanted = 0o755 if path.is_dir() or path.name == "first-boot" else 0o644
+            assert path.stat().st_mode & 0o7777 == wanted, path
+    assert (system / "usr/lib/rtva-image/first-boot").exists() and (state / "config/config.yaml").exists()
+
+
+@pytest.mark.parametrize("mode", [0o700, 0o755])
+def test_the_layer_lays_the_same_modes(tmp_path: Path, mode: int) -> None:
+    layer = IMAGE / "rpi-image-gen" / "layer" / "rtva.yaml"
+    hook = yaml.safe_load(layer.read_text())["mmdebstrap"]["customize-hooks"][1]
+    root = tmp_path / "root"
+    for place in ("usr/lib/rtva/share/rtva", "etc/rtva", "boot/firmware"):
+        (root / place).mkdir(parents=True)
+    shutil.copy(ROOT / "config" / "config.yaml", root / "usr/lib/rtva/share/rtva")
+    (root / "etc/localtime").symlink_to("/usr/share/zoneinfo/Etc/UTC")
+    environment = {**os.environ, "IGconf_rtva_source": str(clone(tmp_path / "clone", mode))}
+    under(
+        0o077, lambda: subprocess.run(["sh", "-c", hook, "sh", root], check=True, env=environment, capture_output=True)
+    )
+    units = root / "etc/systemd/system"
+    for place in (units / "rtva-ready.service", units / "rtva.service.d/image.conf", root / "etc/rtva/config.yaml"):
+        assert place.stat().st_mode & 0o777 == 0o644 and place.parent.stat().st_mode & 0o055, place
+    assert (root / "usr/lib/rtva-image/first-boot").stat().st_mode & 0o777 == 0o755
+    assert config.load(root / "etc/rtva/config.yaml").status.serial.device == Path("/dev/serial0")
+
+
+def test_the_wifi_of_a_compute_module_has_its_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if shutil.which("dpkg-deb") is None:
+        pytest.skip("no dpkg-deb here; Debian has it")
+    make_image = load(IMAGE / "make_image.py", monkeypatch)
+    tree, debs = tmp_path / "tree", tmp_path / "debs"
+    debs.mkdir()
+    (tree / "DEBIAN").mkdir(parents=True)
+    (tree / "DEBIAN").chmod(0o755)
+    (tree / "DEBIAN/control").write_text(
+        "Package: firmware-brcm80211\nVersion: 1\nArchitecture: all\nMaintainer: x\nDescription: x\n"
+    )
+    (tree / "lib/firmware/brcm").mkdir(parents=True)
+    own = "brcmfmac43455-sdio.raspberrypi,4-model-b.txt"
+    (tree / "lib/firmware/brcm" / own).write_text("boardrev=0x1101\n")
+    build = ["dpkg-deb", "--build", str(tree), str(debs / "firmware-brcm80211_1_all.deb")]
+    subprocess.run(build, check=True, capture_output=True)
+    monkeypatch.setattr(make_image, "BASE", tmp_path)
+    monkeypatch.setattr(make_image, "WORK", tmp_path / "work")
+    make_image.firmware(tmp_path / "system")
+    module = tmp_path / "system/usr/lib/firmware/brcm/brcmfmac43455-sdio.raspberrypi,4-compute-module.txt"
+    assert module.read_text() == "boardrev=0x1101\n"
+    assert "wireless-regdb" in (IMAGE / "base.sh").read_text(), "without it wifi_country has no effect"
 
 
 def test_a_base_by_another_recipe_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ hook="cd '$PWD/$folder/debs' && for name in $*; do
     case \$name in linux-image-arm64) name=\$(APT_CONFIG=\$MMDEBSTRAP_APT_CONFIG apt-cache depends \$name | sed -n 's/.*Depends: \(linux-image-[0-9].*-arm64\).*/\1/p' | head -n 1) ;; esac
     APT_CONFIG=\$MMDEBSTRAP_APT_CONFIG apt-get download -q \$name; done"
 mmdebstrap --quiet --arch=arm64 --format=tar --variant=minbase \
-    --include=systemd,systemd-sysv,systemd-timesyncd,systemd-resolved,dbus,udev,kmod,python3,libasound2,libgomp1,alsa-utils,tzdata,e2fsprogs,wpasupplicant,busybox-static \
+    --include=systemd,systemd-sysv,systemd-timesyncd,systemd-resolved,dbus,udev,kmod,python3,libasound2,libgomp1,alsa-utils,tzdata,e2fsprogs,wpasupplicant,wireless-regdb,busybox-static \
     --aptopt='Acquire::Languages "none"' --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
     --customize-hook="$hook" bookworm "$folder/base.tar.new" "$folder/debian.sources"

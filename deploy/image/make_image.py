@@ -9,6 +9,7 @@ and with 77 where this machine cannot do it at all; an image under its final nam
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 import time
@@ -31,6 +32,10 @@ WORK = ROOT / "build" / "image"
 BASE = WORK / "base"
 PYTHON = "3.11"
 BESIDE = ("linux-image-arm64", "raspi-firmware", "firmware-brcm80211")
+NVRAM = {
+    "brcmfmac43455-sdio.raspberrypi,4-compute-module.txt": "brcmfmac43455-sdio.raspberrypi,4-model-b.txt",
+}
+"""What Debian's package lacks, and the file for the same chip. For the 43456 of a Pi 400 it has nothing."""
 SETUP = "rtva-setup.txt"
 STATE = ("rtva", "config", "system", "systemd")
 MASKED = ("serial-getty@.service", "wpa_supplicant.service", "apt-daily.timer", "apt-daily-upgrade.timer",
@@ -45,6 +50,7 @@ def main() -> int:
     parser.add_argument("--deb", type=Path, help="a package that is there; else one is made")
     parser.add_argument("--unless-current", action="store_true", help="none, where there is one of this very commit")
     args = parser.parse_args()
+    os.umask(0o022)  # what is made here is the board's: anyone reads it, root writes it
     try:
         if args.unless_current and is_current(BOARDS[args.board]):
             return 0
@@ -171,8 +177,7 @@ def complete(modules: Path, target: Path) -> None:
 def furnish(board: Board, system: Path) -> None:
     """Settings, mount points, links to what is kept, the configuration to begin with."""
     for overlay in (HERE / "overlay", HERE / "boards" / board.name / "overlay"):
-        if overlay.exists():
-            shutil.copytree(overlay, system, dirs_exist_ok=True, symlinks=True)
+        lay(overlay, system)
     for name in ("state", "boot/firmware", "var/lib/rtva", "etc/rtva"):
         (system / name).mkdir(parents=True, exist_ok=True)
     units = system / "etc/systemd/system"
@@ -196,6 +201,19 @@ def furnish(board: Board, system: Path) -> None:
     (system / "usr/lib/rtva-image/config.yaml").write_text(text)
 
 
+def lay(overlay: Path, system: Path) -> None:
+    """Its files into the system, with the modes that git keeps of them: a clone has those of its maker's umask."""
+    for source in sorted(overlay.rglob("*")):
+        target = system / source.relative_to(overlay)
+        if source.is_dir():
+            if not target.is_dir():
+                target.mkdir(parents=True)
+                target.chmod(0o755)
+        else:
+            shutil.copyfile(source, target)
+            target.chmod(0o755 if source.stat().st_mode & 0o100 else 0o644)
+
+
 def link(place: Path, target: str) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     place.unlink(missing_ok=True)
@@ -203,7 +221,7 @@ def link(place: Path, target: str) -> None:
 
 
 def firmware(system: Path) -> None:
-    """That of the Wi-Fi on a Raspberry Pi; the package has that of every Broadcom chip."""
+    """That of the Wi-Fi on a Raspberry Pi 4 and CM4; the package has that of every Broadcom chip."""
     work = disk.clear(WORK / "firmware")
     for deb in (BASE / "debs").glob("firmware-brcm80211_*.deb"):
         sh("dpkg-deb", "-x", deb, work)
@@ -216,6 +234,8 @@ def firmware(system: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         if not target.is_symlink():
             shutil.copy(source, target, follow_symlinks=False)
+    for name, like in NVRAM.items():
+        link(system / "usr/lib/firmware/brcm" / name, like)
 
 
 def boot_files(board: Board, system: Path, release: str, folder: Path) -> Path:

@@ -12,6 +12,7 @@
 # Everything is checked before anything is touched. The package is installed by the target's own dpkg in a chroot: as root, with
 # qemu-user-static. Nothing is flashed from here: the board is connected in recovery mode by whoever runs the printed command.
 set -eu
+umask 022 # what is laid here is the board's
 HERE=$(dirname "$0")
 BSP='' MODULE='' DEB='' CUDA='' DRY=''
 fail() { echo "rootfs.sh: $2" >&2; exit "$1"; }
@@ -94,8 +95,8 @@ run rm -f "$ROOT/tmp/rtva.deb"
 if [ -n "$CUDA" ]; then
     # Without a driver these load, find no device, and recognition runs on the processor.
     run mkdir -p "$ROOT/opt/rtva-cuda" "$ROOT/etc/systemd/system/rtva.service.d"
-    run cp -a --no-preserve=ownership "$CUDA/." "$ROOT/opt/rtva-cuda/"
-    run cp "$HERE/library.conf" "$HERE/../../systemd/drop-in/rtva.service.d/cuda.conf" "$ROOT/etc/systemd/system/rtva.service.d/"
+    run cp -a --no-preserve=ownership,mode "$CUDA/." "$ROOT/opt/rtva-cuda/"
+    run cp --no-preserve=mode "$HERE/library.conf" "$HERE/../../systemd/drop-in/rtva.service.d/cuda.conf" "$ROOT/etc/systemd/system/rtva.service.d/"
 fi
 
 first() { for file in "$@"; do [ ! -e "$BSP/$file" ] || { echo "$file"; return; }; done; echo "$1"; }
