@@ -20,8 +20,10 @@ from firmware_py.addressed import (
     FORGET_NS,
     LEAST_BELIEVED,
     LEAST_CONFIDENCE,
+    LEAST_WORD,
     MOST_IN_A_ROW,
     NOT_SPOKEN_TO,
+    SURE_SCORE,
     Addressed,
     level_db,
 )
@@ -46,6 +48,23 @@ UNKNOWN, KNOWN, ASKING = (
 
 def at(seconds: float, wake: str = "") -> TurnEvent:
     return TurnEvent(Kind.ENDPOINT, 0, 0, 0, 0, int(seconds * SECOND_NS), wake=wake)
+
+
+@pytest.mark.parametrize(
+    ("text", "confidence", "score", "is_done"),
+    [
+        ("louder", LEAST_WORD, SURE_SCORE, True),
+        ("louder", LEAST_WORD - 0.01, 1.0, False),
+        ("louder", LEAST_BELIEVED - 0.01, SURE_SCORE - 0.01, False),
+        ("are you ok", LEAST_BELIEVED - 0.01, 0.97, False),
+    ],
+)
+def test_an_order_of_one_word_is_believed_sooner(text: str, confidence: float, score: float, is_done: bool) -> None:
+    """In twenty takes "louder." has 0.26 and more; noise of that confidence comes as whole sentences."""
+    heard = Transcript(text, confidence, is_guided=True, score=score)
+    assert Addressed().withheld(at(0), heard, KNOWN) == ("" if is_done else DOUBTFUL)
+    as_open_text = Transcript(text, confidence, score=score)
+    assert Addressed().withheld(at(0), as_open_text, KNOWN) == DOUBTFUL
 
 
 def test_what_is_hardly_a_word_is_no_command_unless_somebody_called() -> None:
