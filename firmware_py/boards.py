@@ -63,7 +63,7 @@ BOARDS: dict[str, Board] = {
     ),
     "orin-nano": Board(
         "Jetson Orin",
-        ("Jetson Orin", "Jetson AGX Orin", "Orin Nano", "Orin NX"),
+        ("Jetson Orin", "Jetson AGX Orin", "IGX Orin", "Orin Nano", "Orin NX"),
         {"stt": _recognition("base.en", "float16", 4, "auto"), "audio": PERIOD_512, "tts": {"engine": "piper"}},
         {
             "stt.model": "the GPU has room for the guide's balanced model; 'rtva models fetch base.en' brings it",

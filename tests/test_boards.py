@@ -20,6 +20,8 @@ MODELS = {
     "Raspberry Pi 5 Model B Rev 1.0": "pi5",
     "NVIDIA Jetson Orin Nano Developer Kit": "orin-nano",
     "NVIDIA Jetson AGX Orin Developer Kit": "orin-nano",
+    "NVIDIA IGX Orin Development Kit": "orin-nano",
+    "NVIDIA Jetson AGX Thor Developer Kit": "",
     "Raspberry Pi 3 Model B Plus Rev 1.3": "",
 }
 

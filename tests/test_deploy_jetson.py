@@ -228,6 +228,68 @@ def test_a_build_for_a_gpu_has_code_for_that_one(arch: int) -> None:
     assert [line for line in found.stdout.split() if line.startswith("sm_")] == [f"sm_{arch}"], found.stderr
 
 
+def write_script(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\nset -eu\n{text}\n")
+    path.chmod(0o755)
+
+
+PYTHON = """
+case "$*" in
+*"pip --quiet"*" download "*)
+    for last; do :; done
+    into=$(echo "$*" | sed 's/.*--dest \\([^ ]*\\).*/\\1/'); mkdir -p "$into"
+    case $last in
+    pywhispercpp*) mkdir -p "$into/x-$last/whisper.cpp" && touch "$into/x-$last/whisper.cpp/$last"
+        (cd "$into" && tar -czf x.tar.gz "x-$last" && rm -r "x-$last") ;;
+    *) touch "$into/$last.whl" ;;
+    esac ;;
+*"-m zipfile -e"*) mkdir -p "$5/nvidia/cu13/include" "$5/nvidia/cu13/lib" && touch "$5/nvidia/cu13/lib/${4##*/}" ;;
+*" --target "*) mkdir -p "$HERE/build/jetson/tools/bin" && cp "$HERE/cmake" "$HERE/build/jetson/tools/bin/" ;;
+*cubins*) echo sm_87 ;;
+esac
+"""
+CMAKE = """
+while [ $# -gt 0 ]; do
+    case $1 in
+    -S) source=$2 ;;
+    -B) mkdir -p "$2" && cp "$source"/* "$2/libwhisper.so.1" && touch "$2/libggml-cuda.so" ;;
+    esac
+    shift
+done
+"""
+
+
+def test_another_compiler_or_whisper_is_not_mixed_with_the_one_before(tmp_path: Path) -> None:
+    """The script as it is, with programs in place of nvcc, pip and cmake that note what they were asked for."""
+    write_script(tmp_path / "deploy/jetson/cross-cuda.sh", "")
+    shutil.copy(SCRIPT.parent / "cross-cuda.sh", tmp_path / "deploy/jetson")
+    write_script(tmp_path / ".venv/bin/python", PYTHON)
+    write_script(tmp_path / "cmake", CMAKE)
+    write_script(tmp_path / "bin/aarch64-linux-gnu-g++", "")
+    path = f"{tmp_path}/bin:{os.environ['PATH']}"
+    for release, pin in (("13.0", "1.4.0"), ("13.1", "1.4.0"), ("13.1", "1.5.0"), ("13.0", "1.5.0")):
+        cuda = tmp_path / f"cuda-{release}"
+        write_script(
+            cuda / "bin/nvcc", f'case $1 in --version) echo "release {release}, V" ;; *) echo compute_87 ;; esac'
+        )
+        (cuda / "include").mkdir(exist_ok=True)
+        (tmp_path / "constraints.txt").write_text(f"pywhispercpp=={pin}\n")
+        environment = {**os.environ, "PATH": path, "CUDA_HOME": str(cuda), "HERE": str(tmp_path)}
+        command = [str(tmp_path / "deploy/jetson/cross-cuda.sh"), "87"]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stdout + done.stderr
+        target = tmp_path / f"build/jetson/toolkit-{release}/targets/aarch64-linux/lib"
+        wheels = [path.name for path in target.iterdir() if path.suffix == ".whl"]
+        assert len(wheels) == 4 and all(f"=={release}.*" in name for name in wheels), wheels
+        sources = [
+            path for path in (tmp_path / "build/jetson").glob("source*") if (path / f"pywhispercpp=={pin}").exists()
+        ]
+        assert [path.name for path in sources] == [f"source-{pin}"]
+        built = (tmp_path / "build/jetson").glob(f"work-87-{pin}-cuda{release}")
+        assert len(list(built)) == 1 and (tmp_path / "build/jetson/sm_87/libwhisper.so.1").exists()
+
+
 def test_the_list_of_gpus_is_the_compilers_own(tmp_path: Path) -> None:
     nvcc = Path(os.environ.get("CUDA_HOME", "/usr/local/cuda")) / "bin" / "nvcc"
     if not nvcc.exists():

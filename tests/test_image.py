@@ -250,6 +250,40 @@ def test_the_guide_names_files_that_are_made() -> None:
             )
 
 
+@pytest.mark.parametrize("page", ["flash.md", "updates.md"])
+def test_the_documented_way_into_a_bundle_works_beside_an_older_one(tmp_path: Path, page: str) -> None:
+    """The line as it stands, where two archives lie; and no command is given a pattern that may be two files."""
+    text = (ROOT / "docs" / page).read_text()
+    line = next(line.strip() for line in text.splitlines() if "tar -xf" in line)
+    there = tmp_path / ("build/bundle" if page == "flash.md" else ".")
+    there.mkdir(parents=True, exist_ok=True)
+    for number, name in enumerate(("rtva-2-amd64-py3.11", "rtva-1-amd64-py3.11")):  # the newest is not the last by name
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "install.sh").write_text(name)
+        archive = there / f"{name}.tar"
+        subprocess.run(["tar", "-cf", archive, name], cwd=tmp_path, check=True)
+        shutil.rmtree(tmp_path / name)
+        os.utime(archive, (1_700_000_000 + number, 1_700_000_000 + number))
+        done = subprocess.run(["sh", "-ec", f"{line}\ncat install.sh"], cwd=tmp_path, capture_output=True, text=True)
+        assert done.stdout == name, done.stderr
+    assert not re.search(r"(tar -xf|rtva update) [^\s\"]*\*", text)
+
+
+def test_the_documented_way_to_a_drop_in_is_that_of_the_installation(tmp_path: Path) -> None:
+    lines = [line.strip() for line in (ROOT / "docs/service.md").read_text().splitlines()]
+    at = next(number for number, line in enumerate(lines) if "rtva.service.d/network.conf" in line)
+    for own in ("usr/lib/rtva/share", "opt/rtva/share"):
+        root = tmp_path / own.partition("/")[0]
+        for place in (f"{own}/systemd/rtva.service.d", "etc/systemd/system/rtva.service.d"):
+            (root / place).mkdir(parents=True)
+        (root / own / "systemd/rtva.service.d/network.conf").touch()
+        script = "\n".join(lines[at - 1 : at + 1])
+        for place in ("/opt/rtva", "/usr/lib/rtva", "/etc/systemd"):
+            script = script.replace(place, f"{root}{place}")
+        done = subprocess.run(["sh", "-ec", script.replace("sudo ", "")], capture_output=True, text=True)
+        assert (root / "etc/systemd/system/rtva.service.d/network.conf").exists(), done.stderr + script
+
+
 def test_a_bundle_is_for_the_machine_that_makes_it() -> None:
     for target in ("bundle", "deb"):
         done = subprocess.run(["make", "-n", "-o", "setup", target], capture_output=True, text=True, cwd=ROOT)
