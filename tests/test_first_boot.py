@@ -308,6 +308,9 @@ def test_where_that_does_not_fit_the_owners_counts(wired: Board, own: str) -> No
     (wired.boot / "rtva.yaml").write_text(own)
     carried(wired, "")
     config.load(wired.config)
+    wired.default.write_bytes(b"stt: [\xff")
+    (wired.boot / "rtva.yaml").write_text(OWN)
+    assert carried(wired, "") == [] and wired.config.read_text() == OWN
 
 
 @pytest.mark.parametrize("mask", [0o077, 0o027, 0o000])

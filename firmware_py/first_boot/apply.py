@@ -96,13 +96,14 @@ def _wired(own: str, board: Board) -> str:
     """The owner's configuration, if there is one, with the default's values of :data:`BOARDS_OWN` where it has none."""
     if not own:
         return ""
-    theirs, default = config.from_text(own), config.from_text(board.default.read_text("utf-8"))
+    theirs = config.from_text(own)
     free = [key for keys in BOARDS_OWN if theirs.value(keys[0]) is None for key in keys if theirs.value(key) is None]
-    values = {key: plain(default.value(key)) for key in free if default.value(key) is not None}
     try:
+        default = config.from_text(board.default.read_text("utf-8"))
+        values = {key: plain(default.value(key)) for key in free if default.value(key) is not None}
         text = changed(document.parse(own), own, values)
         config.from_text(text)
-    except ConfigError:  # a text that cannot be added to, or lines that are taken: the owner's counts
+    except (RtvaError, ValueError):  # a default that is none, a text that cannot be added to, lines that are taken
         return own
     return text
 
