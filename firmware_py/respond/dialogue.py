@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -96,6 +96,13 @@ class Settled:
         if not self.about:
             return said
         return self.about[0] if len(self.about) == 1 else replace(self.about[0], parts=self.about)
+
+
+def _made(done: Done) -> Iterator[int]:
+    """What a command set, by its id."""
+    for action in done.undo:
+        if action.name == "forget":
+            yield from action.arguments["ids"]
 
 
 class Dialogue:
@@ -235,9 +242,17 @@ class Dialogue:
         return None
 
     def _still_known(self) -> list[Done]:
-        """The commands of earlier turns that still count, the latest first."""
+        """The commands of earlier turns that still count, the latest first; none whose alarm was moved or cancelled."""
         known = [part for turn in self._history.turns() for part in (turn.understood.parts or (turn.understood,))]
-        return [done for done in self._earlier if any(done.understood is part for part in known)]
+        later = (done for done in (*self._done, *self._earlier))
+        replaced = {
+            entry.id for done in later for a in done.undo if a.name == "restore" for entry in a.arguments["entries"]
+        }
+        return [
+            done
+            for done in self._earlier
+            if any(done.understood is part for part in known) and not replaced.intersection(_made(done))
+        ]
 
     def _best(self, done: Done, fragment: Fragment, *, is_open: bool, is_last: bool) -> Understood | None:
         """The cheapest way to put a fragment into a command; ``is_last``: open text may change as well."""

@@ -34,8 +34,14 @@ CORRECTED = re.compile(
     r"[\s,.;]+(?=(?:oh |wait |sorry )?(?:no|i mean|i meant|make that|actually|or rather|sorry)\b)", re.IGNORECASE
 )
 """Where somebody takes another run: "at seven, I mean eight"."""
+SAYS_WHICH: dict[str, frozenset[str]] = {
+    **dict.fromkeys(("timer_left", "timer_pause", "timer_resume", "timer_cancel"), DURATION | {"name"}),
+    **dict.fromkeys(("reminder_move", "reminder_cancel"), frozenset({"text"})),
+}
+"""Slots that tell one thing from the others, as those that begin with ``of_`` do."""
 SMALL = ("the", "in", "on", "for", "at", "to", "a", "an")
 
+_SETS = re.compile(r"\b(?:make|change|set) (?:it|that)\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\s,.!?;]+(?:[.,:][^\s,.!?;]+)*")
 _NOT_FIRST = re.compile(r"^not\b\s*(?P<wrong>.+?)\s*(?:[,.;]|\bbut\b)+\s*(?P<said>.+)$", re.IGNORECASE)
 _NOT_LAST = re.compile(r"^(?P<said>.+?)[\s,.;]+(?:and\s+)?not\s+(?P<wrong>.+)$", re.IGNORECASE)
@@ -45,13 +51,15 @@ _NOT_LAST = re.compile(r"^(?P<said>.+?)[\s,.;]+(?:and\s+)?not\s+(?P<wrong>.+)$",
 class Fragment:
     """``words`` that are meant in the sentence before; ``wrong``, those that they stand for, if that was said.
 
-    ``is_change``: they correct it ("no, fifty", "make it ten"); ``is_introduced``: they do, or go on from it.
+    ``is_change``: they correct it ("no, fifty", "make it ten"); ``is_introduced``: they do, or go on from it;
+    ``sets_value``: they change a thing and do not say which ("make it ten").
     """
 
     words: tuple[str, ...]
     wrong: tuple[str, ...] = ()
     is_change: bool = False
     is_introduced: bool = False
+    sets_value: bool = False
 
     @property
     def is_another(self) -> bool:
@@ -75,7 +83,8 @@ def fragments(text: str) -> list[Fragment]:
     if is_not:  # "not the kitchen the bedroom": a recogniser may leave the comma out
         return [_fragment(said[at:], said[1:at]) for at in range(2, len(said))]
     follows = () if is_change else _introduction(said, FOLLOWS)
-    return [Fragment(_bare(said[len(follows) :]), (), is_change, is_change or bool(follows))]
+    sets_value = is_change and _SETS.search(text.removesuffix(rest)) is not None
+    return [Fragment(_bare(said[len(follows) :]), (), is_change, is_change or bool(follows), sets_value)]
 
 
 def rest_of(text: str) -> str:
@@ -179,6 +188,8 @@ def cost(last: Understood, found: Understood, fragment: Fragment, *, is_open: bo
         lost = [key for key in before if key == "name" and before[key] == after.get(key)]
     kept_minutes = "hour" in changed and "minute" in before and "minute" not in changed
     may_be_added = MAY_BE_ADDED | {"name"} if DURATION.intersection(changed) else MAY_BE_ADDED
+    if fragment.sets_value and any(key in after and _says_which(last.intent, key) for key in changed):
+        return None
     if not is_open and any(key not in before and key not in may_be_added for key in changed):
         return None
     if is_open and (
@@ -195,6 +206,10 @@ def cost(last: Understood, found: Understood, fragment: Fragment, *, is_open: bo
         free if _has_number(before) else 0,
         len(found.text.split()),
     )
+
+
+def _says_which(intent: str | None, key: str) -> bool:
+    return key.startswith("of_") or key in SAYS_WHICH.get(intent or "", ())
 
 
 def suits_open_text(last: Understood, found: Understood, *, may_change: bool) -> bool:

@@ -19,6 +19,9 @@ _MOST_VERB, _MOST_DROPPED = 2, 3
 NAMELESS = frozenset(("cancel", "timer_pause", "timer_resume"))
 """Intents of sentences that may name nothing: "cancel it", "pause it"."""
 
+_MAKES = frozenset(("timer_start", "alarm_set", "reminder_set"))
+"""Of "it" there is one already."""
+
 
 def with_name(said: Understood, before: Understood, understand: Callable[[str], Understood]) -> Understood | None:
     """The sentence with "it" called by its name, if that is an order or a question about it to the letter; None else,
@@ -36,6 +39,8 @@ def with_name(said: Understood, before: Understood, understand: Callable[[str], 
         texts = [f"{bare} {joint}{names[0]}" for joint in joints]
     for text in texts:
         found = understand(text)
+        if found.intent in _MAKES:
+            continue
         if (found.intent or "").startswith(f"{kind}_") if kind in _NAMES else found.intent and not found.open_slots:
             return found
     return None
@@ -43,11 +48,21 @@ def with_name(said: Understood, before: Understood, understand: Callable[[str], 
 
 def _timer(command: Understood) -> Iterator[str]:
     slots: Slots = command.slots
-    if command.intent == "timer_add":  # its own time is no part of the name
-        slots = {key.removeprefix("of_"): slots[key] for key in slots if key.startswith("of_") or key == "name"}
     seconds = seconds_of(slots)
+    if command.intent == "timer_add":  # its own time is no part of the name
+        seconds = _seconds_now(slots, seconds)
     name = slots.get("name") or (adjective(seconds) if seconds else "")
-    yield f"the {name} timer" if name else "the timer"
+    if name:
+        yield f"the {name} timer"
+    yield "the timer"
+
+
+def _seconds_now(slots: Slots, by_s: float | None) -> float | None:
+    """How long a timer that was called by its time is set for once time was added; None where nothing tells."""
+    of_s = seconds_of({key.removeprefix("of_"): value for key, value in slots.items() if key.startswith("of_")})
+    if of_s is None or by_s is None or (slots.get("way") == "to" and "more" not in slots):
+        return None
+    return of_s - by_s if slots.get("less") else of_s + by_s
 
 
 def _alarm(command: Understood) -> Iterator[str]:

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 from firmware_py.agenda.entries import ALARM, REMINDER, Appointment, Entry
 from firmware_py.events import Action
+from firmware_py.respond.foreseen import Foreseen
 from firmware_py.respond.request import Answer, Handler, Request
 from firmware_py.respond.skills.appointments import appoint, chosen, unplannable, when, which
 from firmware_py.respond.when import Plan, Slots, every, minute_of_day, plan, says_day
@@ -21,6 +22,7 @@ def move_reminder(request: Request) -> Answer:
 
 
 def _move(request: Request, kind: str) -> Answer:
+    request = replace(request, world=Foreseen(request.world).after(request.undoes))
     entries = request.world.agenda.entries(kind)
     if not entries:
         return Answer(f"There is no {kind}.")

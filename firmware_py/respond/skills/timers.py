@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from firmware_py.agenda.agenda import is_paused
 from firmware_py.agenda.entries import RINGING, TIMER, Countdown, Entry
 from firmware_py.events import Action
+from firmware_py.respond.foreseen import Foreseen
 from firmware_py.respond.phrases import DONE, join, thing
 from firmware_py.respond.request import Answer, Handler, Request
 from firmware_py.respond.when import adjective, duration, seconds_of
@@ -74,6 +76,8 @@ def cancel(request: Request) -> Answer:
 
 
 def add(request: Request) -> Answer:
+    called = {timer.id: _called(timer, "on the") for timer in _timers(request)}
+    request = replace(request, world=Foreseen(request.world).after(request.undoes))
     timers = _timers(request)
     is_new = request.slots.get("way") == "to" and "more" not in request.slots
     if is_new and not timers:
@@ -84,12 +88,11 @@ def add(request: Request) -> Answer:
         return Answer("How much time?")
     if len(chosen) != 1:
         return Answer(_which(request, chosen, timers) if chosen else _no_such(request, timers))
-    taken_back_s = sum(a.arguments["by_s"] for a in request.undoes if a.name == "extend")
-    was_left = (request.world.agenda.left_s(chosen[0]) or 0.0) + taken_back_s
+    was_left = request.world.agenda.left_s(chosen[0]) or 0.0
     by_s = seconds - was_left if is_new else -seconds if request.slots.get("less") else seconds
     now_left = max(1.0, was_left + by_s)
     action = Action("extend", {"ids": [chosen[0].id], "by_s": by_s})
-    return Answer(f"{duration(now_left)} left {_called(chosen[0], 'on the')}.", (action,))
+    return Answer(f"{duration(now_left)} left {called.get(chosen[0].id, _called(chosen[0], 'on the'))}.", (action,))
 
 
 def _change(request: Request, action: str, words: str, timers: Sequence[Entry]) -> Answer:
