@@ -37,6 +37,9 @@ from firmware_py.nlu.opposites import contradict
         ("turn the volume up and the timer", "turn the volume to the minimum"),
         ("friday the thirteenth at eight", "friday ten to eight"),
         ("an alarm at seven for work", "an alarm at seven every four weeks"),
+        ("an alarm for seven weekday", "an alarm for seven weekly"),
+        ("an alarm for seven this week", "an alarm for seven this weekend"),
+        ("a timer for two minutes and thirty", "a timer for two minutes named thirty"),
     ],
 )
 def test_an_order_that_would_be_turned_round_is_a_contradiction(heard: str, said: str) -> None:
@@ -57,6 +60,10 @@ def test_an_order_that_would_be_turned_round_is_a_contradiction(heard: str, said
         ("a timer or five minutes", "a timer for five minutes"),
         ("an alarm for seventh am", "an alarm for seven am"),
         ("remind me avery monday", "remind me every monday"),
+        ("an alarm for seven weakly", "an alarm for seven weekly"),
+        ("an alarm for seven this weak end", "an alarm for seven this weekend"),
+        ("a timer for two minutes name thirty", "a timer for two minutes named thirty"),
+        ("a timer for two minutes cold pasta", "a timer for two minutes called pasta"),
     ],
 )
 def test_a_mishearing_is_none(heard: str, said: str) -> None:

@@ -46,7 +46,7 @@ cancel delete remove clear stop end kill erase deactivate disable disengage disa
 _MAKING, _DROPPING = frozenset(_MAKING_WORDS.split()), frozenset(_DROPPING_WORDS.split())
 """Orders that make or begin something, and those that end it or leave it out."""
 _AGAIN = frozenset(("reset", "restart"))
-_MISHEARD = {"end": "and", "off": "of"}
+_MISHEARD = {"end": {"and", "weekend"}, "off": {"of"}}
 """How recognisers write these small words."""
 _COUNTED = NUMBER_WORDS | {"half", "quarter", "quarters", "third", "thirds", "point"}
 _HOMOPHONES = {"two": {"to", "too"}, "four": {"for"}, "one": {"a", "an", "on"}, "eight": {"at"}, "ten": {"then"}}
@@ -60,6 +60,10 @@ _REVERSALS = ("de", "dis", "un")
 ARTICLES = frozenset(("the", "a", "an"))
 _EVERY = frozenset(("another", "all", "every", "everything", "everywhere", "both", "each"))
 _AGAIN_AND_AGAIN = frozenset(("every", "each"))
+_RHYTHMS = frozenset(("daily", "weekly", "monthly", "yearly", "annually"))
+_LIKE_RHYTHMS = ("ly", "lee", "ley", "li")
+"""How recognisers write the end of these."""
+_CALLED = frozenset(("called", "named", "call", "name"))
 _OTHER_TIME = frozenset(("if", "when", "whenever", "unless", "until", "later", "tomorrow", "yesterday", "tonight"))
 PLURALS = frozenset(("hours", "minutes", "seconds"))
 _UNITS = PLURALS | {"hour", "minute", "second"}
@@ -98,7 +102,7 @@ def contradict(heard: Collection[str], said: Collection[str]) -> bool:
     """
     if _is_of_another_kind(heard, said) or _is_turned(set(heard), set(said)) or _is_torn(heard, said):
         return True
-    if _invents_a_unit(set(heard), set(said)) or _loses_a_half(heard, said):
+    if _invents_a_unit(set(heard), set(said)) or _invents_a_refusal(heard, said) or _loses_a_half(heard, said):
         return True
     for word in heard:
         if word not in said and (
@@ -111,7 +115,8 @@ def contradict(heard: Collection[str], said: Collection[str]) -> bool:
 def _is_turned(heard: set[str], said: set[str]) -> bool:
     """Whether an order to make became one to drop, or was left without the word that drops, or lost its "un"."""
     lost, new = heard - said, said - heard
-    if any(_MISHEARD.get(word) not in said for word in lost & _DROPPING) and said.isdisjoint(_DROPPING):
+    dropped = (word for word in lost & _DROPPING if _MISHEARD.get(word, set()).isdisjoint(said))
+    if any(dropped) and said.isdisjoint(_DROPPING):
         return True
     if lost & _MAKING and new & _DROPPING and said.isdisjoint(_MAKING):
         return True
@@ -151,6 +156,18 @@ def _invents_a_unit(heard: set[str], said: set[str]) -> bool:
         return False
     lost, new = heard - said, said - heard
     return any(new & units and heard.isdisjoint(units) and lost.isdisjoint(alike) for units, alike in _UNIT_FAMILIES)
+
+
+def _invents_a_refusal(heard: Collection[str], said: Collection[str]) -> bool:
+    """Whether something is said that is only refused or asked about, and was not heard: a timer's number, a rhythm, a
+    weekend ("at seven weekday" is not weekly)."""
+    lost, new = set(heard) - set(said), set(said) - set(heard)
+    if new & _RHYTHMS and _RHYTHMS.isdisjoint(heard) and not any(word.endswith(_LIKE_RHYTHMS) for word in lost):
+        return True
+    if new & {"weekend", "weekends"} and not any("end" in word for word in heard):
+        return True
+    names_number = any(a in _CALLED and (b == "number" or b in NUMBER_WORDS) for a, b in itertools.pairwise(said))
+    return names_number and _CALLED.isdisjoint(heard)
 
 
 def _loses_a_half(heard: Collection[str], said: Collection[str]) -> bool:

@@ -38,6 +38,7 @@ _BEGINNINGS = ORDERS | {
     "do",
 }
 """Words that an order or a question of its own begins with."""
+_QUESTIONS = frozenset(("what", "which", "when", "where", "who", "how", "whether", "if"))
 _NEED_NOT_BE = frozenset(("hours", "minutes", "seconds", "minute", "minutes_to"))
 """Slots of a duration or a time of day, which has one of them or another."""
 
@@ -60,6 +61,11 @@ class Exact:
     @property
     def ends_open(self) -> bool:
         return any(taken.is_last for taken in self.open_text)
+
+    def asks_what(self, piece: str) -> bool:
+        """Whether a question goes on the one that its open text has: "check what day it is and how late"."""
+        taken = {word for text in self.open_text if text.is_last for word in words(text.text)}
+        return words(piece)[0] in _QUESTIONS and not taken.isdisjoint(_QUESTIONS)
 
     @property
     def stands_alone(self) -> bool:
@@ -109,7 +115,7 @@ class Several:
             if is_text and not _begins_one(pieces[size]):
                 continue
             rest = self._parts(pieces[size:], between[size:], first, is_whole=is_whole)
-            if rest and (rest[0].stands_alone or not is_text):
+            if rest and (not is_text or (rest[0].stands_alone and not first.asks_what(rest[0].command.text))):
                 return [first, *rest]
         return []
 

@@ -176,7 +176,8 @@ class Dialogue:
         if instead.intent is not None:
             return instead
         pieces = (replace(piece, is_introduced=True) for piece in fragments(parts[1]) if piece.words)
-        found = (self._best(Done(first), piece, is_open=False, is_last=True) for piece in pieces)
+        tries = [(piece, may_be_open_text) for piece in pieces for may_be_open_text in (False, True)]
+        found = (self._best(Done(first), piece, is_open=False, is_last=is_last) for piece, is_last in tries)
         return next((f for f in found if f is not None), None)
 
     def naming_it(self, said: Understood, before: Understood | None = None) -> Understood:
@@ -264,7 +265,8 @@ class Dialogue:
         if len(base) > MOST_WORDS:
             return None
         best: tuple[tuple[int, ...], Understood] | None = None
-        for order, text in enumerate(variations(base, fragment, is_open=is_open)):
+        last_first = fragment.is_introduced and not is_last  # "ten miles in kilometers, no, meters"
+        for order, text in enumerate(variations(base, fragment, is_open=is_open, last_first=last_first)):
             found = self._understand(text)
             far = cost(last, found, fragment, is_open=is_open)
             if far is None or (best is not None and (*far, order) >= best[0]):

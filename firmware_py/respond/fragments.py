@@ -127,10 +127,10 @@ def _bare(said: Sequence[str]) -> tuple[str, ...]:
     return tuple(said[: len(said) - len(after.split())])
 
 
-def variations(base: Sequence[str], fragment: Fragment, *, is_open: bool) -> Iterator[str]:
+def variations(base: Sequence[str], fragment: Fragment, *, is_open: bool, last_first: bool = False) -> Iterator[str]:
     """The sentence with the fragment in it: at its end, in place of a few words, between two.
 
-    Where it was said what is wrong only that is replaced.
+    Where it was said what is wrong only that is replaced. ``last_first``: of the places the last is tried first.
     """
     forms = _forms(fragment.words)
     replaced = list(_places(base, fragment.wrong)) if fragment.wrong else []
@@ -146,7 +146,8 @@ def variations(base: Sequence[str], fragment: Fragment, *, is_open: bool) -> Ite
         for glue in ("", "for", "at", "in", "to"):
             yield " ".join([*base, *([glue] if glue else []), *form])
         for size in range(1, MOST_SPAN + 1):
-            for start in range(len(base) - size + 1):
+            starts = range(len(base) - size + 1)
+            for start in reversed(starts) if last_first else starts:
                 yield " ".join([*base[:start], *form, *base[start + size :]])
         if is_open:
             for at in range(len(base) - 1, 0, -1):
