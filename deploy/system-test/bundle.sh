@@ -7,6 +7,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 SCRIPT=inside_bundle.py
+BOOT_S=${BOOT_S:-1200}
 . deploy/system-test/container.sh
 case ${PY:-} in 3.10 | 3.12)
     bundle=$(.venv/bin/python deploy/bundle/make_bundle.py --py "$PY")

@@ -50,6 +50,8 @@ base_system() {
             "$suite" "$tar.new" $sources || skip "mmdebstrap failed (no mirror?)"
         mv "$tar.new" "$tar"
     fi
+    # What was killed a moment ago lets go of its folders a moment later.
+    for _ in 1 2 3 4 5; do rm -rf "$ROOT" 2>/dev/null && break; sleep 1; done
     rm -rf "$ROOT"
     mkdir -p "$ROOT"
     tar -xpf "$tar" -C "$ROOT"
@@ -103,13 +105,13 @@ boot() {
         exec script -qfec "systemd-nspawn -q --register=no --keep-unit --link-journal=no $3 -D $1 -b" "$2" </dev/null' \
         sh "$ROOT" "$WORK/console-$1.log" "${2:-}" >/dev/null 2>&1 &
     container=$!
-    trap 'kill -KILL -- -$container 2>/dev/null || true' EXIT INT TERM
+    trap 'kill -s KILL -- "-$container" 2>/dev/null || true' EXIT INT TERM
     while kill -0 $container 2>/dev/null && ! grep -qs '^done' "$ROOT/system-test/result.log"; do
         [ $(($(date +%s) - started)) -lt "$BOOT_S" ] || break
         sleep 0.5
     done
     for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do kill -0 $container 2>/dev/null || break; sleep 0.5; done
-    kill -KILL -- -$container 2>/dev/null || true
+    kill -s KILL -- "-$container" 2>/dev/null || true
     trap - EXIT INT TERM
     if [ ! -e "$ROOT/system-test/result.log" ]; then
         tail -n 20 "$WORK/console-$1.log" >&2 || true
