@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from firmware_py.events import Action, Understood
+from firmware_py.respond.choices import picked, placed
 from firmware_py.respond.fragments import (
     CORRECTED,
     MOST_FRAGMENT,
@@ -31,7 +32,8 @@ from firmware_py.respond.request import Answer
 
 LEFT = "Okay, I leave it."
 TAKEN_BACK = "Okay, I took it back."
-PHRASES = (LEFT, TAKEN_BACK)
+NOT_TAKEN_BACK = "I can't take that back."
+PHRASES = (LEFT, TAKEN_BACK, NOT_TAKEN_BACK)
 CONFIRM_S = 30.0
 """A yes or no counts for so long behind its question; later it may be meant for somebody else."""
 YES_WORDS = "yes|yeah|yep|yup|sure|ok|okay|yes please|please do|do it|yes do it|go ahead|yes go ahead|of course"
@@ -77,11 +79,13 @@ class Done:
 
 @dataclass(frozen=True)
 class Question:
-    """One that is open: what a yes says and does, and the commands that it asked about."""
+    """One that is open: what a yes says and does, and the commands that it asked about; ``choices``: what the alarms
+    or reminders are called of which one is meant, "" for those without a name."""
 
     of: Understood
     held: Answer | None = None
     about: tuple[Understood, ...] = ()
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -158,10 +162,20 @@ class Dialogue:
             return understood
         if said in AGAIN and last.metadata.get("again"):
             return last
+        if question is not None and question.choices and (first := self._pointed_at(question, said)) is not None:
+            return first
         again = self._again(last, understood) if said.split(" ", 1)[0] in NO else None
         if again is not None or (understood.intent is not None and understood.score >= 1):
             return again or understood
-        return self._again(last, understood) or self._follow(last, understood, is_open=is_open) or understood
+        found = self._again(last, understood) or self._follow(last, understood, is_open=is_open)
+        if found is None and question is not None and question.choices:
+            found = picked(question.of, question.choices, said, self._understand)
+        return found or understood
+
+    def is_too_late(self, text: str) -> bool:
+        """Whether what is to be taken back is a command of the user's own, which nothing takes back."""
+        is_soon = self._clock() - self._done_at_s < UNDO_S
+        return is_soon and is_taking_back(text) and any(done.understood.actions for done in self._done)
 
     def _corrected(self, understood: Understood) -> Understood | None:
         """A command that was corrected while it was said ("at seven, I mean eight"), or another one in its place ("...,
@@ -200,10 +214,22 @@ class Dialogue:
         if question.held is not None:
             said = " ".join(words(text)).lower()
             return LEAST_YES if said in YES else LEAST_ANSWER if said in NO else None
-        completes = (
-            self._understand is not None and self._follow(question.of, Understood(text), is_open=True) is not None
-        )
-        return LEAST_ANSWER if completes else None
+        return LEAST_ANSWER if self._completes(question, text) else None
+
+    def _pointed_at(self, question: Question, said: str) -> Understood | None:
+        """The one of several that was pointed at: "one" is no hour there."""
+        if said.startswith("the one ") and self._understand is not None:
+            return picked(question.of, question.choices, said, self._understand)
+        return placed(question.of, said)
+
+    def _completes(self, question: Question, text: str) -> bool:
+        """Whether a text is the slot that a question asks for, or one of the things."""
+        if self._understand is None:
+            return False
+        said = " ".join(words(text)).lower()
+        if question.choices and picked(question.of, question.choices, said, self._understand) is not None:
+            return True
+        return self._follow(question.of, Understood(text), is_open=True) is not None
 
     def _open_question(self) -> Question | None:
         """The question of the last turn that was understood."""

@@ -47,7 +47,8 @@ def prepared(understood: Understood, answer: Answer, *, was_looked_up: bool = Fa
     asks = answer.text.endswith("?") and not answer.actions
     return Prepared(
         answer.text, intent, answer.actions, asks=asks, understood=understood, was_looked_up=was_looked_up,
-        question=Question(understood) if asks else None, commands=(Command.of(understood, answer.actions),),
+        question=Question(understood, choices=answer.choices) if asks else None,
+        commands=(Command.of(understood, answer.actions),),
     )  # fmt: skip
 
 

@@ -63,13 +63,15 @@ class Request:
 class Answer:
     """What is to be said, and done once it is sure. ``cacheable`` answers depend on the intent and slots alone.
 
-    ``confirm`` is a question that is asked first; the rest is said and done only after a yes.
+    ``confirm`` is a question that is asked first; the rest is said and done only after a yes. ``choices``: what
+    those are called of which the text asks for one, "" where they have no name; a place or a time answers it as well.
     """
 
     text: str
     actions: tuple[Action, ...] = ()
     cacheable: bool = False
     confirm: str = ""
+    choices: tuple[str, ...] = ()
 
 
 Handler = Callable[[Request], Answer]

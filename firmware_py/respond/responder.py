@@ -13,7 +13,7 @@ from firmware_py.agenda.entries import RINGING
 from firmware_py.events import Action, Reply, Understood
 from firmware_py.respond import announce, phrases, talk
 from firmware_py.respond.cache import ResponseCache
-from firmware_py.respond.dialogue import PHRASES, TAKEN_BACK, Dialogue, Done, Settled, is_taking_back
+from firmware_py.respond.dialogue import NOT_TAKEN_BACK, PHRASES, TAKEN_BACK, Dialogue, Done, Settled, is_taking_back
 from firmware_py.respond.foreseen import Foreseen, touch_the_same
 from firmware_py.respond.prepared import Command, Prepared, held_back, key, prepared, together
 from firmware_py.respond.request import Answer, Handler, Request, within_room
@@ -100,6 +100,8 @@ class Responder:
                 commands=tuple(Command.of(part, meant.answer.actions) for part in meant.about),
             )  # fmt: skip
         ringing = self._world.agenda.entries(phase=RINGING)
+        if not ringing and self._dialogue.is_too_late(understood.text):
+            return Prepared(NOT_TAKEN_BACK, understood.intent, understood=understood)
         if not ringing or meant.intent is None:  # "cancel it" stops what rings
             about = Understood("", f"{ringing[0].kind}_ringing") if ringing else None
             meant = self._dialogue.naming_it(meant, about)
@@ -122,6 +124,8 @@ class Responder:
             part = self._dialogue.naming_it(said, before) if before is not None else said
             if back and is_taking_back(said.text, is_behind=True):
                 reply = prepared(part, Answer(TAKEN_BACK, back))
+            elif before is not None and before.actions and is_taking_back(said.text, is_behind=True):
+                reply = prepared(part, Answer(NOT_TAKEN_BACK))
             else:
                 reply = self._prepare(part, draft, now)
             before = part

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 from firmware_py.agenda.entries import ALARM, REMINDER, RINGING, Appointment, Entry
 from firmware_py.events import Action
+from firmware_py.respond.choices import PLACES
 from firmware_py.respond.phrases import DONE, join
 from firmware_py.respond.request import Answer, Handler, Request
 from firmware_py.respond.skills.clock import NOT_SET
@@ -104,9 +105,11 @@ def _cancel(request: Request, kind: str) -> Answer:
 
 
 def which(request: Request, entries: Sequence[Entry]) -> Answer:
-    """The question for one of several."""
-    named = [e.name if e.kind == REMINDER else f"the one {told(request, e)}" for e in entries]
-    return Answer(f"Which one: {join(named, 'or')}?")
+    """The question for one of several, by their time where they are called the same."""
+    named = [e.name for e in entries]
+    if len({name.casefold() for name in named}) < len(named):
+        named = [f"the one {told(request, e)}" for e in entries]
+    return Answer(f"Which one: {join(named, 'or')}?", choices=tuple(e.name for e in entries))
 
 
 def chosen(request: Request, entries: Sequence[Entry]) -> list[Entry]:
@@ -123,7 +126,11 @@ def chosen(request: Request, entries: Sequence[Entry]) -> list[Entry]:
         words = _mine_to_yours(words).casefold()
         found = [e for e in found if e.name.casefold() == words]
     about = set(str(request.slots.get("about", "")).casefold().split())
-    return [e for e in found if about <= set(e.name.casefold().split())]
+    found = [e for e in found if about <= set(e.name.casefold().split())]
+    if "place" in request.slots:
+        at = PLACES[request.slots["place"]]
+        found = [found[at]] if -len(found) <= at < len(found) else []
+    return found
 
 
 def _reminded_of(request: Request) -> str:
