@@ -39,6 +39,13 @@ from firmware_py.nlu.opposites import contradict
         ("an alarm at seven for work", "an alarm at seven every four weeks"),
         ("an alarm for seven weekday", "an alarm for seven weekly"),
         ("an alarm for seven this week", "an alarm for seven this weekend"),
+        ("an alarm at seven on weekends", "an alarm at seven on this weekend"),
+        ("postpone my alarm ten minutes", "set my alarm ten minutes"),
+        ("move the alarm to seven", "remove the alarm at seven"),
+        ("louder by ten", "lower by ten"),
+        ("make it earlier", "make it quieter"),
+        ("what is it", "what day is it"),
+        ("an hour and ten minutes", "and ten minutes"),
         ("a timer for two minutes and thirty", "a timer for two minutes named thirty"),
     ],
 )

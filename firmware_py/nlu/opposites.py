@@ -13,7 +13,7 @@ _PAIRS = """
 on off / up down / open close / open shut / opened closed / lock unlock / mute unmute / start stop / begin end
 / louder quieter / louder softer / higher lower / raise lower / increase decrease / more less / with without
 / left right / hot cold / hotter colder / warm cool / warmer cooler / warmer colder / enable disable / arm disarm
-/ add remove / play pause / brighter darker / brighter dimmer / plug unplug / fill empty / fill drain
+/ louder lower / add remove / play pause / brighter darker / brighter dimmer / plug unplug / fill empty / fill drain
 / allow forbid / allow deny / allow block / lock open / first last / next previous / yes no / front back / show hide
 / today tomorrow / morning evening / am pm / connect disconnect / faster slower / before after / in out / inside outside
 """
@@ -45,6 +45,7 @@ cancel delete remove clear stop end kill erase deactivate disable disengage disa
 """
 _MAKING, _DROPPING = frozenset(_MAKING_WORDS.split()), frozenset(_DROPPING_WORDS.split())
 """Orders that make or begin something, and those that end it or leave it out."""
+_MOVING = frozenset(("move", "shift", "postpone", "delay", "reschedule", "push"))
 _AGAIN = frozenset(("reset", "restart"))
 _MISHEARD = {"end": {"and", "weekend"}, "off": {"of"}}
 """How recognisers write these small words."""
@@ -58,13 +59,16 @@ _REVERSALS = ("de", "dis", "un")
 """What turns a verb round in front of it; "re" does it again, and is no worse heard than left out."""
 
 ARTICLES = frozenset(("the", "a", "an"))
+PRONOUNS = frozenset(("it", "that", "this", "them", "those", "these"))
 _EVERY = frozenset(("another", "all", "every", "everything", "everywhere", "both", "each"))
 _AGAIN_AND_AGAIN = frozenset(("every", "each"))
 _RHYTHMS = frozenset(("daily", "weekly", "monthly", "yearly", "annually"))
 _LIKE_RHYTHMS = ("ly", "lee", "ley", "li")
 """How recognisers write the end of these."""
 _CALLED = frozenset(("called", "named", "call", "name"))
-_OTHER_TIME = frozenset(("if", "when", "whenever", "unless", "until", "later", "tomorrow", "yesterday", "tonight"))
+_OTHER_TIME = frozenset(
+    ("if", "when", "whenever", "unless", "until", "later", "earlier", "sooner", "tomorrow", "yesterday", "tonight")
+)
 PLURALS = frozenset(("hours", "minutes", "seconds"))
 _UNITS = PLURALS | {"hour", "minute", "second"}
 _UNIT_FAMILIES = (
@@ -120,6 +124,8 @@ def _is_turned(heard: set[str], said: set[str]) -> bool:
         return True
     if lost & _MAKING and new & _DROPPING and said.isdisjoint(_MAKING):
         return True
+    if lost & _MOVING and new & (_MAKING | _DROPPING) and not _KINDS.isdisjoint(heard):
+        return True  # a moved alarm is not another one
     if not lost.isdisjoint(_REVERSALS) or (lost & _AGAIN and said.isdisjoint(_AGAIN)):
         return True
     if "or" in lost and "for" not in new:
@@ -166,6 +172,8 @@ def _invents_a_refusal(heard: Collection[str], said: Collection[str]) -> bool:
         return True
     if new & {"weekend", "weekends"} and not any("end" in word for word in heard):
         return True
+    if "weekends" in lost and "this" in new:
+        return True  # one weekend is not all of them
     names_number = any(a in _CALLED and (b == "number" or b in NUMBER_WORDS) for a, b in itertools.pairwise(said))
     return names_number and _CALLED.isdisjoint(heard)
 
@@ -199,8 +207,10 @@ def _is_of_another_kind(heard: Collection[str], said: Collection[str]) -> bool:
         return True
     if new & _AGAIN_AND_AGAIN and not any(word[:2] == "ev" or "very" in word or word[:2] == "ea" for word in lost):
         return True  # "for work" is not "every four weeks"
-    if lost & _UNITS and _UNITS.isdisjoint(said):
+    if lost & _UNITS and new.isdisjoint(_UNITS):
         return True
+    if lost <= PRONOUNS and not new.isdisjoint(("day", "today")):
+        return True  # "what is it" asks for no day
     if new & _UNITS and not lost:
         return True  # "ten" alone is not ten hours
     first, *rest = list(heard) or [""]

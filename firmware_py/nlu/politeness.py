@@ -18,6 +18,7 @@ _AFTER: dict[str, tuple[str, ...]] = {
     "en": (
         "please", "thanks", "thank you", "for me", "now", "right now", "will you", "would you", "could you", "ok",
         "jarvis", "computer", "alexa", "mycroft", "then", "again please", "if you can", "if you would", "buddy",
+        "actually",
     ),
     "de": ("bitte", "danke", "mal", "für mich", "jetzt"),
 }  # fmt: skip

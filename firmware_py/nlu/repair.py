@@ -23,7 +23,7 @@ from firmware_py.nlu.graph import Graph
 from firmware_py.nlu.match import JOINING, Fill, Sentence, fits_context
 from firmware_py.nlu.names import is_date, is_thing
 from firmware_py.nlu.normalize import words as normal_words
-from firmware_py.nlu.opposites import ARTICLES, ORDERS, PLURALS, REFUSALS, contradict, other_number
+from firmware_py.nlu.opposites import ARTICLES, ORDERS, PLURALS, PRONOUNS, REFUSALS, contradict, other_number
 from firmware_py.nlu.phone_graph import End, Sounding, sound_out
 from firmware_py.nlu.phrases import Phrases
 from firmware_py.nlu.sounds import FUNCTION_WORDS, Alphabet
@@ -341,8 +341,9 @@ class _Reading:
         return any(ten >= 20 and 1 <= unit <= 9 and {ten, unit} <= values for ten, unit in pairs)
 
     def _has_borrowed_value(self) -> bool:
-        """Whether a value is made of sounds that belong to the words around it: "the light" is no "hall light"."""
-        known = self.literals | ARTICLES
+        """Whether a value is made of sounds that belong to the words around it, or to a pronoun: "the light" is no
+        "hall light", and "it" is no blind."""
+        known = self.literals | ARTICLES | PRONOUNS
         return any(
             (heard <= known and not heard & said) or (heard & PLURALS and {"a", "an"} & said - heard)
             for heard, said in self.values

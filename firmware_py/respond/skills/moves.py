@@ -67,8 +67,8 @@ def _completed(slots: Slots, entry: Entry) -> Slots:
         return {**slots, "hour": hour, "minute": minute, "half": "am" if hour < 12 else "pm"}
     if not said[1]:
         return slots
-    is_later = abs(said[0] + 720 - entry.when.minute) < abs(said[0] - entry.when.minute)
-    return {**slots, "half": "pm" if is_later else "am"}
+    morning, evening, next_morning = (abs(said[0] + 720 * n - entry.when.minute) for n in range(3))
+    return {**slots, "half": "pm" if evening < min(morning, next_morning) else "am"}
 
 
 def _plan(request: Request, slots: Slots, entry: Entry) -> Plan | None:
@@ -77,6 +77,8 @@ def _plan(request: Request, slots: Slots, entry: Entry) -> Plan | None:
     if said is None or says_day(slots) or not isinstance(entry.when, Appointment):
         return plan(slots, request.now, is_alarm=entry.kind == ALARM)
     first, days = max(date.fromisoformat(entry.when.day), request.now.date()), entry.when.days
+    if not days and "half" not in request.slots and entry.when.minute - said[0] > 720:
+        first += timedelta(days=1)  # one in the morning is after eleven in the evening
     dates = (first + timedelta(days=n) for n in range(8))
     plans = (Plan(day, said[0], days) for day in dates if not days or day.weekday() in days)
     return next((p for p in plans if p.at(request.now).timestamp() > request.now.timestamp()), None)
