@@ -11,7 +11,8 @@ from firmware_py.events import Understood
 
 PLACES = {"next": 0, "first": 0, "earlier": 0, "second": 1, "third": 2, "last": -1, "later": -1}
 """In the order in which they are asked about."""
-_PLACED = re.compile(rf"(?:the )?({'|'.join(PLACES)})(?: one| alarm| reminder)?")
+_PLACED = re.compile(rf"the ({'|'.join(PLACES)})(?: one| alarm| reminder)?|({'|'.join(PLACES)}) (?:one|alarm|reminder)")
+"""By itself "later" is no place."""
 _BEFORE = re.compile(r"^(?:the )?(?:one )?(?:(?:at|on|for) )?")
 _BEHIND = re.compile(r" (?:one|alarm|reminder)$")
 _SMALL = frozenset(("the", "to", "my", "one", "about"))
@@ -28,7 +29,7 @@ def picked(
 def placed(asked: Understood, said: str) -> Understood | None:
     """The command with the place that was said among those asked about: "the first one"."""
     found = _PLACED.fullmatch(said)
-    return _with(asked, {"place": found[1]}) if found else None
+    return _with(asked, {"place": found[1] or found[2]}) if found else None
 
 
 def _timed(asked: Understood, said: str, understand: Callable[[str], Understood]) -> Understood | None:

@@ -17,6 +17,7 @@ from firmware_py.events import Action, Understood
 from firmware_py.respond.choices import picked, placed
 from firmware_py.respond.fragments import (
     CORRECTED,
+    CORRECTED_ALOUD,
     MOST_FRAGMENT,
     MOST_WORDS,
     Fragment,
@@ -180,8 +181,10 @@ class Dialogue:
     def _corrected(self, understood: Understood) -> Understood | None:
         """A command that was corrected while it was said ("at seven, I mean eight"), or another one in its place ("...,
         no, never mind")."""
+        if understood.score >= 1:
+            return self._corrected_aloud(understood)
         parts = CORRECTED.split(understood.text, maxsplit=1)
-        if self._understand is None or len(parts) < 2 or understood.score >= 1:
+        if self._understand is None or len(parts) < 2:
             return None
         first = self._understand(parts[0])
         if first.intent is None:
@@ -193,6 +196,30 @@ class Dialogue:
         tries = [(piece, may_be_open_text) for piece in pieces for may_be_open_text in (False, True)]
         found = (self._best(Done(first), piece, is_open=False, is_last=is_last) for piece, is_last in tries)
         return next((f for f in found if f is not None), None)
+
+    def _corrected_aloud(self, understood: Understood) -> Understood | None:
+        """A sentence whose open text took the correction in ("remind me to call mum at six, no, seven"): the value that
+        it changes; no command where the correction became one of its own and changes none."""
+        said = CORRECTED_ALOUD.split(understood.text, maxsplit=1)
+        if self._understand is None or len(said) < 2 or not (understood.open_slots or understood.parts):
+            return None
+        first = self._understand(said[0])
+        if first.intent != understood.intent:
+            return None
+        pieces = [replace(piece, is_introduced=True) for piece in fragments(said[1]) if piece.words]
+        found = [self._best(Done(first), piece, is_open=False, is_last=False) for piece in pieces]
+        return next((f for f in found if f is not None), None) or self._instead_of_torn(understood, said)
+
+    def _instead_of_torn(self, understood: Understood, said: Sequence[str]) -> Understood | None:
+        """What is meant where a correction borrowed the words of the command before it ("remind me to no, dad"): the
+        command that it is by itself, else nothing that is known; None where it borrowed none."""
+        assert self._understand is not None
+        parts = understood.parts
+        is_first = bool(parts) and words(parts[0].text) == words(said[0])
+        if not is_first or " ".join(words(parts[1].text)).lower() in " ".join(words(said[1])).lower():
+            return None
+        instead = self._understand(rest_of(said[1]) or said[1])
+        return instead if instead.intent is not None else Understood(understood.text)
 
     def naming_it(self, said: Understood, before: Understood | None = None) -> Understood:
         """A sentence about "it" as one that names what the command ``before`` was about, else that of the last turn.

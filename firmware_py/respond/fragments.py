@@ -34,6 +34,10 @@ CORRECTED = re.compile(
     r"[\s,.;]+(?=(?:oh |wait |sorry )?(?:no|i mean|i meant|make that|actually|or rather|sorry)\b)", re.IGNORECASE
 )
 """Where somebody takes another run: "at seven, I mean eight"."""
+CORRECTED_ALOUD = re.compile(
+    r"\s*[,.;]\s*(?=(?:oh |wait |sorry )?(?:no|i mean|i meant|actually|or rather|sorry)\b)", re.IGNORECASE
+)
+"""The same with a pause that was written, in sentences whose open text takes any words."""
 SAYS_WHICH: dict[str, frozenset[str]] = {
     **dict.fromkeys(("timer_left", "timer_pause", "timer_resume", "timer_cancel"), DURATION | {"name"}),
     **dict.fromkeys(("reminder_move", "reminder_cancel"), frozenset({"text"})),
