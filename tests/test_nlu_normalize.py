@@ -53,6 +53,8 @@ from firmware_py.nlu.numbers import spans
         ("ﬁne ＣＡＦÉ", "fine café"),
         ("-- … ?! «»", ""),
         ("हिन्दी में", "हिन्दी में"),
+        ("0X/0", "zero times zero"),
+        ("x / 3 x", "x three x"),
     ],
 )
 def test_words(text: str, expected: str) -> None:

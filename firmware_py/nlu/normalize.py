@@ -159,7 +159,8 @@ def tokenize(text: str, language: str = "en") -> list[Token]:
     tokens = [Token(word, m.start(), m.end()) for m in _CHUNK.finditer(text) for word in _fold(m.group(), language)]
     said = {t.word for t in tokens}
     if not said.isdisjoint(english.BETWEEN_NUMBERS):
-        tokens = _between_numbers(tokens)
+        tokens = _between_numbers(tokens, said & english.BETWEEN_NUMBERS.keys() - {"x"})
+        tokens = _between_numbers(tokens, {"x"}) if "x" in said else tokens  # signs that are nothing are gone by now
     if "cent" in said and "per" in said:
         tokens = _joined(tokens, "per", "cent")
     return tokens
@@ -176,11 +177,11 @@ def _joined(tokens: list[Token], first: str, second: str) -> list[Token]:
     return out
 
 
-def _between_numbers(tokens: list[Token]) -> list[Token]:
+def _between_numbers(tokens: list[Token], signs: set[str]) -> list[Token]:
     """Reads "12 x 7" as times and "5 - 3" as minus, and drops such signs elsewhere ("-5" is minus five)."""
     out: list[Token] = []
     for i, token in enumerate(tokens):
-        said = english.BETWEEN_NUMBERS.get(token.word)
+        said = english.BETWEEN_NUMBERS[token.word] if token.word in signs else None
         if said is None:
             out.append(token)
             continue
