@@ -54,6 +54,7 @@ from firmware_py.nlu.numbers import spans
         ("-- … ?! «»", ""),
         ("हिन्दी में", "हिन्दी में"),
         ("0X/0", "zero times zero"),
+        ("A'\u0300", "\xe0"),
         ("x / 3 x", "x three x"),
     ],
 )

@@ -107,7 +107,8 @@ def _word(text: str, is_english: bool) -> list[str]:
             return [text]
         if text.endswith("'s"):
             return [*_word(text[:-2], True), "'s"]
-    return [text.replace("'", "")]
+    word = text.replace("'", "")
+    return [word if word.isascii() else unicodedata.normalize("NFKC", word)]  # an accent behind what went away
 
 
 def _piece(match: re.Match[str], language: str, is_english: bool) -> list[str]:
