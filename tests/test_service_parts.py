@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 import threading
 import time
@@ -50,9 +51,16 @@ def test_a_start_that_costs_much_waits_until_that_is_little(tmp_path: Path) -> N
     ):
         (tmp_path / "restarts").write_text(f"{failures} {cost_s}")
         assert Restarts(tmp_path).wait_s() == wait_s
+
+
+def test_what_a_failed_start_has_cost_is_the_time_of_its_process_and_its_children(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spent = {resource.RUSAGE_SELF: 1.25, resource.RUSAGE_CHILDREN: 2.5}
+    monkeypatch.setattr(resource, "getrusage", lambda who: SimpleNamespace(ru_utime=spent[who], ru_stime=0.5))
     failing = Restarts(tmp_path)
     failing.fail()
-    assert 0 < Restarts(tmp_path).cost_s < 600
+    assert Restarts(tmp_path).cost_s == 4.75
     failing.succeed()
     failing.fail()
     assert (Restarts(tmp_path).failures, Restarts(tmp_path).cost_s) == (0, 0.0)
