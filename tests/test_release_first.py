@@ -43,7 +43,7 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A script in place of the virtual environment; a service is READY when it has a configuration."""
 
-    def environment(python: str, release: Path) -> None:
+    def environment(run: building.Run, python: str, release: Path) -> None:
         (release / "bin").mkdir()
         (release / "bin/python").symlink_to(python)
         (release / "bin/rtva").write_text("#!/bin/sh\n")

@@ -60,7 +60,7 @@ def board(tmp_path: Path) -> updating.Board:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A shell script in place of each virtual environment, where that is not what is asked: seconds less a release."""
 
-    def environment(python: str, release: Path) -> None:
+    def environment(run: building.Run, python: str, release: Path) -> None:
         wheel = next((release / building.INCOMING / "wheels").glob("rtva-*.whl"))
         (release / "bin").mkdir()
         (release / "bin/python").symlink_to(python)

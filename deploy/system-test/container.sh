@@ -33,6 +33,11 @@ requirements() {
     unshare -m true 2>/dev/null || skip "this machine does not let root make mount namespaces"
 }
 
+sysroot() {
+    # What is compiled for arm64 is linked with what lies there.
+    [ "$ARCH" = amd64 ] || [ -d build/bundle/arm64-root ] || deploy/bundle/arm64.sh
+}
+
 base_system() {
     if [ "$ARCH" = arm64 ]; then
         deploy/bundle/arm64.sh "$ROOT"

@@ -13,6 +13,7 @@ mode=deb
 . deploy/system-test/container.sh
 requirements
 mkdir -p "$WORK"
+[ -n "${DEB:-}" ] || sysroot
 base_system
 mkdir "$ROOT/debs"
 for revision in 1 2; do

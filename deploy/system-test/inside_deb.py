@@ -7,31 +7,24 @@ import subprocess
 from pathlib import Path
 
 from inside import START, Checks, a_start_is_ready, a_turn_is_answered, b_commands, first, kept_over_the_upgrade, prove
-from lab import CONFIG, RTVA, SLOWER, Machine, is_ready, main_pid, must, sh, show, within
+from lab import (
+    CONFIG,
+    PATIENCE,
+    RTVA,
+    SLOW,
+    SLOW_UNIT,
+    SLOWER,
+    Machine,
+    is_ready,
+    main_pid,
+    must,
+    sh,
+    show,
+    within,
+)
 
 OPT = Path("/opt/rtva")
 GO = Path("/run/rtva-test/go")
-PATIENCE = """\
-tts: {cache: {warm: false}}
-pipeline: {processing: {max_workers: 1}}
-governor: {enabled: false}
-"""
-"""Else the governor makes recognition lighter step by step, each a reload of minutes: the machine is always busy."""
-SLOW_UNIT = Path("/etc/systemd/system/rtva.service.d/slow.conf")
-SLOW = """\
-[Unit]
-ConditionPathExists=/run/rtva-test/go
-[Service]
-TimeoutStartSec=infinity
-WatchdogSec=10min
-MemoryMax=infinity
-# An emulated systemd cannot set up these namespaces: EIO, EINVAL.
-PrivateNetwork=no
-PrivateIPC=no
-PrivateUsers=no
-# onnxruntime looks for the processors of an arm64 in the files of another architecture, and crashes.
-InaccessiblePaths=-/sys/devices/system/cpu
-"""
 
 
 def a_install(machine: Machine) -> None:
@@ -46,7 +39,7 @@ def a_install(machine: Machine) -> None:
 def a_emulated_install(machine: Machine) -> None:
     """As :func:`a_install`, but not started before it has the patience that a processor in software needs."""
     SLOW_UNIT.parent.mkdir(parents=True)
-    SLOW_UNIT.write_text(SLOW)
+    SLOW_UNIT.write_text(f"[Unit]\nConditionPathExists={GO}\n{SLOW}")
     sh("dpkg", "--install", "/debs/1.deb", timeout=300)
     must("mode: process" in CONFIG.read_text(), "no configuration")
     machine.configure(latency="600000", more=PATIENCE)

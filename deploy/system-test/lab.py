@@ -31,8 +31,27 @@ metrics: {{textfile: /run/rtva/rtva.prom, textfile_interval_s: 1}}
 alerts: {{latency_ms: {latency}}}
 """
 
-SLOWER = 40.0 if sys.argv[1:] == ["deb-emulated"] else 1.0
+SLOWER = 40.0 if sys.argv[-1].endswith("-emulated") else 1.0
 """How much longer everything may take: a processor in software is that much slower, and more."""
+PATIENCE = """\
+tts: {cache: {warm: false}}
+pipeline: {processing: {max_workers: 1}}
+governor: {enabled: false}
+"""
+"""Else the governor makes recognition lighter step by step, each a reload of minutes: the machine is always busy."""
+SLOW_UNIT = Path("/etc/systemd/system/rtva.service.d/slow.conf")
+SLOW = """\
+[Service]
+TimeoutStartSec=infinity
+WatchdogSec=10min
+MemoryMax=infinity
+# An emulated systemd cannot set up these namespaces: EIO, EINVAL.
+PrivateNetwork=no
+PrivateIPC=no
+PrivateUsers=no
+# onnxruntime looks for the processors of an arm64 in the files of another architecture, and crashes.
+InaccessiblePaths=-/sys/devices/system/cpu
+"""
 ASKED_AGAIN = 3 if SLOWER > 1 else 0
 LISTENS_S = 3.0
 AT_REST = ("state idle", "state degraded")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Bundles to test with, from the one that was just made: ``variants.py PYTHON FOLDER``.
+"""Bundles to test with, from the one that was just made: ``variants.py ARCH PYTHON FOLDER``.
 
 ``first.tar`` as it is, ``second.tar`` with another note, ``mute.tar`` with a voice that cannot be loaded,
 ``deaf.tar`` with a recogniser that cannot, ``stranger.tar`` by another key, ``changed.tar`` with one byte of a wheel
@@ -22,8 +22,9 @@ EPOCH = 1_700_000_000
 
 
 def main() -> None:
-    target = Target("amd64", sys.argv[1], make_bundle.BUILD / f"amd64-{sys.argv[1]}")
-    folder, tree = Path(sys.argv[2]), target.work / "tree"
+    arch, python = sys.argv[1:3]
+    target = Target(arch, python, make_bundle.BUILD / f"{arch}-{python}")
+    folder, tree = Path(sys.argv[3]), target.work / "tree"
     folder.mkdir(parents=True)
 
     def pack(name: str, key: Path) -> Path:

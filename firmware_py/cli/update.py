@@ -9,6 +9,7 @@ from typing import Any
 
 from firmware_py.cli import common
 from firmware_py.errors import Unavailable, UsageError
+from firmware_py.release import patience
 
 TEXT = """Puts another release in force from a bundle on a USB stick or any path, without a network: the signature is
 checked before anything is unpacked, the release is built beside the present one, switched to in one step, and has a
@@ -20,6 +21,7 @@ def register(subparsers: Any) -> None:
     parser.add_argument("file", metavar="FILE", nargs="?", type=Path, help="a bundle: rtva-*.tar, or its folder")
     parser.add_argument("--key", type=Path, metavar="F", help="public key in place of /etc/rtva/update-key.pem")
     parser.add_argument("--back", action="store_true", help="to the release before, through the same gate")
+    patience.add(parser)
     common.add_json(parser)
     parser.set_defaults(run=run)
 
@@ -29,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.file and args.back:
         raise UsageError("update: FILE or --back, not both (see 'rtva update --help')")
-    board = updating.Board(say=lambda text: common.note([f"update: {text}"]))
+    board = updating.Board(deadline_scale=args.deadline_scale, say=lambda text: common.note([f"update: {text}"]))
     if not args.file and not args.back:
         return show(board.releases.current, board.releases.previous, args.json)
     if not board.releases.current:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from firmware_py.errors import RtvaError, UsageError
-from firmware_py.release import signature, updating
+from firmware_py.release import patience, signature, updating
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -16,8 +16,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--key", type=Path, metavar="F", help="public key that the bundle must be signed by")
     parser.add_argument("--uninstall", action="store_true", help="take it away, keep configuration and state")
     parser.add_argument("--purge", action="store_true", help="with --uninstall: those too")
+    patience.add(parser)
     args = parser.parse_args(argv)
-    board = updating.Board(say=lambda text: print(f"==> {text}", flush=True))
+    board = updating.Board(deadline_scale=args.deadline_scale, say=lambda text: print(f"==> {text}", flush=True))
     try:
         if args.purge and not args.uninstall:
             raise UsageError("--purge goes with --uninstall only; nothing was done")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import filecmp
+import functools
 import os
 import platform
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from firmware_py.errors import BadInput, Unavailable
@@ -17,6 +19,8 @@ from firmware_py.release.bundle import Bundle
 from firmware_py.release.manifest import ARCHITECTURES, Manifest
 from firmware_py.release.releases import AGAIN, Releases
 
+Run = Callable[..., None]
+""":func:`_run` with its limit of time."""
 INCOMING = ".bundle"
 STEP_S = 900
 """What any one step may take; the service in force runs on meanwhile."""
@@ -44,10 +48,11 @@ def find(bundle: Bundle, releases: Releases) -> str:
     return next(whole, "")
 
 
-def build(bundle: Bundle, releases: Releases) -> str:
+def build(bundle: Bundle, releases: Releases, scale: float = 1.0) -> str:
     """Makes the release whole under its own name, or leaves nothing; returns the name.
 
-    The one in force is never touched: the same one anew has another name. Raises BadInput, Unavailable, OSError.
+    The one in force is never touched: the same one anew has another name. ``scale`` stretches what each step may take.
+    Raises BadInput, Unavailable, OSError.
     """
     python = interpreter(bundle.manifest)
     name = next(name for name in _names(bundle) if name != releases.current)
@@ -59,12 +64,13 @@ def build(bundle: Bundle, releases: Releases) -> str:
     if free < need:
         raise Unavailable(f"{releases.folder}: {free >> 20} MiB free, {need >> 20} MiB are needed")
     release.mkdir()
+    run = functools.partial(_run, STEP_S * scale)
     try:
         bundle.unpack(release / INCOMING)
-        _environment(python, release)
+        _environment(run, python, release)
         _move_in(release)
-        _speak(release)
-        _keep_templates(release)
+        _speak(run, release)
+        _keep_templates(run, release)
         _share(release, releases)
         installed.note(release)
         releases.complete(name)
@@ -78,27 +84,27 @@ def _names(bundle: Bundle) -> tuple[str, str]:
     return bundle.manifest.release, bundle.manifest.release + AGAIN
 
 
-def _environment(python: str, release: Path) -> None:
+def _environment(run: Run, python: str, release: Path) -> None:
     wheels = release / INCOMING / "wheels"
     pip = next(wheels.glob("pip-*.whl"), None)
     if pip is None:
         raise BadInput("the bundle has no wheel of pip")
-    _run("making the environment", python, "-I", "-m", "venv", "--without-pip", str(release))
-    _run(
+    run("making the environment", python, "-I", "-m", "venv", "--without-pip", str(release))
+    run(
         "installing the wheels", str(release / "bin" / "python"), str(pip / "pip"), "install", "--quiet", "--no-index",
         "--no-cache-dir", "--disable-pip-version-check", "--no-warn-script-location", "--require-hashes",
         "--find-links", str(wheels), "--requirement", str(wheels / "requirements.txt"),
     )  # fmt: skip
 
 
-def _run(doing: str, *command: str, **extra: str) -> None:
+def _run(seconds: float, doing: str, *command: str, **extra: str) -> None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("PIP_", "PYTHON", "RTVA_"))}
     environment |= {"PIP_CONFIG_FILE": os.devnull} | extra
     try:
         # Not from the caller's folder: what lies there must not be taken for a module.
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=STEP_S, cwd="/")
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=seconds, cwd="/")
     except subprocess.TimeoutExpired:
-        raise Unavailable(f"{doing} took longer than {STEP_S} s") from None
+        raise Unavailable(f"{doing} took longer than {seconds:g} s") from None
     if done.returncode:
         told = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         raise Unavailable(f"{doing} failed: {told[-1].strip() if told else f'exit {done.returncode}'}")
@@ -111,20 +117,20 @@ def _move_in(release: Path) -> None:
     shutil.rmtree(incoming)
 
 
-def _speak(release: Path) -> None:
+def _speak(run: Run, release: Path) -> None:
     """One sentence by the release's own means: its voice is cut and kept, and a broken one is not even tried out."""
     with tempfile.TemporaryDirectory() as home:
         config = release / "share" / "rtva" / "config.yaml"
         command = (str(release / "bin" / "rtva"), "say", "Hello.", "--config", str(config))
-        _run("a trial sentence", *command, RTVA_HOME=home)
+        run("a trial sentence", *command, RTVA_HOME=home)
 
 
-def _keep_templates(release: Path) -> None:
+def _keep_templates(run: Run, release: Path) -> None:
     """What a start makes of the sentence templates, made now; templates that are wrong are for the trial to find."""
     config = release / "share" / "rtva" / "config.yaml"
     with tempfile.TemporaryDirectory() as home, contextlib.suppress(Unavailable):
         command = (str(release / "bin" / "rtva"), "cache", "build", "--shipped", "--config", str(config))
-        _run("keeping the templates", *command, RTVA_HOME=home)
+        run("keeping the templates", *command, RTVA_HOME=home)
 
 
 def _share(release: Path, releases: Releases) -> None:

@@ -31,10 +31,11 @@ def restart(system: System) -> None:
     system.must("start", "--no-block", "rtva.service")
 
 
-def judge(system: System, releases: Releases, seconds: float = GATE_S) -> str:
-    """Waits for the release in force; returns "" when it is good, else what is wrong."""
+def judge(system: System, releases: Releases, scale: float = 1.0) -> str:
+    """Waits for the release in force, ``scale`` minutes; returns "" when it is good, else what is wrong."""
     if not system.is_live:
         return ""
+    seconds = GATE_S * scale
     until = time.monotonic() + seconds
     release = releases.path(releases.current)
     while not _is_ready(system, release):
@@ -42,7 +43,7 @@ def judge(system: System, releases: Releases, seconds: float = GATE_S) -> str:
             told = system.show("StatusText") or f"exit {system.show('ExecMainStatus')}"
             return f"not READY within {seconds:.0f} s ({system.show('ActiveState')}: {told})"
         time.sleep(POLL_S)
-    return speak(release / "bin" / "rtva", until)
+    return speak(release / "bin" / "rtva", until, AGAIN_S * scale)
 
 
 def _is_ready(system: System, release: Path) -> bool:
@@ -56,7 +57,7 @@ def _is_ready(system: System, release: Path) -> bool:
     return str(release).encode() in command[0]
 
 
-def speak(rtva: Path, until: float) -> str:
+def speak(rtva: Path, until: float, again_s: float = AGAIN_S) -> str:
     """Has the service say a sentence, again while none is seen being spoken; returns "" or what is wrong."""
     events = subprocess.Popen((rtva, "events"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     spoken = threading.Event()
@@ -66,7 +67,7 @@ def speak(rtva: Path, until: float) -> str:
     try:
         while True:  # the events of a first sentence can be over before they are listened to
             why = _say(rtva, max(1.0, until - time.monotonic()))
-            if not why and spoken.wait(AGAIN_S):
+            if not why and spoken.wait(again_s):
                 return ""
             if time.monotonic() > until:
                 return why or "it said nothing aloud"

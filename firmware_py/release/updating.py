@@ -24,11 +24,11 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @dataclass(frozen=True)
 class Board:
-    """Where releases lie and the system they belong to; ``gate_s`` is how long a new one may take."""
+    """Where releases lie and the system they belong to; ``deadline_scale`` stretches what each step may take."""
 
     releases: Releases = field(default_factory=Releases)
     system: System = field(default_factory=System)
-    gate_s: float = gate.GATE_S
+    deadline_scale: float = 1.0
     say: Say = print
 
     @property
@@ -66,7 +66,7 @@ def update(board: Board, path: Path, pem: str, is_first: bool = False) -> str:
             if is_same(before, bundle.manifest.release):
                 board.say(f"{before}: {installed.damage(releases.path(before))} is not as it was installed")
             board.say(f"building {bundle.manifest.release}")
-            name = build(bundle, releases)
+            name = build(bundle, releases, board.deadline_scale)
         why = _try_out(board, name, Place(pem if is_first else "", stays_up))
         if why:
             board.say(f"installed and enabled, but {why}; 'journalctl -u rtva' says more")
@@ -105,7 +105,7 @@ def _try_out(board: Board, name: str, place: Place) -> str:
             system.place(releases)
         system.tell()
         gate.restart(system)
-        why = gate.judge(system, releases, board.gate_s)
+        why = gate.judge(system, releases, board.deadline_scale)
         if not (why and before):
             releases.accept()
     except BaseException:
