@@ -95,6 +95,39 @@ def test_a_key_that_boards_take_not_is_told_before_anything_is_built(
     assert signature.public_key(make_bundle.public_half(private)) == signature.public_key(public)
 
 
+def test_a_bundle_is_made_once_for_a_commit(
+    make_bundle: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With --unless-current what is there is taken; not after another commit, a change, a note, or a loss."""
+    private, target = make_key(tmp_path)[0], make_bundle.Target("amd64", "3.11", tmp_path / "amd64-3.11")
+    tree, now, made = target.work / "tree", ["abc"], []
+    monkeypatch.setattr(make_bundle, "BUILD", tmp_path)
+    monkeypatch.setattr(make_bundle, "commit", lambda: now[0])
+
+    def make(target: object, note: str) -> Path:
+        shutil.rmtree(tree, ignore_errors=True)
+        (tree / "share").mkdir(parents=True)
+        (tree / "share" / "note.txt").write_text(f"{now} {note}")
+        (tree.parent / make_bundle.COMMIT).write_text("" if note else now[0])
+        made.append(make_bundle.pack(tree, target, private, 0))
+        return Path(made[-1])
+
+    def bundle(*more: str) -> Path:
+        monkeypatch.setattr(sys, "argv", ["make_bundle.py", "--py", "3.11", "--unless-current", *more])
+        assert make_bundle.main() == 0
+        return Path(capsys.readouterr().out.strip())
+
+    monkeypatch.setattr(make_bundle, "make", make)
+    first = bundle()
+    assert first == bundle() == made[0] and len(made) == 1 and first.name.endswith("-amd64-py3.11.tar")
+    for number, change in enumerate((lambda: now.__setitem__(0, "def"), lambda: now.__setitem__(0, ""), first.unlink)):
+        change()
+        bundle()
+        assert len(made) == number + 2
+        now[0] = "abc"
+    assert bundle("--note", "other") == made[-1] != made[0] and bundle() == made[0]
+
+
 @pytest.mark.parametrize("script", ["bundle/make_bundle.py", "deb/make_deb.py"])
 @pytest.mark.parametrize("python", ["3", "3.9", "3.14"])
 def test_a_python_that_no_board_has_is_refused_at_once(script: str, python: str) -> None:

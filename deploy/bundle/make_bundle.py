@@ -42,10 +42,12 @@ def main() -> int:
     here = ".".join(map(str, sys.version_info[:2]))
     parser.add_argument("--py", choices=wheelhouse.PYTHONS, default=here)
     parser.add_argument("--note", default="", help="a line in the bundle, which makes it another release")
+    parser.add_argument("--unless-current", action="store_true", help="none, where there is one of this very commit")
     args = parser.parse_args()
     os.umask(0o022)  # modes get into wheels
+    target = Target(args.arch, args.py, BUILD / f"{args.arch}-{args.py}")
     try:
-        print(make(Target(args.arch, args.py, BUILD / f"{args.arch}-{args.py}"), args.note))
+        print((args.unless_current and not args.note and current(target)) or make(target, args.note))
     except CannotBuild as error:
         print(f"bundle: {error}", file=sys.stderr)
         return 69
@@ -64,7 +66,7 @@ def make(target: Target, note: str) -> Path:
     share(tree / "share", note)
     weights = list(put_weights(tree / "share" / "rtva" / "models"))
     (tree / "share" / "rtva" / "sbom.json").write_text(sbom(__version__, house.glob("*.whl"), weights, epoch))
-    (target.work / COMMIT).write_text(commit())
+    (target.work / COMMIT).write_text("" if note else commit())
     (tree / "key.pem").write_text(public)
     return pack(tree, target, key, epoch)
 
@@ -78,6 +80,18 @@ def is_of_this_commit(target: Target) -> bool:
     """Whether the tree of a bundle is there and made of what is checked out now."""
     stamp, now = target.work / COMMIT, commit()
     return bool(now) and (target.work / "tree" / "manifest").exists() and stamp.exists() and stamp.read_text() == now
+
+
+def current(target: Target) -> Path | None:
+    """The bundle that was packed last from the tree, where that is of this commit."""
+    if not is_of_this_commit(target):
+        return None
+    path = packed(target, manifest.parse((target.work / "tree" / "manifest").read_bytes()).release)
+    return path if path.exists() else None
+
+
+def packed(target: Target, release: str) -> Path:
+    return BUILD / f"rtva-{release}-{target.arch}-py{target.python}.tar"
 
 
 def share(folder: Path, note: str) -> None:
@@ -183,8 +197,8 @@ def pack(tree: Path, target: Target, key: Path, epoch: int) -> Path:
         ),
         check=True,
     )
-    top = f"rtva-{made.release}-{target.arch}-py{target.python}"
-    out = BUILD / f"{top}.new"
+    done = packed(target, made.release)
+    top, out = done.stem, done.with_suffix(".new")
     with tarfile.open(out, "w", format=tarfile.GNU_FORMAT) as tar:
         for name in ["manifest", "manifest.sig", *names]:
             info = tarfile.TarInfo(f"{top}/{name}")
@@ -192,7 +206,7 @@ def pack(tree: Path, target: Target, key: Path, epoch: int) -> Path:
             info.mode = 0o755 if name.endswith(".sh") else 0o644
             with (tree / name).open("rb") as file:
                 tar.addfile(info, file)
-    return out.rename(BUILD / f"{top}.tar")  # what has the final name is whole
+    return out.rename(done)  # what has the final name is whole
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ mkdir -p "$WORK"
 
 sysroot
 base_system
-first=$(.venv/bin/python deploy/bundle/make_bundle.py --arch "$ARCH" --py "$base")
+first=$(.venv/bin/python deploy/bundle/make_bundle.py --unless-current --arch "$ARCH" --py "$base")
 say "made $first ($(du -m "$first" | cut -f1) MiB)"
 .venv/bin/python deploy/system-test/variants.py "$ARCH" "$base" "$ROOT/bundles"
 boot $mode --private-network
