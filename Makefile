@@ -95,7 +95,7 @@ deb: setup       ## the Debian package, weights included: ARCH=amd64|arm64 PY=3.
 	@[ "$(or $(ARCH),$(HERE))" = $(HERE) ] || [ "$(ARCH)" != arm64 ] || [ -d build/bundle/arm64-root ] || deploy/bundle/arm64.sh
 	@$(PY) deploy/deb/make_deb.py --arch $(or $(ARCH),$(HERE)) $(if $(PY_WANTED),--py $(PY_WANTED))
 
-deb-test: setup  ## installs, upgrades, removes and purges the package in a container: ARCH=amd64|arm64, that emulated, PY=3.11|3.13 (root, Debian, minutes)
+deb-test: setup  ## installs, upgrades, removes and purges the package in a container: ARCH=amd64|arm64, that emulated, PY=3.11|3.13, of an Ubuntu 3.10|3.12 (root, Debian, minutes)
 	@ARCH=$(or $(ARCH),amd64) PY=$(PY_WANTED) deploy/system-test/deb.sh || { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
 
 deb-lint:        ## Debian's own checks of the packages that were made (lintian, three minutes each)

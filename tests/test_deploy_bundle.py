@@ -137,7 +137,8 @@ def test_a_python_that_no_board_has_is_refused_at_once(script: str, python: str)
 
 
 @pytest.mark.parametrize(
-    "argument", ["--help", "-h", "/", "..", "build", "build/arm64", "build/x/../../deploy/x", "deploy/x"]
+    "argument",
+    ["--help", "-h", "/", "..", "build", "build/arm64", "build/x/../../deploy/x", "deploy/x", "build/x/arm64 sid"],
 )
 def test_a_folder_of_others_is_not_removed_for_an_arm64_system(tmp_path: Path, argument: str) -> None:
     """In a copy of the checkout, with nothing that could make a system."""
@@ -147,7 +148,7 @@ def test_a_folder_of_others_is_not_removed_for_an_arm64_system(tmp_path: Path, a
     for place in ("build/arm64", "build/x", "deploy/x"):
         (tmp_path / place).mkdir(parents=True)
     (tmp_path / "deploy/x/theirs").touch()
-    done = subprocess.run([str(script), argument], capture_output=True, text=True, cwd="/")
+    done = subprocess.run([str(script), *argument.split()], capture_output=True, text=True, cwd="/")
     assert (done.returncode, done.stderr.count("\n"), done.stdout) == (64, 1, ""), done.stderr
     assert (tmp_path / "deploy/x/theirs").exists() and (tmp_path / "build/arm64").exists()
 

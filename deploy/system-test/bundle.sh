@@ -19,6 +19,7 @@ case $ARCH-${PY:-} in amd64-3.10 | amd64-3.12)
     ;;
 esac
 requirements
+[ "$ARCH-$suite" != arm64-trixie ] || skip "the emulated container that is booted is bookworm's (PY=3.11)"
 mkdir -p "$WORK"
 
 sysroot

@@ -1,6 +1,7 @@
 # What the tests in a booted container share: sourced by run.sh, bundle.sh and deb.sh, from the top of the checkout.
 # Exits with 77 and one line that says why where no container can be booted. Needs SCRIPT, what is run inside.
-# PY=3.11|3.13: the container is the Debian that has this Python (bundle.sh and deb.sh; unset: this machine's).
+# PY=3.11|3.13: the container is the Debian that has this Python (bundle.sh and deb.sh; unset: this machine's); of deb.sh
+# PY=3.10|3.12 too: the Ubuntu that has it, for which KEYRING names the file with the keys of Ubuntu's archive.
 WORK=$PWD/build/system-test
 ARCH=${ARCH:-amd64}
 ROOT=$WORK/root
@@ -21,9 +22,16 @@ requirements() {
             [ -x "/usr/bin/python$base" ] || skip ".venv has Python $base and $suite's own is another: the container could not run it" ;;
         3.11) suite=bookworm ;;
         3.13) suite=trixie ;;
-        *) skip "no Debian has Python $base (PY=3.11 or 3.13)" ;;
+        3.10) suite=jammy ;;
+        3.12) suite=noble ;;
+        *) skip "no system has Python $base (PY=3.10, 3.11, 3.12 or 3.13)" ;;
     esac
-    [ "$ARCH" = amd64 ] || [ "$suite" = bookworm ] || skip "the emulated container is bookworm's (PY=3.11)"
+    case $ARCH-$suite in
+        arm64-jammy | arm64-noble) skip "an emulated Ubuntu is not made here (ARCH=arm64 with PY=3.11 or 3.13)" ;;
+        amd64-jammy | amd64-noble)
+            KEYRING=${KEYRING:-/usr/share/keyrings/ubuntu-archive-keyring.gpg}
+            [ -s "$KEYRING" ] || skip "no $KEYRING: KEYRING names the file with the keys of Ubuntu's archive" ;;
+    esac
     if ! command -v systemd-nspawn >/dev/null || ! command -v mmdebstrap >/dev/null; then
         say "installing systemd-container and mmdebstrap"
         apt-get update -qq || true
@@ -40,7 +48,7 @@ sysroot() {
 
 base_system() {
     if [ "$ARCH" = arm64 ]; then
-        deploy/bundle/arm64.sh "$ROOT"
+        deploy/bundle/arm64.sh "$ROOT" "$suite"
         echo rtva-test > "$ROOT/etc/hostname"
         return
     fi
@@ -49,7 +57,8 @@ base_system() {
         say "making a base system ($suite)"
         sources=/etc/apt/sources.list.d/debian.sources sound=libasound2
         [ -e "$sources" ] && [ "$suite" = "$VERSION_CODENAME" ] || sources=
-        [ "$suite" != trixie ] || sound=libasound2t64
+        case $suite in trixie | noble) sound=libasound2t64 ;; esac
+        case $suite in jammy | noble) sources="--keyring=$KEYRING" ;; esac
         # shellcheck disable=SC2086
         mmdebstrap --quiet --format=tar --variant=minbase --include=systemd,systemd-sysv,dbus,udev,python3,$sound,libgomp1 \
             "$suite" "$tar.new" $sources || skip "mmdebstrap failed (no mirror?)"
