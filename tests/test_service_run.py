@@ -197,3 +197,23 @@ def test_with_wait_it_waits_for_one_and_is_not_ready_before(folder: Path) -> Non
     time.sleep(0.3)
     assert not running.has_told("READY=1") and any(t.startswith("EXTEND_TIMEOUT_USEC") for t in running.told)
     assert running.end()[0] == 0
+
+
+def test_who_does_not_read_what_it_logs_holds_up_nothing(folder: Path) -> None:
+    running = Running(folder)
+    running.until_told("READY=1")
+    assert running.process.stderr is not None
+    pipe = os.open(f"/proc/self/fd/{running.process.stderr.fileno()}", os.O_WRONLY | os.O_NONBLOCK)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(pipe, b"x" * 512)
+    os.close(pipe)
+    for _ in range(10):  # each is a line in the log
+        for command, microphone in (("mute", "closed"), ("unmute", "open")):
+            running.ask(command)
+            eventually(lambda m=microphone: running.ask("status")["microphone"] == m, command, 30)  # type: ignore[misc]
+    question(folder)
+    eventually(lambda: 'stage="stt"} 1.0' in scrape(folder / "metrics.sock"), "the turn in the statistics", 60)
+    running.process.send_signal(signal.SIGTERM)
+    assert running.process.wait(60) == 0
+    assert "microphone closed" not in running.process.stderr.read()[-2000:]

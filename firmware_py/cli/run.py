@@ -21,11 +21,14 @@ def run(args: argparse.Namespace) -> int:
     from firmware_py.service.lifecycle import RunOptions, Service
     from firmware_py.telemetry import journal
 
-    journal.set_up()
+    log = journal.set_up()
     logging.getLogger("rtva").setLevel(logging.INFO)
     service = Service(RunOptions(lambda: common.load_config(args), is_patient=args.wait))
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: service.stop())
     signal.signal(signal.SIGHUP, lambda *_: service.ask_reload())
-    service.run()
+    try:
+        service.run()
+    finally:
+        log.flush()  # what is said behind it, about what ended it, comes last
     return 0

@@ -8,6 +8,8 @@ import os
 import sys
 from typing import Any, TextIO
 
+from firmware_py.telemetry.line_writer import LineWriter
+
 PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (logging.DEBUG, 7))
 
 
@@ -55,8 +57,17 @@ def is_journal(stream: TextIO = sys.stderr) -> bool:
     return os.environ.get("JOURNAL_STREAM", "") == f"{status.st_dev}:{status.st_ino}"
 
 
-def set_up(stream: TextIO = sys.stderr) -> None:
-    """Lets the root logger write to ``stream``, with priorities where that is the journal."""
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(FactsFormatter(is_journal(stream)))
+def set_up(stream: TextIO = sys.stderr) -> logging.Handler:
+    """Lets the root logger write to ``stream``, with priorities where that is the journal; nobody who logs waits for
+    who reads it."""
+    for_journal = is_journal(stream)
+    head = "<4>rtva" if for_journal else "rtva: WARNING"
+    handler = LineWriter(stream.fileno(), lambda count: f"{head}: {count} log lines were dropped: nobody took them")
+    handler.setFormatter(FactsFormatter(for_journal))
     logging.getLogger().handlers[:] = [handler]
+    return handler
+
+
+def dropped() -> int:
+    """Log lines that nobody took."""
+    return sum(each.dropped for each in logging.getLogger().handlers if isinstance(each, LineWriter))
