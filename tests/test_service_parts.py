@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import resource
 import socket
 import threading
 import time
+import tty
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from status_lab import eventually
+from status_lab import NotedControls, eventually
 
 from firmware_py.cli.control import ask
 from firmware_py.config import Config, from_text
 from firmware_py.errors import Unavailable
 from firmware_py.events import FRAME_SAMPLES, State
+from firmware_py.service.faces import Faces
 from firmware_py.service.lifecycle import RunOptions, Service
 from firmware_py.service.memory import note, recall
 from firmware_py.service.reload import LIVE, changed, is_live
@@ -28,6 +32,7 @@ from firmware_py.status.board import Board, Ear
 from firmware_py.status.hub import Hub, Notice
 from firmware_py.status.notify import Notifier
 from firmware_py.status.patterns import PATTERNS, WAITS, pattern_for
+from firmware_py.status.socket import MOST_CLIENTS
 
 
 def test_each_early_death_waits_longer_and_success_forgets(tmp_path: Path) -> None:
@@ -250,3 +255,30 @@ def test_a_face_that_cannot_come_up_waits_too_and_a_stop_forgets_the_count(
         with pytest.raises(Unavailable):
             told_to_stop.run()
     assert Restarts(tmp_path).failures == 0
+
+
+def test_the_status_says_of_each_face_why_it_is_away_and_what_it_lost(tmp_path: Path) -> None:
+    config = from_text(f"status: {{socket: {tmp_path}/c.sock, serial: {{device: {tmp_path}/tty, heartbeat_s: 0}}}}")
+    hub, controls = Hub(), NotedControls()
+    controls.levels = lambda: (-60.0, -70.0)  # type: ignore[attr-defined]
+    faces = Faces(config, controls, hub)  # type: ignore[arg-type]
+    try:
+        eventually(lambda: "No such file" in faces.report()["state"]["serial"], "why the line is not open")
+        assert faces.report()["state"]["socket"] == "on"
+        clients = [socket.socket(socket.AF_UNIX) for _ in range(MOST_CLIENTS + 1)]
+        for client in clients:
+            client.connect(f"{tmp_path}/c.sock")
+        eventually(lambda: faces.report()["refused"] == 1, "a client turned away")
+        for client in clients:
+            client.close()
+        near, far = pty.openpty()
+        tty.setraw(far)
+        (tmp_path / "tty").symlink_to(os.ttyname(far))
+        eventually(lambda: faces.report()["state"]["serial"] == "on", "the line")
+        eventually(
+            lambda: [hub.publish("failure", error="x" * 200), faces.report()["dropped"].get("serial")][1], "", 60
+        )
+        for number in (near, far):
+            os.close(number)
+    finally:
+        faces.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from firmware_py.events import State
 from firmware_py.status.board import Board, Ear
 from firmware_py.status.gpio import GpioFace, GpioPins
 from firmware_py.status.gpio_lines import GpiodLines, Lines, Wiring
-from firmware_py.status.hub import Hub
+from firmware_py.status.hub import QUEUE_NOTICES, Hub
 from firmware_py.status.patterns import PATTERNS, STEADY
 
 Case = tuple[Lines, int, int, Callable[[bool], None]]
@@ -187,6 +188,43 @@ def test_a_chip_that_goes_away_leaves_the_microphone_closed(rig: Rig) -> None:
     eventually(lambda: len(rig.opened) == 2)
     assert rig.controls.calls[:2] == [("mute", "switch"), ("mute", "button")]
     eventually(lambda: rig.controls.calls[-1] == ("unmute", "switch"))
+
+
+def test_what_changed_while_the_chip_was_away_is_shown_when_it_comes_however_much_it_was() -> None:
+    hub, controls, is_there = Hub(), NotedControls(), threading.Event()
+    opened: list[FakeLines] = []
+
+    def open_lines() -> FakeLines:
+        if not is_there.is_set():
+            raise OSError("no such chip")
+        opened.append(FakeLines(PINS.wiring()))
+        return opened[-1]
+
+    face = GpioFace(open_lines, PINS, controls, hub)
+    try:
+        eventually(lambda: face.problem == "no such chip")
+        hub.publish("flow", is_flowing=True)
+        hub.publish("alert", name="voice", is_on=True, value=1.0)
+        for _ in range(QUEUE_NOTICES):
+            eventually(lambda: hub.dropped()["gpio"] or not face._subscription._notices, "room")
+            hub.publish("state", state="listening", previous="")
+            hub.publish("state", state="degraded", previous="")
+        assert not hub.dropped()["gpio"]
+        is_there.set()
+        eventually(lambda: opened and opened[-1].history, "the chip")
+        assert face.problem == "" and opened[-1].outputs[5] is False, "muted, it says, and is not"
+        assert face._alerts == {"voice"}
+    finally:
+        face.close()
+
+
+def test_a_chip_that_fails_in_a_new_way_is_tried_again(rig: Rig) -> None:
+    def fail(line: int, is_on: bool) -> None:
+        raise RuntimeError("what nobody expected")
+
+    rig.lines.set = fail  # type: ignore[method-assign]
+    rig.to(State.SPEAKING)
+    eventually(lambda: len(rig.opened) == 2, "the chip opened again")
 
 
 def test_nothing_wired_is_nothing_requested() -> None:

@@ -26,6 +26,16 @@ def test_a_face_that_never_reads_costs_the_walk_nothing_and_is_counted() -> None
     assert hub.dropped() == {"dead": 992, "alive": 0}
 
 
+def test_what_faces_of_one_name_dropped_is_counted_together_and_outlives_them() -> None:
+    hub = Hub()
+    streams = [hub.subscribe("control", size=1), hub.subscribe("control", size=1)]
+    for _ in range(3):
+        hub.publish("state")
+    for stream in (streams[0], streams[0], streams[1]):
+        stream.close()
+    assert hub.dropped() == {"control": 4}
+
+
 def test_every_notice_of_many_threads_arrives_once() -> None:
     hub = Hub()
     subscription = hub.subscribe("face", size=100_000)

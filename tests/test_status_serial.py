@@ -6,6 +6,8 @@ import itertools
 import os
 import pty
 import select
+import termios
+import threading
 import tty
 from collections.abc import Iterator
 from datetime import datetime
@@ -274,3 +276,35 @@ def test_the_line_of_health_counts_what_the_microphone_healed_by_itself() -> Non
     status = {"state": "idle", "microphone": "open", "alerts": {}, "counts": {}, "faults": {"overrun": 2, "rate": 1}}
     status["capture"] = {"is_on": False}
     assert serial_text.health(status) == "health state=idle microphone=open alerts=0 capture=no faults=3"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [termios.error(5, "Input/output error"), RuntimeError("what nobody expected")],
+    ids=["gone while it is opened", "unexpected"],
+)
+def test_a_line_that_fails_in_a_new_way_is_opened_again(
+    end: End, hub: Hub, controls: NotedControls, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    import serial
+
+    failures, is_mended, real = [], threading.Event(), serial.Serial
+
+    def open_it(*args: object, **options: object) -> object:
+        if not is_mended.is_set():
+            failures.append(error)
+            raise error
+        return real(*args, **options)
+
+    monkeypatch.setattr(serial, "Serial", open_it)
+    face = SerialLine(SerialSettings(end.name, heartbeat_s=0), controls, hub)
+    try:
+        eventually(lambda: len(failures) > 2, "it is tried again")
+        assert str(error.args[-1]) in face.problem
+        is_mended.set()
+        end.expect("state idle")
+        assert face.problem == ""
+        end.unplug()
+        eventually(lambda: face.problem, "what is wrong")
+    finally:
+        face.close()

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from status_lab import NotedControls, eventually
 
 from firmware_py.__main__ import main
+from firmware_py.cli.control import Refused, ask
 from firmware_py.errors import BadInput, Unavailable
 from firmware_py.status.commands import SAY_MOST, perform
 from firmware_py.status.hub import Hub
@@ -135,17 +136,34 @@ def test_too_many_clients_are_turned_away_and_others_served(served: ControlSocke
     clients = [Client(served.path) for _ in range(MOST_CLIENTS)]
     assert all(client.ask("version")["ok"] for client in clients)
     with Client(served.path) as one_more:
+        told = one_more.receive()
+        assert told["ok"] is False and "8 clients" in told["error"] and told["exit_code"] == 69
         assert one_more.receive() is None
-    assert served.refused == 1
+    with pytest.raises(Refused, match="8 clients"):  # with a request on its way, as the command line has one
+        ask("status", "", served.path)
+    assert served.refused == 2
     for client in clients:
         client.__exit__()
+    eventually(lambda: _is_served(served.path))
+
+
+def test_where_no_thread_can_be_started_a_client_is_told_and_the_next_served(
+    served: ControlSocket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with Client(served.path) as client:
+            assert "can't start" in client.receive()["error"]
     eventually(lambda: _is_served(served.path))
 
 
 def _is_served(path: Path) -> bool:
     with Client(path) as client:
         try:
-            return bool(client.ask("version"))
+            return bool(client.ask("version")["ok"])
         except OSError:
             return False
 

@@ -147,7 +147,8 @@ class Conversation:
         request = {"command": command, "argument": argument}
         with _reached(self._path):
             self._connection.settimeout(QUESTION_S if is_question else REPLY_S)
-            self._connection.sendall(json.dumps(request).encode() + b"\n")
+            with contextlib.suppress(BrokenPipeError):  # who was turned away was told why, and can read it
+                self._connection.sendall(json.dumps(request).encode() + b"\n")
         answer = next(self.lines(), None)
         if answer is None:
             raise Unavailable("the service hung up; too many clients, or it is stopping")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,6 +18,7 @@ from firmware_py.status.gpio_lines import GpiodLines
 from firmware_py.status.hub import Hub
 from firmware_py.status.serial_line import SerialLine, SerialSettings
 from firmware_py.status.socket import ControlSocket
+from firmware_py.telemetry import journal
 
 SOCKET_NAME = "control.sock"
 
@@ -50,10 +52,18 @@ class Faces:
             self._try("gpio", lambda: _gpio(config, controls, hub))
 
     def report(self) -> dict[str, Any]:
-        """For ``status``: each face as ``on`` or what is wrong, and the changes that it was too slow for."""
-        dropped = self._hub.dropped()
-        states = dict.fromkeys(self._open, "on") | self._problems
-        return {"state": states, "dropped": {name: count for name, count in dropped.items() if count}}
+        """For ``status``: each face as ``on`` or what is wrong, what each was too slow for (changes and lines; ``log``:
+        the lines that nobody took), and ``refused``: clients that were turned away."""
+        states = {name: getattr(face, "problem", "") or "on" for name, face in self._open.items()} | self._problems
+        dropped = Counter(self._hub.dropped()) + Counter(log=journal.dropped())
+        for name, face in self._open.items():
+            dropped[name] += getattr(face, "dropped", 0)
+        refused = sum(getattr(face, "refused", 0) for face in self._open.values())
+        return {
+            "state": states,
+            "dropped": {name: count for name, count in dropped.items() if count},
+            "refused": refused,
+        }
 
     def close(self) -> None:
         while self._open:

@@ -50,8 +50,9 @@ def _wired(lines: tuple[int | None, ...]) -> tuple[int, ...]:
 class GpioFace:
     """Shows and reads from a thread of its own until ``close``, which leaves every output off.
 
-    ``open_lines`` is called again when the chip fails. Until the lines are read a mute switch counts as on and a
-    talk button as not held: a face that fails leaves the microphone closed, never open.
+    ``open_lines`` is called again when the chip fails; ``problem`` says why meanwhile, "" while all is well. Until the
+    lines are read a mute switch counts as on and a talk button as not held: a face that fails leaves the microphone
+    closed, never open.
     """
 
     def __init__(self, open_lines: Callable[[], Lines], pins: GpioPins, controls: Controls, hub: Hub) -> None:
@@ -65,6 +66,7 @@ class GpioFace:
         self._outputs: dict[int, bool] = {}
         self._inputs: dict[int, bool] = {}
         self._is_closing = threading.Event()
+        self.problem = ""
         self._distrust_inputs()
         self._thread = threading.Thread(target=self._run, name="gpio", daemon=True)
         self._thread.start()
@@ -85,16 +87,26 @@ class GpioFace:
                     self._serve(lines)
                 finally:
                     lines.close()
-            except (OSError, ValueError, Unavailable) as error:
+            except Exception as error:  # whatever a library raises: a face that ended could not come back
                 self._distrust_inputs()
-                if str(error) != why:
-                    why = str(error)
-                    _log.warning("GPIO: %s", why)
-            self._is_closing.wait(RETRY_S)
+                self.problem = str(error) or type(error).__name__
+                if self.problem != why:
+                    why, is_known = self.problem, isinstance(error, (OSError, ValueError, Unavailable))
+                    _log.warning("GPIO: %s", why, exc_info=None if is_known else error)
+            self._rest()
+
+    def _rest(self) -> None:
+        """Until the chip is tried again. What changes is noted all the while: a queue that ran over would leave the
+        mute light on over an open microphone."""
+        until = time.monotonic() + RETRY_S
+        while not self._is_closing.is_set() and (left_s := until - time.monotonic()) > 0:
+            if (notice := self._subscription.get(left_s)) is not None:
+                self._take(notice)
 
     def _serve(self, lines: Lines) -> None:
         self._outputs.clear()
         self._read(lines)
+        self.problem = ""
         while not self._is_closing.is_set():
             wait_s = self._show(lines)
             ready, _, _ = select.select([lines.fileno(), self._subscription.fileno()], [], [], wait_s)

@@ -6,7 +6,7 @@ import os
 import select
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -90,6 +90,7 @@ class Hub:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._subscriptions: tuple[Subscription, ...] = ()
+        self._dropped_before: Counter[str] = Counter()
 
     def subscribe(self, name: str, topics: frozenset[str] | None = None, size: int = QUEUE_NOTICES) -> Subscription:
         """A queue of ``size`` notices of ``topics`` (None: all)."""
@@ -107,6 +108,8 @@ class Hub:
 
     def forget(self, subscription: Subscription) -> None:
         with self._lock:
+            if subscription in self._subscriptions and subscription.dropped:
+                self._dropped_before[subscription.name] += subscription.dropped
             self._subscriptions = tuple(s for s in self._subscriptions if s is not subscription)
 
     def wants(self, topic: str) -> bool:
@@ -114,5 +117,9 @@ class Hub:
         return any(s.wants(topic) for s in self._subscriptions)
 
     def dropped(self) -> dict[str, int]:
-        """Notices that each face was too slow for."""
-        return {s.name: s.dropped for s in self._subscriptions}
+        """Notices that each face was too slow for; those that are not there any more, and of one name, together."""
+        with self._lock:
+            dropped = Counter(self._dropped_before)
+            for each in self._subscriptions:
+                dropped[each.name] += each.dropped
+        return dict(dropped)

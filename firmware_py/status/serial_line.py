@@ -62,7 +62,8 @@ class Allowance:
 class SerialLine:
     """Speaks from a thread of its own until ``close``.
 
-    ``dropped`` counts lines that the device did not take, ``ignored`` lines that came in and were not answered.
+    ``dropped`` counts lines that the device did not take, ``ignored`` lines that came in and were not answered;
+    ``problem`` says why the device is not open, "" while it is.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class SerialLine:
         self.dropped = 0
         self.ignored = 0
         self.opened = 0
+        self.problem = ""
         self._settings, self._controls, self._levels = settings, controls, levels
         self._levels_ms = settings.levels_ms
         self._subscription = hub.subscribe("serial", TOPICS)
@@ -104,11 +106,13 @@ class SerialLine:
                 self._port = open_port(self._settings.device, self._settings.baud)
                 _log.info("serial line on %s", self._settings.device)
                 self.opened += 1
+                self.problem = ""
                 self._speak()
-            except (OSError, Unavailable) as error:  # pyserial's errors are OSErrors
-                if str(error) != why:
-                    why = str(error)
-                    _log.warning("serial line: %s", why)
+            except Exception as error:  # a thread that ended could not come back
+                self.problem = str(error) or type(error).__name__
+                if self.problem != why:
+                    why, is_known = self.problem, isinstance(error, (OSError, Unavailable))
+                    _log.warning("serial line: %s", why, exc_info=None if is_known else error)
             finally:
                 self._let_go()
             self._is_closing.wait(RETRY_S)
@@ -238,12 +242,14 @@ class SerialLine:
 def open_port(device: Path, baud: int) -> Any:
     """An exclusive, raw, non-blocking port. Raises OSError, or Unavailable without pyserial."""
     try:
+        import termios
+
         import serial
     except ImportError as error:
         raise Unavailable(f"pyserial is not installed ({error}); run 'make setup'") from error
     try:
         port = serial.Serial(str(device), baud, timeout=0, write_timeout=0, exclusive=True)
-    except ValueError as error:
-        raise OSError(str(error)) from error
+    except (ValueError, termios.error) as error:  # the latter, no OSError, where it goes while it is being opened
+        raise OSError(f"{device}: {error.args[-1]}") from error
     os.set_blocking(port.fileno(), False)
     return port

@@ -33,7 +33,10 @@ _log = logging.getLogger("rtva.control")
 
 
 class ControlSocket:
-    """Serves from a thread of its own and one a client. Raises Unavailable when the path cannot be bound."""
+    """Serves from a thread of its own and one a client. Raises Unavailable when the path cannot be bound.
+
+    ``refused`` counts clients that were turned away.
+    """
 
     def __init__(self, path: Path, controls: Controls, hub: Hub) -> None:
         self.path = path
@@ -69,12 +72,28 @@ class ControlSocket:
                 time.sleep(0.1)  # it is closing, or out of descriptors: the next moment may be better
                 continue
             with self._lock:
-                if self._is_closing or len(self._clients) >= MOST_CLIENTS:
-                    self.refused += 1
-                    client.close()
-                    continue
-                self._clients.add(client)
+                is_welcome = not self._is_closing and len(self._clients) < MOST_CLIENTS
+                if is_welcome:
+                    self._clients.add(client)
+            if is_welcome:
+                self._begin(client)
+            else:
+                self._refuse(client, f"{MOST_CLIENTS} clients are connected already; hang up one of them first")
+
+    def _begin(self, client: socket.socket) -> None:
+        try:
             threading.Thread(target=self._serve, args=(client,), name="control-client", daemon=True).start()
+        except RuntimeError as error:  # out of threads or memory: the next moment may be better
+            with self._lock:
+                self._clients.discard(client)
+            self._refuse(client, f"nobody is free to answer: {error}")
+
+    def _refuse(self, client: socket.socket, why: str) -> None:
+        """Turns a client away with a word, and without waiting for it to be read."""
+        self.refused += 1
+        with contextlib.suppress(OSError), client:
+            client.setblocking(False)
+            send(client, {"ok": False, "error": why, "exit_code": Unavailable.exit_code})
 
     def _serve(self, client: socket.socket) -> None:
         try:

@@ -66,7 +66,7 @@ class LineWriter(logging.Handler):
         super().close()
 
     def _run(self) -> None:
-        while not self._is_ended:
+        while True:
             with self._changed:
                 self._is_writing = False
                 self._changed.notify_all()
