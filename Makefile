@@ -104,8 +104,9 @@ deb-lint:        ## Debian's own checks of the packages that were made (lintian,
 image: setup     ## a card's image, read-only root, the package in it: BOARD=rpi|qemu-arm64 (root, Debian, many minutes)
 	@$(PY) deploy/image/make_image.py --board $(or $(BOARD),qemu-arm64)
 
-image-test: setup ## boots the image of this commit in qemu: READY, status, GPIO, a question, three power cuts (root, Debian, up to an hour)
-	@{ $(PY) deploy/image/make_image.py --unless-current && $(PY) deploy/image/test/run.py --write docs/boards.md; } || \
+image-test: setup ## boots the image of this commit in qemu: READY, status, GPIO, a question, three power cuts; BOARD=rpi: a Pi's, on a Pi 3 (root, Debian, up to an hour)
+	@{ $(PY) deploy/image/make_image.py --unless-current --board $(or $(BOARD),qemu-arm64) && \
+	    $(PY) deploy/image/test/$(if $(filter rpi,$(BOARD)),pi,run).py --write docs/boards.md; } || \
 	    { rc=$$?; [ $$rc -eq 77 ] || exit $$rc; }
 
 clean:           ## removes what was built, not the weights and not the signing key

@@ -42,7 +42,7 @@ def judge(system: System, releases: Releases, scale: float = 1.0) -> str:
         if time.monotonic() > until:
             told = system.show("StatusText") or f"exit {system.show('ExecMainStatus')}"
             return f"not READY within {seconds:.0f} s ({system.show('ActiveState')}: {told})"
-        time.sleep(POLL_S)
+        time.sleep(POLL_S * scale)
     return speak(release / "bin" / "rtva", until, AGAIN_S * scale)
 
 
@@ -54,7 +54,7 @@ def _is_ready(system: System, release: Path) -> bool:
         command = Path(f"/proc/{system.show('MainPID')}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return False
-    return str(release).encode() in command[0]
+    return any(str(release).encode() in word for word in command)  # the first is the emulator where there is one
 
 
 def speak(rtva: Path, until: float, again_s: float = AGAIN_S) -> str:

@@ -70,21 +70,45 @@ class Channel:
         os.write(self._write, text.encode())
 
 
-class Machine:
-    """qemu's ``virt`` with a Cortex-A72, all of it software. ``cut`` takes its power away."""
+class Emulated:
+    """A board in software, begun with qemu's ``command``; its console goes into ``log`` too."""
+
+    def __init__(self, command: list[str], log: Path) -> None:
+        self.began = time.monotonic()
+        self._log = log
+        self.process = subprocess.Popen(
+            ["nice", "-n", os.environ.get("NICE", "5"), "qemu-system-aarch64", *command, "-display", "none",
+             "-net", "none", "-no-reboot"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.console = Channel(self.process.stdout.fileno(), self.process.stdin.fileno(), log)
+
+    def age_s(self) -> float:
+        return time.monotonic() - self.began
+
+    def cut(self) -> None:
+        """Takes its power away."""
+        self.process.kill()
+        self.process.wait()
+        with self._log.open("a") as log:
+            log.write(f"\n======== the power was cut after {self.age_s():.0f} s\n")
+
+
+class Machine(Emulated):
+    """qemu's ``virt`` with a Cortex-A72."""
 
     def __init__(self, image: Path, boot: Path, files: list[Path], work: Path) -> None:
-        self.began = time.monotonic()
         self._work = work
         self._number = 0
         initial = work / "initrd"
-        initial.write_bytes((boot / "initrd").read_bytes() + overlay(files, work / "initrd.d"))
+        initial.write_bytes((boot / "initrd").read_bytes() + overlay(HOOK, files, work / "initrd.d"))
         for name in ("qmp", "shell"):
             (work / name).unlink(missing_ok=True)
         words = (boot / "cmdline.txt").read_text().strip()
         command = [
-            "nice", "-n", os.environ.get("NICE", "5"), "qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72",
-            "-accel", "tcg,thread=multi", "-smp", "2", "-m", "1024", "-display", "none", "-net", "none", "-no-reboot",
+            "-M", "virt", "-cpu", "cortex-a72", "-accel", "tcg,thread=multi", "-smp", "2", "-m", "1024",
             "-kernel", str(boot / "vmlinuz"), "-initrd", str(initial),
             "-append", f"{words} modules_load=snd-aloop snd_aloop.pcm_substreams=2",
             "-drive", f"file={image},if=none,id=d,format=raw", "-device", "virtio-blk-pci,drive=d",
@@ -93,20 +117,12 @@ class Machine:
             "-device", "virtconsole,chardev=shell",
             "-qmp", f"unix:{work}/qmp,server=on,wait=off", "-serial", "stdio",
         ]  # fmt: skip
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.console = Channel(self.process.stdout.fileno(), self.process.stdin.fileno(), work / "console.log")
+        super().__init__(command, work / "console.log")
         self._shell = self._connect("shell")
         self.shell = Channel(self._shell.fileno(), self._shell.fileno(), work / "shell.log")
         self._qmp = self._connect("qmp").makefile("rw")
         self._qmp.readline()
         self._ask("qmp_capabilities")
-
-    def age_s(self) -> float:
-        return time.monotonic() - self.began
 
     def run(self, command: str, seconds: float = 120) -> str:
         """What a command in the guest prints."""
@@ -121,12 +137,6 @@ class Machine:
         """Whether a line of the emulated chip is up, read from its register, not from the guest."""
         said = str(self._ask("human-monitor-command", **{"command-line": f"xp /1wx {GPIO_DATA:#x}"}))
         return bool(int(said.split(":")[1].strip(), 16) >> line & 1)
-
-    def cut(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        with (self._work / "console.log").open("a") as log:
-            log.write(f"\n======== the power was cut after {self.age_s():.0f} s\n")
 
     def _connect(self, name: str) -> socket.socket:
         for _ in range(100):
@@ -147,11 +157,11 @@ class Machine:
         return answer["return"]
 
 
-def overlay(files: list[Path], folder: Path) -> bytes:
-    """A second RAM disk: a shell on a console of its own, and ``files`` in /run/test. The image stays what it is."""
+def overlay(hook: str, files: list[Path], folder: Path) -> bytes:
+    """A second RAM disk: ``hook``, which the first one runs, and ``files`` in its /test. The image stays what it is."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "test").mkdir(parents=True)
-    (folder / "before").write_text(HOOK)
+    (folder / "before").write_text(hook)
     (folder / "before").chmod(0o755)
     (folder / "test" / "about").write_text("what the test brought along\n")
     for file in files:

@@ -68,10 +68,10 @@ Row = tuple[str, str, str]
 class Proof:
     """The checks in their order, each a row: what, whether, how long or how much."""
 
-    def __init__(self, question: Path) -> None:
+    def __init__(self, card: Path, question: Path) -> None:
         self.rows: list[Row] = []
         self.question = question
-        self.card = WORK / "card.img"
+        self.card = card
         self.machine: Machine | None = None
 
     def check(self, what: str, does: Callable[[], str]) -> None:
@@ -292,7 +292,7 @@ def prove(proof: Proof, parts: list[str]) -> None:
         fill(proof.card, WRONG, "")
         proof.check("a wrong set-up file is one line on the serial console", proof.says_what_is_wrong)
         proof.check("the power is cut, 1: in the first start", proof.is_cut_in_the_first_start)
-        fill(proof.card, SETUP, CONFIG, is_new=False)
+        fill(proof.card, SETUP, CONFIG, None)
         proof.check("`rtva READY` on the serial console", proof.comes_up)
         proof.check("a GPIO line goes up when it is ready", proof.line_is_up)
         proof.check("the status protocol answers", proof.answers_status)
@@ -305,21 +305,21 @@ def prove(proof: Proof, parts: list[str]) -> None:
         proof.check("it comes up after the cuts, with its state", proof.comes_up_again)
 
 
-def fill(card: Path, setup: str, config: str, is_new: bool = True) -> None:
-    """A card as a person makes it: the image, and two files on its boot partition."""
-    if is_new:
-        disk.copy(IMAGE, card)
+def fill(card: Path, setup: str, config: str, image: Path | None = IMAGE) -> None:
+    """A card as a person makes it: the image (None: the one it has), and two files on its boot partition."""
+    if image is not None:
+        disk.copy(image, card)
     for name, text in (("rtva-setup.txt", setup), ("rtva.yaml", config)):
         if text:
-            (WORK / name).write_text(text, newline="")
-            disk.put(card, WORK / name, name)
+            (card.parent / name).write_text(text, newline="")
+            disk.put(card, card.parent / name, name)
 
 
-def write(file: Path, rows: list[Row]) -> None:
+def write(file: Path, rows: list[Row], marks: tuple[str, str] = (BEGIN, END)) -> None:
     """The table between the marks of ``file``."""
     table = ["| check | holds | what was seen |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows)]
     old = file.read_text()
-    start, end = old.index(BEGIN) + len(BEGIN), old.index(END)
+    start, end = old.index(marks[0]) + len(marks[0]), old.index(marks[1])
     file.write_text(f"{old[:start]}\n" + "\n".join(table) + f"\n{old[end:]}")
 
 
@@ -337,7 +337,7 @@ def main() -> int:
         bring({"qemu-system-aarch64": "qemu-system-arm", "mcopy": "mtools", "sfdisk": "fdisk"})
         if not IMAGE.exists():
             raise NotHere(f"no {IMAGE} (make image BOARD=qemu-arm64)")
-        proof = Proof(question(args.question))
+        proof = Proof(WORK / "card.img", question(args.question))
     except NotHere as why:
         print(f"image-test skipped: {why}", file=sys.stderr)
         return 77
