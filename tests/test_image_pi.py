@@ -1,4 +1,4 @@
-"""``deploy/image/test/pi.py``: what judges the Raspberry Pi image on an emulated board, judged with made-up consoles."""
+"""``deploy/image/test/pi.py``: what judges the Raspberry Pi image, judged with made-up consoles."""
 
 from __future__ import annotations
 

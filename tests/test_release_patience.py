@@ -61,8 +61,16 @@ def test_a_release_that_does_not_come_up_is_given_up_then(
 def test_the_process_of_a_release_is_known_behind_an_emulator(tmp_path: Path) -> None:
     """There the kernel names the emulator first, and what it runs behind it."""
     releases = Releases(tmp_path)
-    sleeps = (sys.executable, "-c", "input()", str(releases.path("1.0") / "bin/python"), "/opt/rtva/bin/rtva", "run")
-    running = subprocess.Popen(sleeps, stdin=subprocess.PIPE)
+    sleeps = (
+        sys.executable,
+        "-c",
+        "print(flush=True); input()",
+        str(releases.path("1.0") / "bin/python"),
+        "/opt/rtva/bin/rtva",
+        "run",
+    )
+    running = subprocess.Popen(sleeps, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert running.stdout and running.stdout.readline()
 
     class Active(System):
         def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
