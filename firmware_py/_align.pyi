@@ -4,7 +4,6 @@ from typing import Any
 from numpy.typing import ArrayLike, NDArray
 from typing_extensions import Buffer
 
-Jump = tuple[int, int, int, int, float]
 Step = tuple[int, int, int, float]
 
 MAX_CELLS: int
@@ -29,10 +28,6 @@ class PhoneGraph:
         pred: list[int],
         slots: Iterable[tuple[Any, int, int]] = (),
     ) -> None: ...
-    def align(
-        self, costs: PhoneCosts, heard: Buffer, extra: NDArray[Any], jumps: list[Jump], limit: float
-    ) -> tuple[float, list[Step], list[Jump]] | None:
-        """The cheapest way within ``limit``: its cost, its steps, and the jumps in the order steps number them."""
 
 class Stretches:
     """Stretches of heard phones that the slots of one source may take."""
@@ -49,5 +44,5 @@ def next_above(
     stretches: dict[Any, Stretches],
     limit: float,
     least: float,
-) -> int:
-    """The first of ``graphs[at:]`` with a way within ``limit`` that scores ``least``; their number when none has."""
+) -> tuple[int, float, list[Step]] | None:
+    """The first of ``graphs[at:]`` with a way within ``limit`` that scores ``least``: its number, cost and steps."""

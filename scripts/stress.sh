@@ -21,12 +21,13 @@ if setarch "$(uname -m)" -R true 2>/dev/null; then fixed="setarch $(uname -m) -R
 run() { # name, divisor of the workload, compiler flags
     name=$1 part=$((seconds / $2)) && shift 2
     # shellcheck disable=SC2086
-    for program in ring judge; do
+    for program in ring judge align; do
         $cc $flags "$@" "tests/stress/${program}_stress.c" -o "$out/$program.$name" -lm
     done
     echo "== $name: $part s of audio a scene, seed $seed"
     $fixed "$out/ring.$name" "$part" "$seed"
     $fixed "$out/judge.$name" "$((part * 100))" "$seed"
+    $fixed "$out/align.$name" "$((part * 100))" "$seed"
 }
 
 for build in ${BUILDS:-plain thread address}; do

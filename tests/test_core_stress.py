@@ -36,7 +36,7 @@ def test_nothing_is_lost_unseen(build: str) -> None:
     needs(build)
     done = stress(build, ROOT / "ext")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "sleepers woken" in done.stdout and "judge" in done.stdout
+    assert "sleepers woken" in done.stdout and "judge" in done.stdout and "align" in done.stdout
 
 
 RESERVE = "    atomic_store_explicit(&r->reserved, end, memory_order_relaxed);\n"

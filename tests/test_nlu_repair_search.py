@@ -13,6 +13,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from firmware_py._align import next_above
 from firmware_py._runs import RunIndex, nearest
 from firmware_py.nlu import repair
 from firmware_py.nlu.hassil import HassilUnderstanding
@@ -24,15 +25,22 @@ sys.path.insert(0, str(BENCH))
 
 import bench_nlu  # noqa: E402
 
+ANY_SCORE = -1.0
+
 
 def plain_find(self: Repair, words: list[str], floor: float) -> Repaired | None:
-    heard, sentence = self._hear(words), Sentence(words, self.values, self.language)
+    heard, sentence, costs = self._hear(words), Sentence(words, self.values, self.language), self._alphabet.costs
     best: Repaired | None = None
     for index in self._index.nearest(self._runs(words), CANDIDATES):
         keywords = self.graphs[index].block.required_keywords
         if keywords and keywords.isdisjoint(words):
             continue
-        found = self._align(self._sounding(index), heard, sentence, best.score if best else floor)
+        sounding = self._sounding(index)
+        stretches, limit = repair._stretches([sounding], heard, sentence), heard.limit(best.score if best else floor)
+        way = next_above(
+            [sounding.phones], 0, costs, heard.phones, heard.extra, heard.weight, stretches, limit, ANY_SCORE
+        )
+        found = self._read(sounding, heard, sentence, *way[1:]) if way else None
         if found is not None and found.score >= (best.score + repair._BETTER if best else floor):
             best = found
     return best

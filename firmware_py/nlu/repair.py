@@ -27,11 +27,12 @@ from firmware_py.nlu.opposites import ARTICLES, ORDERS, PLURALS, PRONOUNS, REFUS
 from firmware_py.nlu.phone_graph import End, Sounding, sound_out
 from firmware_py.nlu.phrases import Phrases
 from firmware_py.nlu.sounds import FUNCTION_WORDS, Alphabet
+from firmware_py.nlu.templates import ListDef
 from firmware_py.nlu.values import Values
 from firmware_py.numerals import SMALL
 
 if TYPE_CHECKING:
-    from firmware_py._align import Jump, Step
+    from firmware_py._align import Step
 
 Pronunciations = Sequence[tuple[Sequence[str], str]]
 """``(normal words of the templates, how else they may be written)``."""
@@ -150,15 +151,16 @@ class Repair:
         at, least = 0, floor
         while True:
             limit = heard.limit(best.score if best else floor)
-            at = next_above(
+            way = next_above(
                 graphs, at, self._alphabet.costs, heard.phones, heard.extra, heard.weight, stretches, limit, least
             )
-            if at == len(graphs):
+            if way is None:
                 return best
-            found = self._align(candidates[at], heard, sentence, best.score if best else floor)
+            number, cost, steps = way
+            found = self._read(candidates[number], heard, sentence, cost, steps)
             if found is not None and found.score >= least:
                 best, least = found, found.score + _BETTER
-            at += 1
+            at = number + 1
 
     def _runs(self, words: Iterable[str]) -> set[str]:
         sound = "".join(self._alphabet.spell(w) for w in words)
@@ -177,14 +179,12 @@ class Repair:
         weight = list(itertools.accumulate(extra.tolist(), initial=0.0))
         return Heard(phones, extra, borders, np.array(weight))
 
-    def _align(self, sounding: Sounding, heard: Heard, sentence: Sentence, floor: float) -> Repaired | None:
-        jumps, takes = _jumps(sounding, heard, sentence)
-        found = sounding.phones.align(self._alphabet.costs, heard.phones, heard.extra, jumps, heard.limit(floor))
-        if found is None:
-            return None
-        cost, steps, jumps = found
-        reading = _Reading(sounding, heard, takes)
-        reading.follow(steps, jumps, sentence.words)
+    def _read(
+        self, sounding: Sounding, heard: Heard, sentence: Sentence, cost: float, steps: Sequence[Step]
+    ) -> Repaired | None:
+        """What a way through a template says; None where that cannot be meant."""
+        reading = _Reading(sounding, heard, sentence)
+        reading.follow(steps, sentence.words)
         size = max(reading.said, heard.total - reading.free)
         if size <= 0 or reading.is_wrong(sentence.words) or not fits_context(sounding.graph, reading.fills):
             return None
@@ -195,38 +195,30 @@ class Repair:
 
 
 def _stretches(candidates: Sequence[Sounding], heard: Heard, sentence: Sentence) -> dict[int, Stretches]:
-    """What :func:`_jumps` finds, by source and without what fills the slots."""
+    """The stretches of words that slots without sounds of their own (numbers, wildcards) may take, by source."""
     found: dict[int, Stretches] = {}
     borders = heard.borders
     for slot, _, _ in (open_slot for sounding in candidates for open_slot in sounding.open_slots):
         source = slot.source
         if id(source) not in found:
-            word = FREE_WORD if source.is_wildcard and source.reads is None else 0.0
-            takes = sentence.takes(source)
             found[id(source)] = Stretches(
-                (borders[at], borders[to], word * (to - at)) for at, to, _, _ in takes if borders[at] < borders[to]
+                (borders[at], borders[to], _price(source, to - at))
+                for at, to, _, _ in sentence.takes(source)
+                if borders[at] < borders[to]
             )
     return found
 
 
-def _jumps(sounding: Sounding, heard: Heard, sentence: Sentence) -> tuple[list[Jump], dict[Jump, Fill]]:
-    """Stretches of words that slots without sounds of their own (numbers, wildcards) may take."""
-    takes: dict[Jump, Fill] = {}
-    for slot, start, end in sounding.open_slots:
-        is_free = slot.source.is_wildcard and slot.source.reads is None
-        for at, to, value, chosen in sentence.takes(slot.source):
-            if heard.borders[at] < heard.borders[to]:
-                price = FREE_WORD * (to - at) if is_free else 0.0
-                jump = (start, heard.borders[at], end, heard.borders[to], price)
-                takes.setdefault(jump, Fill(slot.name, value, at, to, slot.source, chosen))
-    return list(takes), takes
+def _price(source: ListDef, n_words: int) -> float:
+    """What it costs that a slot takes words without comparing their sounds."""
+    return FREE_WORD * n_words if source.is_wildcard and source.reads is None else 0.0
 
 
 class _Reading:
     """What an alignment says: the words and slots, how much of it was heard, and whether it can be meant."""
 
-    def __init__(self, sounding: Sounding, heard: Heard, takes: dict[Jump, Fill]) -> None:
-        self.sounding, self.heard, self.takes = sounding, heard, takes
+    def __init__(self, sounding: Sounding, heard: Heard, sentence: Sentence) -> None:
+        self.sounding, self.heard, self.sentence = sounding, heard, sentence
         self.fills: list[Fill] = []
         self.said = 0.0  # the weight of the template's sounds on this way
         self.free = 0.0  # the weight of the heard sounds that slots took without comparing
@@ -239,13 +231,14 @@ class _Reading:
         self.no_things: set[str] = set()  # values that are numbers or dates
         self.skipped: Counter[int] = Counter()  # a heard word: how many of its phones have no place, or a small word's
 
-    def follow(self, steps: Sequence[Step], jumps: Sequence[Jump], words: Sequence[str]) -> None:
+    def follow(self, steps: Sequence[Step], words: Sequence[str]) -> None:
         weights, ends = self.sounding.weights, self.sounding.ends
         left: dict[int, tuple[float, float, int]] = {}  # a node: cost, weight and column when the way left it
         placed: list[int] = []  # heard words, one a phone, that have a place in the word in progress
+        came_from = (0, 0)
         for node, column, how, cost in steps:
-            if how & 3 == _JUMP:
-                self._take(jumps[how >> 2], words)
+            if how == _JUMP:
+                self._take(*came_from, node, column)
             elif how == _EXTRA:
                 self.skipped[self.heard.word_at(column - 1)] += 1
             else:
@@ -264,12 +257,22 @@ class _Reading:
                     placed = []
                     self._end(end, cost - before_cost, self.said - before_said, words[first : last + 1])
             left[node] = (cost, self.said, column)
+            came_from = (node, column)
 
-    def _take(self, jump: Jump, words: Sequence[str]) -> None:
-        fill = self.takes[jump]
-        self.fills.append(fill)
-        self.words += words[fill.start : fill.end]
-        self.free += float(self.heard.weight[jump[3]] - self.heard.weight[jump[1]])
+    def _take(self, start: int, first: int, end: int, last: int) -> None:
+        """The slot from one node to another took the phones between two columns."""
+        borders = self.heard.borders
+        slots = (slot for slot, begin, to in self.sounding.open_slots if (begin, to) == (start, end))
+        taken = (
+            (_price(slot.source, take[1] - take[0]), slot, take)
+            for slot in slots
+            for take in self.sentence.takes(slot.source)
+            if (borders[take[0]], borders[take[1]]) == (first, last)
+        )
+        _, slot, (at, to, value, chosen) = min(taken, key=lambda found: found[0])
+        self.fills.append(Fill(slot.name, value, at, to, slot.source, chosen))
+        self.words += self.sentence.words[at:to]
+        self.free += float(self.heard.weight[last] - self.heard.weight[first])
 
     def _end(self, end: End, cost: float, weight: float, heard: Sequence[str]) -> None:
         said = end.word.split()
