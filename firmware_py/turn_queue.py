@@ -16,6 +16,7 @@ MOST_BYTES = 8 << 20
 """Of sound that waits: four minutes, two of the longest utterances and what was drafted of them."""
 TOO_MANY = "too many utterances wait"
 TOO_MUCH = "too much sound waits"
+STOPPING = "rtva is stopping"
 
 ENDS = (Kind.ENDPOINT, Kind.TOO_LONG)
 
@@ -23,7 +24,7 @@ ENDS = (Kind.ENDPOINT, Kind.TOO_LONG)
 class TurnQueue:
     """Never blocks the listener: when too many finished utterances wait, the oldest is dropped and counted.
 
-    ``on_shed(event, reason)`` is told of each, in the listener's thread, and must return at once.
+    ``on_shed(event, reason)`` is told of each, in the listener's thread or who closes it, and must return at once.
     """
 
     def __init__(self, most_waiting: int = MOST_WAITING, most_bytes: int = MOST_BYTES) -> None:
@@ -47,6 +48,8 @@ class TurnQueue:
                 shed, reason = shed + oldest, TOO_MUCH
             self._events.append(event)
             self._ready.notify()
+            while self._closed and (oldest := self._shed_oldest()):
+                shed, reason = shed + oldest, STOPPING
         for gone in shed:
             self.on_shed(gone, reason)
 
@@ -80,11 +83,15 @@ class TurnQueue:
             return False
 
     def close(self) -> None:
-        """Wakes the reader for good; what still waits is dropped."""
+        """Wakes the reader for good; what still waits, and what comes yet, is shed."""
+        shed: list[TurnEvent] = []
         with self._ready:
             self._closed = True
-            self._events.clear()
+            while oldest := self._shed_oldest():
+                shed += oldest
             self._ready.notify_all()
+        for gone in shed:
+            self.on_shed(gone, STOPPING)
 
     @property
     def is_closed(self) -> bool:

@@ -79,6 +79,11 @@ class WorkerPool:
             for engine in self._engines:
                 engine.supervisor.hold_standby()
 
+    def states(self) -> list[tuple[str, str]]:
+        """Kind and state of every engine; cheaper than :meth:`snapshot`."""
+        with self._lock:
+            return [(engine.supervisor.job.kind, engine.supervisor.state) for engine in self._engines]
+
     def snapshot(self) -> list[dict[str, Any]]:
         """One entry an engine: state, pids, memory, and what was started, killed, retried. Cheap."""
         with self._lock:

@@ -19,7 +19,7 @@ from firmware_py.agenda.agenda import Agenda
 from firmware_py.agenda.clock import Clock
 from firmware_py.agenda.lists import Lists
 from firmware_py.agenda.scheduler import Scheduler
-from firmware_py.app import Appliance, Observers
+from firmware_py.app import Appliance
 from firmware_py.beside import beside
 from firmware_py.config import Config
 from firmware_py.devices import MicrophoneSource, SpeakerSource
@@ -32,6 +32,7 @@ from firmware_py.respond import phrases
 from firmware_py.service.controls import Reports, ServiceControls
 from firmware_py.service.debug_capture import DebugCapture
 from firmware_py.service.debug_folder import DebugFolder
+from firmware_py.service.engines_watch import EnginesWatch
 from firmware_py.service.faces import Faces
 from firmware_py.service.gain_keeper import GainKeeper
 from firmware_py.service.gate import Hearing, MicrophoneGate
@@ -47,7 +48,9 @@ from firmware_py.service.selftest import try_engines
 from firmware_py.service.spare_sentences import VOICE_FAILED, SpareSentences
 from firmware_py.service.spare_voice import SpareVoice
 from firmware_py.service.speaker_gate import SpeakerGate
+from firmware_py.service.telling import observers, own_up
 from firmware_py.service.turn_log import TurnLog
+from firmware_py.service.unanswered import Unanswered
 from firmware_py.service.waits import EXTEND_S, Waits
 from firmware_py.service.warming import Warming, steps
 from firmware_py.service.watch import Unheard, Vitals, Watch
@@ -118,6 +121,7 @@ class Service:
         self._governing: Governing | None = None
         self._gain: GainKeeper | None = None
         self._stand_by: Callable[[bool], None] = lambda is_wanted: None
+        self._engines = EnginesWatch(tuple, self.board.set_alert)
         self._stopping = threading.Event()
         self._reload_asked = threading.Event()
         self._self_test_ms = 0
@@ -189,7 +193,10 @@ class Service:
         pipeline.agenda, pipeline.lists = Agenda(Clock(database), database), Lists(database)
         pipeline.runner = runner = Runner(tuple(map(str, config.nlp.programs)), self._tell_failed_action)
         parts.callback(runner.close)
-        appliance = self._make_appliance(pipeline, parts)
+        unanswered = Unanswered(runtime_directory())
+        parts.callback(unanswered.close)
+        appliance = self._make_appliance(pipeline, parts, unanswered)
+        own_up(appliance, self.board, unanswered)
         self._gain = gain = GainKeeper(config, database)
         gain.start()
         parts.callback(gain.close)
@@ -233,6 +240,7 @@ class Service:
                 lambda: measures.each_second(appliance.queue.waiting()),
                 governing.each_second,
                 renewal.each_second,
+                self._engines.each_second,
                 self._look_each_second,
                 Unheard(lambda: appliance.ring.overrun, self.board.add_fault).each_second,
             ],
@@ -267,30 +275,19 @@ class Service:
         self._self_test_ms = round(try_engines(pipeline, spare))
         if pool is not None:
             self._stand_by = pool.stand_by
+            self._engines = EnginesWatch(pool.states, self.board.set_alert)
             pool.stand_by(config.workers.standby != "none")
         return pipeline, report
 
-    def _make_appliance(self, pipeline: VoicePipeline, parts: ExitStack) -> Appliance:
+    def _make_appliance(self, pipeline: VoicePipeline, parts: ExitStack, unanswered: Unanswered) -> Appliance:
         source = SpeakerSource(pipeline)
         self.speaker = speaker = SpeakerGate(source, source.rate_hz, self.board.set_alert)
         parts.callback(speaker.close)
         speaker.begin(must=not self.options.is_patient)
         if not (self.options.is_patient or self.gate.is_shut):
             self.gate.adopt(self._open_microphone())
-        observers = Observers(
-            on_state=self.board.set_walk,
-            on_turn=self.board.add_turn,
-            on_failure=lambda error: self.hub.publish("failure", error=str(error)),
-            on_utterance=self._on_utterance,
-            on_shed=lambda event, reason: self.hub.publish("shed", reason=reason),
-            on_event=self.recorder.on_event,
-            on_take=self.recorder.on_take,
-            on_wake=lambda heard: self.hub.publish(
-                "wake", word=heard.word, score=round(heard.score, 3), is_near=heard.is_near
-            ),
-            on_partial=lambda p: self.hub.publish("partial", text=p.text, stable=p.stable, at_ms=p.at_ms),
-        )
-        return Appliance(pipeline, self.gate, speaker, observers)
+        told = observers(self.board, self.recorder, unanswered, self._on_utterance)
+        return Appliance(pipeline, self.gate, speaker, told)
 
     def _on_utterance(self, event: TurnEvent, trace: TurnTrace | None, error: str) -> None:
         self.turns.add(event, trace, error)

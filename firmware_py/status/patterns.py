@@ -75,6 +75,7 @@ WAITS: dict[str, Pattern] = {"weights": blinks(1, YELLOW), "failed_starts": blin
 
 
 def pattern_for(state: State, alerts: Container[str] = ()) -> Pattern:
-    """The light of a state, with the code of the gravest alert that has one."""
+    """The light of a state, with the code of the gravest alert that has one; an engine's worker shows as the engine."""
     codes = WAITS if state is State.STARTING else CODES if state is State.DEGRADED else {}
-    return next((code for name, code in codes.items() if name in alerts), PATTERNS[state])
+    found = (code for name, code in codes.items() if name in alerts or f"{name}_worker" in alerts)
+    return next(found, PATTERNS[state])
