@@ -1,7 +1,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from typing_extensions import Buffer
 
 Step = tuple[int, int, int, float]
@@ -39,8 +39,8 @@ def next_above(
     at: int,
     costs: PhoneCosts,
     heard: Buffer,
-    extra: NDArray[Any],
-    weight: NDArray[Any],
+    extra: Buffer,
+    weight: Buffer,
     stretches: dict[Any, Stretches],
     limit: float,
     least: float,

@@ -90,6 +90,7 @@ class Sentence:
         self._numbers: dict[int, list[numbers.Span]] = {}
         self._spans: dict[tuple[int, int], list[tuple[int, Any, Value | None]]] = {}
         self._takes: dict[int, list[tuple[int, int, Any, Value | None]]] = {}
+        self._starts: list[int] | None = None
 
     def followed_by(self, word: str) -> Sentence:
         """The sentence with one word more."""
@@ -105,8 +106,20 @@ class Sentence:
     def takes(self, source: ListDef) -> list[tuple[int, int, Any, Value | None]]:
         """``(start, end, value, list value)`` of all stretches that ``source`` takes anywhere."""
         if id(source) not in self._takes:
-            self._takes[id(source)] = [(at, *span) for at in range(len(self.words)) for span in self.spans(source, at)]
+            starts = range(len(self.words)) if source.numbers is None else self._number_starts()
+            self._takes[id(source)] = [(at, *span) for at in starts for span in self.spans(source, at)]
         return self._takes[id(source)]
+
+    def _number_starts(self) -> list[int]:
+        """Where a number begins."""
+        if self._starts is None:
+            self._starts = [at for at in range(len(self.words)) if self._numbers_from(at)]
+        return self._starts
+
+    def _numbers_from(self, start: int) -> list[numbers.Span]:
+        if start not in self._numbers:
+            self._numbers[start] = numbers.spans(self.words, start, self.language)
+        return self._numbers[start]
 
     def _find(self, source: ListDef, start: int) -> list[tuple[int, Any, Value | None]]:
         if source.reads is not None:
@@ -115,9 +128,7 @@ class Sentence:
             return [(end, None, None) for end in range(start + 1, self._farthest(source, start) + 1)]
         if source.numbers is None:
             return [(end, value.out, value) for end, value in self._values.spans(source, self.words, start)]
-        if start not in self._numbers:
-            self._numbers[start] = numbers.spans(self.words, start, self.language)
-        said = ((end, source.numbers.accept(n)) for end, n in self._numbers[start])
+        said = ((end, source.numbers.accept(n)) for end, n in self._numbers_from(start))
         return [(end, value, None) for end, value in said if value is not None]
 
     def _farthest(self, source: ListDef, start: int) -> int:

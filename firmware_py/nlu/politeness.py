@@ -82,6 +82,8 @@ class Politeness:
 
     def without_skip_words(self, words: Sequence[str]) -> list[int]:
         """The positions of the words that are not a grammar's own ``skip_words``."""
+        if self._skip.keys().isdisjoint(words):
+            return list(range(len(words)))
         kept: list[int] = []
         at = 0
         while at < len(words):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -80,17 +81,17 @@ class Repaired(NamedTuple):
 class Heard:
     """The phones of a sentence: numbers, what each costs as an addition, and where each word begins (and the end).
 
-    ``weight`` is what the phones before each column cost together, float64.
+    ``extra`` is float32, and ``weight`` what the phones before each column cost together, float64.
     """
 
     phones: bytes
-    extra: np.ndarray[tuple[int], np.dtype[np.float32]]
+    extra: array[float]
     borders: list[int]
-    weight: np.ndarray[tuple[int], np.dtype[np.float64]]
+    weight: array[float]
 
     @property
     def total(self) -> float:
-        return float(self.weight[-1])
+        return self.weight[-1]
 
     def limit(self, least_score: float) -> float:
         """The cost beyond which no sentence can score so much.
@@ -173,11 +174,10 @@ class Repair:
 
     def _hear(self, words: Sequence[str]) -> Heard:
         spelled = [self._alphabet.heard(word) for word in words]
-        phones = b"".join(numbers for numbers, _ in spelled)
-        extra = np.array([cost for _, costs in spelled for cost in costs], np.float32)
-        borders = list(itertools.accumulate((len(numbers) for numbers, _ in spelled), initial=0))
-        weight = list(itertools.accumulate(extra.tolist(), initial=0.0))
-        return Heard(phones, extra, borders, np.array(weight))
+        phones = b"".join([numbers for numbers, _ in spelled])
+        extra = array("f", [cost for _, costs in spelled for cost in costs])
+        borders = list(itertools.accumulate([len(numbers) for numbers, _ in spelled], initial=0))
+        return Heard(phones, extra, borders, array("d", itertools.accumulate(extra, initial=0.0)))
 
     def _read(
         self, sounding: Sounding, heard: Heard, sentence: Sentence, cost: float, steps: Sequence[Step]
@@ -272,7 +272,7 @@ class _Reading:
         _, slot, (at, to, value, chosen) = min(taken, key=lambda found: found[0])
         self.fills.append(Fill(slot.name, value, at, to, slot.source, chosen))
         self.words += self.sentence.words[at:to]
-        self.free += float(self.heard.weight[last] - self.heard.weight[first])
+        self.free += self.heard.weight[last] - self.heard.weight[first]
 
     def _end(self, end: End, cost: float, weight: float, heard: Sequence[str]) -> None:
         said = end.word.split()

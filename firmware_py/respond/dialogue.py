@@ -2,7 +2,8 @@
 
 A fragment ("ten minutes", "make it fifteen", "no, fifty", "and the bedroom", "what about tomorrow") is tried in the
 sentence that was said before: put in, or in place of a few of its words. What then fits a template to the letter, with
-the same intent, is meant. A correction takes back what the sentence did, as far as that can be taken back.
+the same intent, is meant. A correction takes back what the sentence did, as far as that can be taken back. One that is
+made while the sentence is said is in :mod:`.corrections`.
 """
 
 from __future__ import annotations
@@ -15,19 +16,8 @@ from typing import Any, Protocol
 
 from firmware_py.events import Action, Understood
 from firmware_py.respond.choices import picked, placed
-from firmware_py.respond.fragments import (
-    CORRECTED,
-    CORRECTED_ALOUD,
-    MOST_FRAGMENT,
-    MOST_WORDS,
-    Fragment,
-    cost,
-    fragments,
-    rest_of,
-    suits_open_text,
-    variations,
-    words,
-)
+from firmware_py.respond.corrections import in_one_breath
+from firmware_py.respond.fragments import MOST_FRAGMENT, fitted, fragments, rest_of, words
 from firmware_py.respond.pronouns import with_name
 from firmware_py.respond.request import Answer
 
@@ -144,7 +134,7 @@ class Dialogue:
 
     def resolve(self, understood: Understood) -> Understood | Settled:
         """The sentence that is meant, or the answer to a yes or no. Changes nothing."""
-        corrected = self._corrected(understood)
+        corrected = in_one_breath(understood, self._understand) if self._understand is not None else None
         last = self._history.last_understood()
         if last is None or corrected is not None:
             return corrected or understood
@@ -177,49 +167,6 @@ class Dialogue:
         """Whether what is to be taken back is a command of the user's own, which nothing takes back."""
         is_soon = self._clock() - self._done_at_s < UNDO_S
         return is_soon and is_taking_back(text) and any(done.understood.actions for done in self._done)
-
-    def _corrected(self, understood: Understood) -> Understood | None:
-        """A command that was corrected while it was said ("at seven, I mean eight"), or another one in its place ("...,
-        no, never mind")."""
-        if understood.score >= 1:
-            return self._corrected_aloud(understood)
-        parts = CORRECTED.split(understood.text, maxsplit=1)
-        if self._understand is None or len(parts) < 2:
-            return None
-        first = self._understand(parts[0])
-        if first.intent is None:
-            return None
-        instead = self._understand(rest_of(parts[1]) or parts[1])
-        if instead.intent is not None:
-            return instead
-        pieces = (replace(piece, is_introduced=True) for piece in fragments(parts[1]) if piece.words)
-        tries = [(piece, may_be_open_text) for piece in pieces for may_be_open_text in (False, True)]
-        found = (self._best(Done(first), piece, is_open=False, is_last=is_last) for piece, is_last in tries)
-        return next((f for f in found if f is not None), None)
-
-    def _corrected_aloud(self, understood: Understood) -> Understood | None:
-        """A sentence whose open text took the correction in ("remind me to call mum at six, no, seven"): the value that
-        it changes; no command where the correction became one of its own and changes none."""
-        said = CORRECTED_ALOUD.split(understood.text, maxsplit=1)
-        if self._understand is None or len(said) < 2 or not (understood.open_slots or understood.parts):
-            return None
-        first = self._understand(said[0])
-        if first.intent != understood.intent:
-            return None
-        pieces = [replace(piece, is_introduced=True) for piece in fragments(said[1]) if piece.words]
-        found = [self._best(Done(first), piece, is_open=False, is_last=False) for piece in pieces]
-        return next((f for f in found if f is not None), None) or self._instead_of_torn(understood, said)
-
-    def _instead_of_torn(self, understood: Understood, said: Sequence[str]) -> Understood | None:
-        """What is meant where a correction borrowed the words of the command before it ("remind me to no, dad"): the
-        command that it is by itself, else nothing that is known; None where it borrowed none."""
-        assert self._understand is not None
-        parts = understood.parts
-        is_first = bool(parts) and words(parts[0].text) == words(said[0])
-        if not is_first or " ".join(words(parts[1].text)).lower() in " ".join(words(said[1])).lower():
-            return None
-        instead = self._understand(rest_of(said[1]) or said[1])
-        return instead if instead.intent is not None else Understood(understood.text)
 
     def naming_it(self, said: Understood, before: Understood | None = None) -> Understood:
         """A sentence about "it" as one that names what the command ``before`` was about, else that of the last turn.
@@ -283,6 +230,7 @@ class Dialogue:
     def _follow(self, last: Understood, understood: Understood, *, is_open: bool) -> Understood | None:
         """The latest command that one of the readings of a fragment fits into: better one where it takes the place of a
         value than one where it becomes open text, and a correction rather an earlier command than that of a number."""
+        assert self._understand is not None
         for fragment in fragments(understood.text):
             if not fragment.words or len(fragment.words) > MOST_FRAGMENT:
                 continue
@@ -290,7 +238,13 @@ class Dialogue:
             tries = [(done, False) for done in latest] + [(done, True) for done in latest]
             tries += [(done, False) for done in self._still_known()] if fragment.is_change else []
             for done, may_be_open_text in tries:
-                found = self._best(done, fragment, is_open=is_open and not fragment.is_change, is_last=may_be_open_text)
+                found = fitted(
+                    done.understood,
+                    fragment,
+                    self._understand,
+                    is_open=is_open and not fragment.is_change,
+                    is_last=may_be_open_text,
+                )
                 if found is not None:
                     return replace(found, undoes=done.undo) if fragment.is_change else found
         return None
@@ -307,24 +261,3 @@ class Dialogue:
             for done in self._earlier
             if any(done.understood is part for part in known) and not replaced.intersection(_made(done))
         ]
-
-    def _best(self, done: Done, fragment: Fragment, *, is_open: bool, is_last: bool) -> Understood | None:
-        """The cheapest way to put a fragment into a command; ``is_last``: open text may change as well."""
-        assert self._understand is not None
-        if not (fragment.is_introduced or is_open):
-            return None
-        last = done.understood
-        base = words(last.sentence or last.text)
-        if len(base) > MOST_WORDS:
-            return None
-        best: tuple[tuple[int, ...], Understood] | None = None
-        last_first = fragment.is_introduced and not is_last  # "ten miles in kilometers, no, meters"
-        for order, text in enumerate(variations(base, fragment, is_open=is_open, last_first=last_first)):
-            found = self._understand(text)
-            far = cost(last, found, fragment, is_open=is_open)
-            if far is None or (best is not None and (*far, order) >= best[0]):
-                continue
-            if not is_open and not suits_open_text(last, found, may_change=is_last):
-                continue
-            best = ((*far, order), found)
-        return best[1] if best else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,14 +30,6 @@ ANOTHER = ("another", "one")
 """What stands for the thing of the sentence before: "and another one for five minutes"."""
 PLACES = ("next", "first", "second", "third", "last")
 """What tells things apart that are called the same, in the answer to "which one?"."""
-CORRECTED = re.compile(
-    r"[\s,.;]+(?=(?:oh |wait |sorry )?(?:no|i mean|i meant|make that|actually|or rather|sorry)\b)", re.IGNORECASE
-)
-"""Where somebody takes another run: "at seven, I mean eight"."""
-CORRECTED_ALOUD = re.compile(
-    r"\s*[,.;]\s*(?=(?:oh |wait |sorry )?(?:no|i mean|i meant|actually|or rather|sorry)\b)", re.IGNORECASE
-)
-"""The same with a pause that was written, in sentences whose open text takes any words."""
 SAYS_WHICH: dict[str, frozenset[str]] = {
     **dict.fromkeys(("timer_left", "timer_pause", "timer_resume", "timer_cancel"), DURATION | {"name"}),
     **dict.fromkeys(("reminder_move", "reminder_cancel"), frozenset({"text"})),
@@ -237,3 +229,24 @@ def _says_number(value: Any) -> bool:
 
 def _has_number(slots: Mapping[str, Any]) -> bool:
     return any(isinstance(v, (int, float)) and not isinstance(v, bool) for v in slots.values())
+
+
+def fitted(
+    last: Understood, fragment: Fragment, understand: Callable[[str], Understood], *, is_open: bool, is_last: bool
+) -> Understood | None:
+    """The cheapest way to put a fragment into a command that fits to the letter then; ``is_last``: open text may change
+    as well."""
+    base = words(last.sentence or last.text)
+    if not (fragment.is_introduced or is_open) or len(base) > MOST_WORDS:
+        return None
+    best: tuple[tuple[int, ...], Understood] | None = None
+    last_first = fragment.is_introduced and not is_last  # "ten miles in kilometers, no, meters"
+    for order, text in enumerate(variations(base, fragment, is_open=is_open, last_first=last_first)):
+        found = understand(text)
+        far = cost(last, found, fragment, is_open=is_open)
+        if far is None or (best is not None and (*far, order) >= best[0]):
+            continue
+        if not is_open and not suits_open_text(last, found, may_change=is_last):
+            continue
+        best = ((*far, order), found)
+    return best[1] if best else None
