@@ -6,12 +6,11 @@ Without one rtva hears everybody, a television too, and to answer that would be 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
-
-from firmware_py.events import FRAME_SAMPLES, Pcm16, Reply, Transcript, TurnEvent
+from firmware_py.events import Reply, Transcript, TurnEvent
+from firmware_py.near import Near, level_db
 
 LEAST_CONFIDENCE = 0.6
 """Of a transcript. 62 recorded orders, near and from 1 and 2.5 m in a room, clean or at 15 dB in a kitchen: 0.52 and
@@ -34,9 +33,6 @@ FORGET_NS = 60_000_000_000
 ANSWER_NS = 30_000_000_000
 """A question is open so long."""
 FAR, DOUBTFUL, CHATTER, NOT_SPOKEN_TO = "far", "doubtful", "chatter", "not_spoken_to"
-LOUDEST_FRAMES = 20
-"""An utterance is as loud as its loudest 200 ms."""
-SILENCE_DB = -120.0
 Unknown = Literal["always", "addressed", "spoken_to"]
 
 
@@ -45,11 +41,13 @@ class Addressed:
     """Knows the turns so far, by the time at which each was over; the turn thread's alone.
 
     ``least_level_db``: what stays below it (dB below full scale) was said across the room, by whomever; nothing of it
-    is answered or done without a wake word, a button or an open question. None: all is near.
+    is answered or done without a wake word, a button or an open question. "usual": :class:`Near` knows how loud that
+    is. None: all is near.
     """
 
     unknown: Unknown = "addressed"
-    least_level_db: float | None = None
+    least_level_db: float | Literal["usual"] | None = "usual"
+    near: Near = field(default_factory=Near)
     _in_a_row: int = 0
     _last_ns: int = -FORGET_NS
     _asked_ns: int = -ANSWER_NS
@@ -63,7 +61,7 @@ class Addressed:
             return "" if _ends_something(reply, is_asked=is_asked) else DOUBTFUL
         if is_asked:
             return ""
-        if self.least_level_db is not None and level_db(event.audio) < self.least_level_db:
+        if self._is_far(event, heard, reply):
             return FAR
         if not reply.is_unknown or self.unknown == "always":
             return ""
@@ -80,8 +78,13 @@ class Addressed:
             return
         now_ns = event.decided_ns
         why = self.withheld(event, heard, reply)
-        if why == FAR or (why == DOUBTFUL and not reply.is_unknown):
+        if why == FAR:
+            self.near.heard_far(heard.text, now_ns)
             return
+        if why == DOUBTFUL and not reply.is_unknown:
+            return
+        if event.audio.size and not (reply.is_unknown or event.interrupts):
+            self.near.done(level_db(event.audio), heard.text, now_ns)
         self._asked_ns = now_ns if reply.asks else -ANSWER_NS
         if not reply.is_unknown:
             self._in_a_row = 0
@@ -91,6 +94,28 @@ class Addressed:
             self._in_a_row = 1
         if reply.is_unknown:
             self._last_ns = now_ns
+
+    def report(self) -> dict[str, float | None]:
+        """Plain values: how loud the household's orders usually are, and from where on something is heard."""
+        least_db = self.near.least_db if self.least_level_db == "usual" else self.least_level_db
+        return {"usual_db": _rounded(self.near.usual_db), "least_db": _rounded(least_db)}
+
+    def _is_far(self, event: TurnEvent, heard: Transcript, reply: Reply) -> bool:
+        """Never over an answer, of which the canceller takes a part, nor what ends a ring from the bed."""
+        if self.least_level_db is None or event.interrupts or not event.audio.size:
+            return False
+        if _ends_something(reply, is_asked=False):
+            return False
+        loud_db = level_db(event.audio)
+        if self.least_level_db != "usual":
+            return loud_db < self.least_level_db
+        if reply.is_unknown and self.unknown != "addressed":
+            return False
+        return self.near.is_far(loud_db, heard.text, event.decided_ns, is_unknown=reply.is_unknown)
+
+
+def _rounded(level: float | None) -> float | None:
+    return None if level is None else round(level, 1)
 
 
 def _least_believed(heard: Transcript) -> float:
@@ -103,12 +128,3 @@ def _ends_something(reply: Reply, *, is_asked: bool) -> bool:
     """Whether an order does nothing but end what rings or, where one is open, a question."""
     names = {action.name for action in reply.actions}
     return names <= ENDS and bool(names & (ENDS if is_asked else ENDS_RINGING))
-
-
-def level_db(audio: Pcm16) -> float:
-    """The level that the loudest 200 ms of an utterance reach, frame by frame, in dB below full scale."""
-    frames = audio[: audio.size // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES).astype(np.float32)
-    if not len(frames):
-        return SILENCE_DB
-    energy = np.sort(np.var(frames, axis=1))[-LOUDEST_FRAMES:]
-    return max(SILENCE_DB, float(10 * np.log10(energy[0] / 32768.0**2 + 1e-12)))

@@ -17,7 +17,7 @@ GUARDS = {
     "loop": "transcripts that repeated themselves, cut behind the first copy",
     "retry": "recognitions done again with the full context",
     "low_score": "sentences of the templates that were not believed",
-    "far": "sentences that stayed below response_generation.least_level_db",
+    "far": "sentences that nobody near said: below response_generation.least_level_db",
     "no_match": "transcripts that fit no sentence",
     "doubtful": "of these, heard too badly for an answer; without a wake word a command too, below 0.3 of confidence",
     "chatter": "of these, one of too many in a row for an answer",

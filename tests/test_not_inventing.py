@@ -25,12 +25,12 @@ from firmware_py.addressed import (
     NOT_SPOKEN_TO,
     SURE_SCORE,
     Addressed,
-    level_db,
 )
 from firmware_py.cli.status import view
 from firmware_py.events import Action, Kind, Reply, Transcript, TurnEvent, TurnTrace
 from firmware_py.guard_counts import GUARDS, GuardCounts
 from firmware_py.listen import Listener, ListenSettings
+from firmware_py.near import LEAST_ORDERS, ORDER_BELOW_DB, PEOPLE_DB, TALKING_NS, UNKNOWN_BELOW_DB, Near, level_db
 from firmware_py.pipeline import VoicePipeline
 from firmware_py.telemetry.metrics import Metrics, Now
 from firmware_py.telemetry.statistics import Statistics
@@ -132,10 +132,10 @@ def test_what_is_understood_is_never_withheld(turns: list[tuple[float, bool, boo
         addressed.committed(at(now, wake), heard, reply)
 
 
-def loud(db: float, seconds: float = 1.0, wake: str = "") -> TurnEvent:
+def loud(db: float, seconds: float = 1.0, wake: str = "", at_s: float = 1.0, *, interrupts: bool = False) -> TurnEvent:
     """An utterance of noise at this level."""
     sound = np.random.default_rng(1).normal(0, 32768 * 10 ** (db / 20), int(seconds * 16000)).astype(np.int16)
-    return TurnEvent(Kind.ENDPOINT, 0, 0, 0, 0, SECOND_NS, sound, wake=wake)
+    return TurnEvent(Kind.ENDPOINT, 0, 0, 0, 0, int(at_s * SECOND_NS), sound, wake=wake, interrupts=interrupts)
 
 
 @pytest.mark.parametrize("unknown", ["always", "addressed", "spoken_to"])
@@ -150,6 +150,80 @@ def test_what_is_said_across_the_room_is_neither_answered_nor_done(unknown: str)
     addressed.committed(loud(-34), WELL, ASKING)
     assert addressed.withheld(loud(-46), WELL, KNOWN) == "", "who is asked may answer from where he sits"
     assert Addressed(least_level_db=None).withheld(loud(-80), WELL, KNOWN) == ""
+
+
+def used_to(db: float) -> Addressed:
+    """A household whose orders are as loud as that; the last was minutes ago."""
+    addressed = Addressed()
+    for n in range(LEAST_ORDERS):
+        addressed.committed(loud(db, at_s=n), WELL, KNOWN)
+    return addressed
+
+
+def test_a_television_is_told_nothing_before_anybody_has_said_anything() -> None:
+    """Its loudest 200 ms are at -27 dB where its RMS is at -35; an order that it says is done, for all are new here."""
+    addressed = Addressed()
+    assert addressed.withheld(loud(-27), WELL, UNKNOWN) == FAR
+    assert addressed.withheld(loud(PEOPLE_DB), WELL, UNKNOWN) == ""
+    assert addressed.withheld(loud(-60), WELL, KNOWN) == "", "whose microphone is that soft, nobody knows yet"
+    assert Addressed("always").withheld(loud(-60), WELL, UNKNOWN) == ""
+    assert addressed.withheld(at(1), WELL, UNKNOWN) == "", "no sound, no level"
+
+
+@pytest.mark.parametrize("usual", [-19.0, -40.0])
+def test_what_is_far_below_a_household_s_own_orders_is_neither_told_nor_done(usual: float) -> None:
+    addressed = used_to(usual)
+    near, far = loud(usual - ORDER_BELOW_DB + 2, at_s=500), loud(usual - ORDER_BELOW_DB - 2, at_s=500)
+    assert addressed.withheld(near, WELL, KNOWN) == ""
+    assert addressed.withheld(far, WELL, KNOWN) == addressed.withheld(far, WELL, ASKING) == FAR
+    assert addressed.withheld(loud(usual - UNKNOWN_BELOW_DB + 2, at_s=500), WELL, UNKNOWN) == ""
+    assert addressed.withheld(loud(usual - UNKNOWN_BELOW_DB - 2, at_s=500), WELL, UNKNOWN) == FAR
+    assert addressed.withheld(loud(-70, at_s=500, wake="alexa"), WELL, KNOWN) == ""
+    assert addressed.withheld(loud(-70, at_s=500, interrupts=True), WELL, KNOWN) == "", "the canceller takes of it"
+    ends = Reply("Okay.", "cancel", (Action("stop_speaking"), Action("stop_ringing")))
+    assert addressed.withheld(loud(-70, at_s=500), WELL, ends) == "", "a ring is ended from the bed"
+    found = addressed.report()
+    assert found["usual_db"] == pytest.approx(usual, abs=1) and found["least_db"] == found["usual_db"] - ORDER_BELOW_DB
+
+
+def test_while_somebody_talks_to_it_softer_sentences_are_told() -> None:
+    addressed = used_to(-20)
+    soft = loud(-20 - UNKNOWN_BELOW_DB - 3, at_s=500)
+    assert addressed.withheld(soft, WELL, UNKNOWN) == FAR
+    addressed.committed(loud(-20, at_s=490), WELL, KNOWN)
+    assert addressed.withheld(soft, WELL, UNKNOWN) == ""
+
+
+def test_who_says_it_again_is_heard_and_after_that_softly() -> None:
+    """The microphone's gain was changed, or somebody calls from the next room: nobody is shut out."""
+    addressed = used_to(-20)
+
+    def hear(at_s: float, text: str, reply: Reply = KNOWN) -> str:
+        event, heard = loud(-50, at_s=at_s), Transcript(text, 0.9)
+        why = addressed.withheld(event, heard, reply)
+        addressed.committed(event, heard, reply)
+        return why
+
+    assert hear(500, "what time is it") == FAR and hear(510, "turn on the light") == FAR
+    assert hear(520, "What time is it?") == FAR, "not the last thing"
+    assert hear(520 + TALKING_NS / SECOND_NS + 1, "What time is it?") == FAR, "too long ago"
+    assert hear(560, "what time is it") == "" and hear(570, "turn on the light") == ""
+    assert addressed.report() == {"usual_db": None, "least_db": None}
+    assert hear(580, "turn it off") == "" and hear(900, "what time is it") == ""
+    assert addressed.near.usual_db == pytest.approx(-50, abs=1)
+
+
+@given(levels=st.lists(st.tuples(st.floats(-90, 0), st.booleans(), st.sampled_from("ab")), max_size=40))
+def test_the_same_is_never_refused_twice_in_a_row(levels: list[tuple[float, bool, str]]) -> None:
+    near, last = Near(), ""
+    for n, (level, is_unknown, text) in enumerate(levels):
+        now_ns = n * SECOND_NS
+        if near.is_far(level, text, now_ns, is_unknown=is_unknown):
+            assert text != last
+            near.heard_far(text, now_ns)
+            last = text
+        elif not is_unknown:
+            near.done(level, text, now_ns)
 
 
 def test_the_level_of_an_utterance_is_that_of_its_loudest_fifth_of_a_second() -> None:
@@ -188,6 +262,12 @@ def test_the_status_says_which_fired() -> None:
         "turns": [], "guards": {"too_short": 3, "no_match": 0, "chatter": 2},
     }  # fmt: skip
     assert "guards: too_short 3, chatter 2" in list(view(status))
+    known = {**status, "near": {"usual_db": -21.4, "least_db": -39.4}}
+    assert "orders usually have -21.4 dB; what stays below -39.4 dB is far away" in list(view(known))
+    assert "what stays below -40 dB is far away" in list(
+        view({**status, "near": {"usual_db": None, "least_db": -40.0}})
+    )
+    assert len(list(view({**status, "near": {"usual_db": None, "least_db": None}}))) == len(list(view(status)))
 
 
 def test_a_burst_that_never_was_speech_is_counted(weights: Path) -> None:

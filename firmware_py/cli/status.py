@@ -53,6 +53,7 @@ def view(status: dict[str, Any]) -> Iterator[str]:
     yield f"alerts: {', '.join(f'{name} ({value:g})' for name, value in status['alerts'].items()) or 'none'}"
     yield from _wake(status.get("wake", {}))
     yield from _interruption(status.get("interruption", {}))
+    yield from _near(status.get("near", {}))
     if steps := status.get("governor", {}).get("steps"):
         yield "works lighter: " + ", ".join(f"{step['name']} ({step['reason']})" for step in steps)
     if counts:
@@ -104,6 +105,13 @@ def _interruption(told: dict[str, Any]) -> Iterator[str]:
     heard = f"; {taken:g} dB of its own voice taken out" if taken is not None and not told["why"] else ""
     why = f" instead of {told['wanted'].replace('_', ' ')}: {told['why']}" if told["why"] else ""
     yield f"interrupted by {by}{why}, {told['count']} times{heard}"
+
+
+def _near(told: dict[str, Any]) -> Iterator[str]:
+    """How loud orders usually are; empty until that is known."""
+    if told.get("least_db") is not None:
+        usual = f"orders usually have {told['usual_db']:g} dB; " if told["usual_db"] is not None else ""
+        yield f"{usual}what stays below {told['least_db']:g} dB is far away"
 
 
 def _workers(workers: list[dict[str, Any]]) -> Iterator[str]:

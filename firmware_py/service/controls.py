@@ -80,6 +80,7 @@ class ServiceControls:
             "record": self.reports.record("status", 0) if appliance else {},
             "level_db": round(appliance.listener.level_db, 1) if appliance else None,
             "floor_db": round(appliance.listener.floor_db, 1) if appliance else None,
+            "near": appliance.taker.addressed.report() if appliance else {},
             "capture_gain": self.reports.gain(),
             "wake": appliance.attention.report() if appliance and appliance.attention else {},
             "interruption": self._interruption(),

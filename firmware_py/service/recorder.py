@@ -167,6 +167,7 @@ class Recorder:
             if begun.is_set():
                 session.join(pipeline)
                 appliance.taker.stations = pipeline.stations
+                appliance.taker.addressed = pipeline.make_addressed()
                 self._has_begun = True
         tried.set()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from firmware_py.app import Appliance
@@ -111,7 +112,8 @@ class Reloader:
             pipeline.renew(self.config, templates=templates)
             if pipeline.runner is not None:
                 pipeline.runner.programs = frozenset(map(str, self.config.nlp.programs))
-            self._appliance.taker.addressed = pipeline.make_addressed()
+            near = self._appliance.taker.addressed.near
+            self._appliance.taker.addressed = replace(pipeline.make_addressed(), near=near)
 
         try:
             self._renewal.change(renew, warms=templates)

@@ -12,8 +12,11 @@ from firmware_py.settings.knobs import children, knobs
 
 
 def line(error: ValidationError, document: Document) -> str:
-    """The first mistake in the order of the file, and how many more there are."""
-    found = sorted((_line_number(document, e["loc"]), _describe(e, document)) for e in error.errors(include_url=False))
+    """The first mistake in the order of the file, and how many more there are: a value that is neither of what its key
+    allows is one."""
+    found = sorted(
+        {(_line_number(document, e["loc"]), _describe(e, document)) for e in error.errors(include_url=False)}
+    )
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     return found[0][1] + more
 

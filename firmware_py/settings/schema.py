@@ -11,7 +11,7 @@ import itertools
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ValidationInfo, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 from typing_extensions import Self
 
 from firmware_py.settings.audio import Audio
@@ -307,14 +307,14 @@ class ResponseGeneration(Section):
     unknown: Literal["always", "addressed", "spoken_to"] = knob(
         "addressed",
         "Who is told that a sentence was not understood. spoken_to: who said a wake word, pressed the button or was "
-        "asked; addressed: others too, if they are heard well and do not go on and on, as a television does.",
+        "asked; addressed: others too, if they are near, heard well and do not go on and on, as a television does.",
     )
-    least_level_db: float | None = knob(
-        None,
+    least_level_db: Literal["usual"] | Annotated[float, Field(ge=-90, le=0)] | None = knob(
+        "usual",
         "What is said without a wake word, a button or an open question and stays below this level, in dB below full "
-        "scale, is neither answered nor done: a television across the room. null takes everything.",
-        ge=-90,
-        le=0,
+        "scale, is neither answered nor done: a television across the room. usual: 18 dB below the household's orders, "
+        "once there were three; who says it again is heard. null takes everything.",
+        allowed="usual, a number from -90 to 0, or null",
     )
     cache: Cache = Cache()
 
