@@ -6,6 +6,7 @@ Without one rtva hears everybody, a television too, and to answer that would be 
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -27,9 +28,10 @@ ENDS_RINGING = {"stop_ringing", "snooze"}
 ENDS = {"stop_speaking", *ENDS_RINGING}
 """Actions of orders that are believed where there is something to end, however unclear: "cancel." alone has 0.21 to
 0.26 in twenty takes of a voice, and over what rings less."""
-MOST_IN_A_ROW = 2
+MOST_IN_A_ROW, AS_LOUD_DB = 2, 8.0
 FORGET_NS = 60_000_000_000
-"""So many such sentences in a row are told; then none until one is understood, or none came for so long."""
+"""So many such sentences in a row are told; then none until one is understood, or none came for so long. Sentences that
+were far count, but for who is clearly louder: the television is on, and somebody asks."""
 ANSWER_NS = 30_000_000_000
 """A question is open so long."""
 FAR, DOUBTFUL, CHATTER, NOT_SPOKEN_TO = "far", "doubtful", "chatter", "not_spoken_to"
@@ -48,7 +50,7 @@ class Addressed:
     unknown: Unknown = "addressed"
     least_level_db: float | Literal["usual"] | None = "usual"
     near: Near = field(default_factory=Near)
-    _in_a_row: int = 0
+    _in_a_row: deque[float] = field(default_factory=lambda: deque(maxlen=20))
     _last_ns: int = -FORGET_NS
     _asked_ns: int = -ANSWER_NS
 
@@ -69,31 +71,30 @@ class Addressed:
             return NOT_SPOKEN_TO
         if heard.confidence < LEAST_CONFIDENCE:
             return DOUBTFUL
-        is_on = event.decided_ns - self._last_ns < FORGET_NS
-        return CHATTER if is_on and self._in_a_row >= MOST_IN_A_ROW else ""
+        if event.decided_ns - self._last_ns >= FORGET_NS:
+            return ""
+        loud_db = level_db(event.audio)
+        return CHATTER if sum(db > loud_db - AS_LOUD_DB for db in self._in_a_row) >= MOST_IN_A_ROW else ""
 
     def committed(self, event: TurnEvent, heard: Transcript, reply: Reply) -> None:
         """A turn is over; ``reply`` is as it was prepared, perhaps withheld since."""
         if not heard.text:
             return
-        now_ns = event.decided_ns
+        now_ns, loud_db = event.decided_ns, level_db(event.audio)
         why = self.withheld(event, heard, reply)
         if why == FAR:
             self.near.heard_far(heard.text, now_ns)
-            return
-        if why == DOUBTFUL and not reply.is_unknown:
-            return
-        if event.audio.size and not (reply.is_unknown or event.interrupts):
-            self.near.done(level_db(event.audio), heard.text, now_ns)
-        self._asked_ns = now_ns if reply.asks else -ANSWER_NS
-        if not reply.is_unknown:
-            self._in_a_row = 0
-        elif now_ns - self._last_ns < FORGET_NS:
-            self._in_a_row += 1
-        else:
-            self._in_a_row = 1
         if reply.is_unknown:
+            if now_ns - self._last_ns >= FORGET_NS:
+                self._in_a_row.clear()
+            self._in_a_row.append(loud_db)
             self._last_ns = now_ns
+        elif why not in (FAR, DOUBTFUL):
+            self._in_a_row.clear()
+            if event.audio.size and not event.interrupts:
+                self.near.done(loud_db, heard.text, now_ns)
+        if not why or reply.is_unknown:
+            self._asked_ns = now_ns if reply.asks else -ANSWER_NS
 
     def report(self) -> dict[str, float | None]:
         """Plain values: how loud the household's orders usually are, and from where on something is heard."""

@@ -186,6 +186,18 @@ def test_what_is_far_below_a_household_s_own_orders_is_neither_told_nor_done(usu
     assert found["usual_db"] == pytest.approx(usual, abs=1) and found["least_db"] == found["usual_db"] - ORDER_BELOW_DB
 
 
+def test_a_television_that_is_far_most_of_the_time_is_chatter_when_it_is_loud_and_who_is_louder_is_told() -> None:
+    addressed = Addressed()
+    for n in range(6):
+        event = loud(-29, at_s=10.0 * n)
+        assert addressed.withheld(event, Transcript(str(n), 0.9), UNKNOWN) == FAR
+        addressed.committed(event, Transcript(str(n), 0.9), UNKNOWN)
+    assert addressed.withheld(loud(-23, at_s=60), WELL, UNKNOWN) == CHATTER
+    assert addressed.withheld(loud(-18, at_s=60), WELL, UNKNOWN) == ""
+    assert addressed.withheld(loud(-23, at_s=60), WELL, KNOWN) == ""
+    assert addressed.withheld(loud(-23, at_s=50 + FORGET_NS / SECOND_NS), WELL, UNKNOWN) == "", "a minute was quiet"
+
+
 def test_while_somebody_talks_to_it_softer_sentences_are_told() -> None:
     addressed = used_to(-20)
     soft = loud(-20 - UNKNOWN_BELOW_DB - 3, at_s=500)
