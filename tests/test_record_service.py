@@ -20,6 +20,7 @@ from test_service_run import ROOT, Running, folder, question
 
 from firmware_py.__main__ import main
 from firmware_py._ring import Ring
+from firmware_py.addressed import Addressed
 from firmware_py.errors import BadInput, Unavailable
 from firmware_py.events import Kind, TurnEvent, TurnTrace
 from firmware_py.replay.form import Conversation, parse
@@ -98,8 +99,9 @@ class Walk:
         self.pipeline: Any = types.SimpleNamespace(world=LocalWorld(), stations="stations", actuator=DryActuator())
         self.pipeline.config = _config()
         self.pipeline.new_conversation = lambda: self.conversations.append(self.pipeline.world)
+        self.pipeline.make_addressed = Addressed
         self.conversations: list[Any] = []
-        self.taker = types.SimpleNamespace(stations=None)
+        self.taker = types.SimpleNamespace(stations=None, addressed=None)
         self.is_muted = False
 
     def between_turns(self, job: Any) -> None:
@@ -157,6 +159,7 @@ def test_it_begins_and_ends_by_itself_and_what_came_before_is_not_in_it(lab: Lab
     lab.recorder.on(1)
     eventually(lab.has_begun)
     assert lab.board.is_capturing and lab.walk.taker.stations == "stations"
+    assert lab.walk.taker.addressed == Addressed(), "who is near is learnt anew, as it will be in the replay"
     lab.walk.hear(8000)
     lab.recorder.on_event(event(3200))
     lab.recorder.on_event(event(3200 + 4800))
