@@ -115,8 +115,31 @@ def test_a_damaged_page_is_noticed_and_the_last_good_copy_taken(tmp_path: Path, 
     path.write_bytes(raw)
     again = Database(path)
     assert len(again.settings()) == 200 * is_copied and again.change({"volume": 1})
+    assert ("last good copy" if is_copied else "begun anew") in again.replaced
     assert len(list(tmp_path.glob("state.db.bad-*"))) == 1
     again.close()
+
+
+@pytest.mark.parametrize("left", [None, b""], ids=["gone", "empty"])
+def test_a_file_that_a_power_cut_took_or_emptied_is_brought_back(tmp_path: Path, left: bytes | None) -> None:
+    path = tmp_path / "state.db"
+    database = Database(path)
+    database.change({"volume": 7, "more": "x" * 9000})
+    assert database.replaced == ""
+    database.close()
+    later = sqlite3.connect(path)
+    later.execute("REPLACE INTO settings VALUES ('volume', '8')")
+    later.commit()
+    log = Path(f"{path}-wal").read_bytes()
+    later.close()
+    path.unlink()
+    if left is not None:
+        path.write_bytes(left)
+    Path(f"{path}-wal").write_bytes(log)  # of a file that is not there any more
+    again = Database(path)
+    assert again.get("volume") == 7 and not again.problem and "last good copy" in again.replaced
+    again.close()
+    assert Database(path).get("volume") == 7, "nor was the copy lost"
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -17,7 +17,7 @@ from test_service_run import Running, folder, question  # noqa: F401
 from firmware_py.events import Kind, State, TurnEvent
 from firmware_py.failed_turns import MISSED
 from firmware_py.service.engines_watch import DOWN_S, EnginesWatch
-from firmware_py.service.telling import observers, own_up
+from firmware_py.service.telling import FORGOT, observers, own_up
 from firmware_py.service.unanswered import FILE, LOST, Unanswered
 from firmware_py.status.board import Board
 from firmware_py.status.hub import Hub
@@ -88,11 +88,12 @@ def test_what_the_run_before_left_is_counted_told_and_apologised_for_once(tmp_pa
     before.add()
     heard, said = hub.subscribe("test"), []  # type: Any, list[str]
     appliance: Any = SimpleNamespace(queue=TurnQueue(), say=said.append)
-    own_up(appliance, Board(hub), Unanswered(tmp_path))
+    own_up(appliance, Board(hub), Unanswered(tmp_path), "")
     assert appliance.queue.shed == 2 and said == [MISSED]
     assert [notice.fields["reason"] for notice in iter(heard.take, None)] == [LOST, LOST]
-    own_up(appliance, Board(hub), Unanswered(tmp_path))
-    assert appliance.queue.shed == 2 and said == [MISSED]
+    own_up(appliance, Board(hub), Unanswered(tmp_path), "spoilt")
+    assert appliance.queue.shed == 2 and said == [MISSED, FORGOT]
+    assert [notice.fields["error"] for notice in iter(heard.take, None)] == ["spoilt"]
 
 
 def test_a_queue_that_closes_sheds_what_waits_and_what_comes_yet() -> None:

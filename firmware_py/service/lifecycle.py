@@ -196,7 +196,7 @@ class Service:
         unanswered = Unanswered(runtime_directory())
         parts.callback(unanswered.close)
         appliance = self._make_appliance(pipeline, parts, unanswered)
-        own_up(appliance, self.board, unanswered)
+        own_up(appliance, self.board, unanswered, database.replaced)
         self._gain = gain = GainKeeper(config, database)
         gain.start()
         parts.callback(gain.close)

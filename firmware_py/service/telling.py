@@ -13,6 +13,9 @@ from firmware_py.service.unanswered import LOST, Unanswered
 from firmware_py.status.board import Board
 from firmware_py.turn_queue import ENDS
 
+FORGOT = "I may have forgotten something. Please check your alarms, timers and lists."
+"""The state file was spoilt, and what stands in its place may be older."""
+
 
 def observers(
     board: Board,
@@ -49,10 +52,14 @@ def observers(
     )
 
 
-def own_up(appliance: Appliance, board: Board, unanswered: Unanswered) -> None:
-    """What the run before left unanswered is counted and told as shed, and who spoke is told so, once."""
+def own_up(appliance: Appliance, board: Board, unanswered: Unanswered, forgot: str) -> None:
+    """What the run before left unanswered is counted and told as shed, and who spoke is told so, once; so is whoever
+    trusted a state file that was spoilt (``forgot`` says how)."""
     for _ in range(unanswered.lost):
         appliance.queue.shed += 1
         board.hub.publish("shed", reason=LOST)
     if unanswered.lost:
         appliance.say(MISSED)
+    if forgot:
+        board.hub.publish("failure", error=forgot)
+        appliance.say(FORGOT)

@@ -43,6 +43,7 @@ _log = logging.getLogger("rtva.state")
 class Database:
     """Settings (small JSON values by name) and counters. Thread-safe; each method is one transaction.
 
+    ``replaced`` says why another file took the place of the one that was found at the start, "" where none did.
     ``problem`` says in words why nothing is kept over a restart, "" while all is well, and ``on_problem`` is called
     when that changes, in whatever thread finds it. Where the disk cannot be written to, what the file holds is worked
     with in memory, and :meth:`try_again` brings it to the disk once that is well. Raises nothing.
@@ -50,7 +51,7 @@ class Database:
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
-        self.problem = ""
+        self.problem = self.replaced = ""
         self.on_problem: Callable[[str], None] = lambda problem: None
         self._lock = threading.Lock()
         self._hold = -1
@@ -196,6 +197,7 @@ class Database:
         if self.path is None:
             return _connect(MEMORY)
         try:
+            self._find_lost(self.path)
             return self._open_file(self.path)
         except (*SPOILT, TooNew) as error:
             if _is_environment(error):
@@ -206,12 +208,24 @@ class Database:
             return self._without_file(error)
         try:
             if before and last_good.bring_back(self.path, before):
-                _log.error("the state file is again as it was before a newer rtva changed it, from %s", before)
+                self.replaced = f"the state file is again as it was before a newer rtva changed it, from {before}"
             elif last_good.bring_back(self.path):
-                _log.error("the last good copy of the state file takes its place")
+                self.replaced = "the state file was spoilt: its last good copy takes its place"
+            else:
+                self.replaced = "the state file was spoilt, and without a good copy it is begun anew"
+            _log.error("%s", self.replaced)
             return self._open_file(self.path)
         except (sqlite3.Error, UnicodeDecodeError, OSError, TooNew) as error:
             return self._without_file(error)
+
+    def _find_lost(self, path: Path) -> None:
+        """A file that is gone or empty, as a power cut may leave it, beside a good copy: that takes its place."""
+        if last_good.copy_of(path).exists() and not (path.exists() and path.stat().st_size):
+            self._be_alone(path)
+            self._set_aside(OSError("it is gone, or empty"))  # its log must not be replayed into the copy
+            if last_good.bring_back(path):
+                self.replaced = "the state file was gone, or empty: its last good copy takes its place"
+                _log.error("%s", self.replaced)
 
     def _open_file(self, path: Path) -> sqlite3.Connection:
         path.parent.mkdir(parents=True, exist_ok=True)
