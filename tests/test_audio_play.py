@@ -50,6 +50,24 @@ def slow_player(speaker: GatedSpeaker, **options: object) -> Player:
     return player
 
 
+def test_where_no_thread_can_be_started_an_answer_breaks_off_and_the_next_is_heard(
+    heard: list[Pcm16], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors: list[Exception] = []
+    player = Player(VirtualSpeaker(RATE_HZ, pace="fast", on_samples=heard.append), on_error=errors.append)
+    player.start()
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        assert isinstance(over(player.play(chunks(100))).error, RuntimeError)
+    over(player.play(chunks(50)))
+    player.stop()
+    assert sum(piece.size for piece in heard) == 50 and [str(error) for error in errors] == ["can't start new thread"]
+
+
 @given(sizes=st.lists(st.integers(0, 3000), max_size=8))
 def test_an_answer_is_heard_whole_whatever_its_chunks(sizes: list[int]) -> None:
     heard: list[Pcm16] = []

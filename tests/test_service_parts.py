@@ -282,3 +282,19 @@ def test_the_status_says_of_each_face_why_it_is_away_and_what_it_lost(tmp_path: 
             os.close(number)
     finally:
         faces.close()
+
+
+def test_a_look_that_fails_keeps_neither_the_others_nor_the_heartbeat(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("firmware_py.service.watch.TICK_S", 0.001)
+    walk, looks = Walk(), []
+
+    def fail() -> None:
+        raise RuntimeError("can't start new thread")
+
+    watch = Watch(walk.vitals, walk.board, Notifier("", 0), [fail, lambda: looks.append(watch.beats)])
+    watch.start()
+    eventually(lambda: len(looks) > 3 and watch.beats > 16, "looks behind the one that failed")
+    watch.stop()
+    assert caplog.text.count("a look that is taken each second failed") == 1

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from status_lab import eventually
 
+from firmware_py.errors import Unavailable, WorkerFailed
 from firmware_py.pipeline import VoicePipeline
 from firmware_py.respond import phrases
 from firmware_py.respond.responder import Responder
@@ -60,6 +61,19 @@ def test_all_phrases_are_kept_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(warming, "RETRY_S", 0.001)
     speech = Speech(refusals=2)
     assert Warming([*phrases_of(pipeline_of(speech))], lambda: True).join(10)
+    assert speech.kept == ["One.", "Two."]
+
+
+def test_a_voice_that_fails_for_a_while_costs_the_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warming, "AGAIN_S", 0.001)
+    speech, failures = Speech(), iter([WorkerFailed("it died"), Unavailable("no sound")])
+
+    def keep(phrase: str, may_go_on: Callable[[], bool]) -> bool:
+        if (error := next(failures, None)) is not None:
+            raise error
+        return Speech.keep(speech, phrase, may_go_on)
+
+    assert Warming([*phrases_of(pipeline_of(SimpleNamespace(keep=keep)))], lambda: True).join(10)
     assert speech.kept == ["One.", "Two."]
 
 

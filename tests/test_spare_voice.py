@@ -91,6 +91,25 @@ def test_without_a_disk_they_last_as_long_as_the_process(tmp_path: Path) -> None
     assert sentences.sound("Sorry.") is not None
 
 
+def test_the_one_before_goes_only_once_the_new_one_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for key in ("before", "now", "now"):
+        sentences = SpareSentences(tmp_path, {"sorry": "Sorry."})
+        sentences.take(16_000, key)
+        before = sorted(tmp_path.iterdir())
+        with monkeypatch.context() as patch:
+
+            def refuse(*rest: object) -> int:
+                raise OSError(28, "No space left on device")
+
+            patch.setattr("firmware_py.service.spare_sentences.write_wav", refuse)
+            sentences.make(Voice())
+        assert sorted(tmp_path.iterdir()) == before
+        sentences.take(16_000, key)
+        sentences.make(Voice())
+        assert len(list(tmp_path.iterdir())) == 1
+    assert SpareSentences(tmp_path, {"sorry": "Sorry."}).load()
+
+
 def test_a_voice_that_fails_is_replaced_and_comes_back(tmp_path: Path) -> None:
     voice, told = Voice(), []  # type: Voice, list[Exception | None]
     sentences = kept(tmp_path, voice)

@@ -243,7 +243,13 @@ class Player:
 
     def _play(self, playback: Playback) -> None:
         limits = (int(QUEUE_S * self._speaker.rate_hz), int(MOST_S * self._speaker.rate_hz))
-        threading.Thread(target=playback.feed, args=limits, name="play-feed", daemon=True).start()
+        feed = threading.Thread(target=playback.feed, args=limits, name="play-feed", daemon=True)
+        try:
+            feed.start()
+        except RuntimeError as error:  # out of threads or memory: the next answer may be luckier
+            playback.error = error
+            playback.stop()
+            playback.close()
         try:
             self._perform(playback)
         except Exception as error:

@@ -92,9 +92,10 @@ class SpareSentences:
     def _write(self, file: Path, sound: Pcm16, old: Iterable[Path]) -> None:
         try:
             self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-            for each in old:
-                each.unlink(missing_ok=True)
             write_wav(file, self.rate_hz, [sound])
+            for each in old:
+                if each != file:
+                    each.unlink(missing_ok=True)
         except (OSError, RtvaError) as error:
             _log.warning("a spare sentence is not kept: %s", error)
 

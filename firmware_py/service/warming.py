@@ -18,6 +18,8 @@ from firmware_py.service.spare_sentences import SpareSentences
 
 NICE = 19
 RETRY_S = 1.0
+AGAIN_S, AGAIN_LAST_S = 10.0, 600.0
+"""Behind a voice that failed a step is tried again after so long, twice as long each time, up to the latter."""
 Step = Callable[[Callable[[], bool]], bool]
 """Is given what asks whether it may go on, and tells whether it is done; False: it gave way and is asked again."""
 
@@ -77,19 +79,23 @@ class Warming:
     def _run(self) -> None:
         with contextlib.suppress(OSError):  # a thread of its own has a priority of its own (Linux)
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
-        try:
-            for step in self._steps:
-                if not self._take(step):
-                    return
-        except RtvaError as error:
-            _log.warning("no speech is rendered ahead: %s", error)
+        for step in self._steps:
+            if not self._take(step):
+                return
 
     def _take(self, step: Step) -> bool:
         """Whether it was done; else the service is stopping."""
+        again_s = AGAIN_S
         while not self._is_closing.is_set():
             started = time.monotonic()
-            if self._may_go_on() and step(self._may_go_on):
-                self._is_closing.wait(time.monotonic() - started)
-                return True
+            try:
+                if self._may_go_on() and step(self._may_go_on):
+                    self._is_closing.wait(time.monotonic() - started)
+                    return True
+            except RtvaError as error:
+                _log.warning("no speech is rendered ahead, tried again in %.0f s: %s", again_s, error)
+                self._is_closing.wait(again_s)
+                again_s = min(2 * again_s, AGAIN_LAST_S)
+                continue
             self._is_closing.wait(RETRY_S)
         return False

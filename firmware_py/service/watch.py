@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -11,6 +12,8 @@ from firmware_py.events import FRAME_SAMPLES, State
 from firmware_py.service.gate import MicrophoneGate
 from firmware_py.status.board import Board, Ear
 from firmware_py.status.notify import Notifier
+
+_log = logging.getLogger("rtva")
 
 TICK_S = 0.25
 STALE_S = 4.0
@@ -99,6 +102,7 @@ class Watch:
         self._vitals, self._board, self._notifier = vitals, board, notifier
         self._each_second = list(each_second)
         self._was_flowing: bool | None = None
+        self._said: dict[Callable[[], None], str] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
@@ -135,7 +139,17 @@ class Watch:
             ticks += 1
             if ticks % 4 == 0:
                 for call in self._each_second:
-                    call()
+                    self._try(call)
+
+    def _try(self, call: Callable[[], None]) -> None:
+        """One that fails keeps neither the others nor the heartbeat; said once for each way."""
+        try:
+            call()
+        except Exception as error:
+            why = f"{type(error).__name__}: {error}"
+            if why != self._said.get(call):
+                self._said[call] = why
+                _log.exception("a look that is taken each second failed")
 
 
 def _because(board: Board, stuck: list[str]) -> str:
