@@ -165,9 +165,14 @@ def test_every_tick_of_the_absence_is_a_sample(monkeypatch: pytest.MonkeyPatch) 
     gate.adopt(open_device())
     frames = read()
     gate._put_away()
-    now[0] += 2_000_000_000
+    known = []
+    for _ in range(20):
+        now[0] += 100_000_000
+        known.append(gate.absent_by_now())
+    assert known[9:] == list(range(0, 17_600, 1600)), "it grows while the device is away, a second behind"
     gate.adopt(open_device())
     frames += read()
+    assert gate.absent == gate.absent_by_now() >= known[-1] and gate.dropped == 0
     assert frames + gate.lost == now[0] * 16_000 // 1_000_000_000
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from firmware_py.cli import common, control
 from firmware_py.errors import understood
+from firmware_py.events import RATE_HZ
 
 LOOK_S = 0.25
 BAR_CELLS = 30
@@ -47,7 +48,8 @@ def view(status: dict[str, Any]) -> Iterator[str]:
     counts, totals = status["counts"], status["totals"]
     yield f"rtva {status['version']}: {status['state']} for {status['since_s']:.0f} s"
     silent = ", silent" if status["is_silent"] else ""
-    yield f"microphone {status['microphone'] or 'not open yet'}, volume {status['volume']} %{silent}"
+    why = f" ({status['microphone_why']})" if status.get("microphone_why") else ""
+    yield f"microphone {status['microphone'] or 'not open yet'}{why}, volume {status['volume']} %{silent}"
     if status["level_db"] is not None:
         yield f"level  {bar(status['level_db'])} {status['level_db']:6.1f} dB, floor {status['floor_db']:.1f} dB"
     yield f"alerts: {', '.join(f'{name} ({value:g})' for name, value in status['alerts'].items()) or 'none'}"
@@ -59,16 +61,17 @@ def view(status: dict[str, Any]) -> Iterator[str]:
     if counts:
         yield (
             f"turns {counts['turns']} (ever {totals.get('turns', 0)}), waiting {counts['waiting']}, "
-            f"shed {counts['shed']}, lost samples {counts['lost_samples']}"
+            f"failed {counts['errors']}, shed {counts['shed']}, lost samples {counts['lost_samples']}"
         )
+        yield from _faults(status.get("faults", {}), counts.get("absent_samples", 0) / RATE_HZ)
     if fired := {name: count for name, count in status.get("guards", {}).items() if count}:
         yield "guards: " + ", ".join(f"{name} {count}" for name, count in fired.items())
     if status.get("capture", {}).get("is_on"):
         capture = status["capture"]
         yield f"debug capture is ON for {capture['left_s']:.0f} s more: what is said is stored in {capture['folder']}"
-    for name, state in status["faces"].get("state", {}).items():
-        if state != "on":
-            yield f"{name}: {state}"
+    if status.get("record", {}).get("is_on"):
+        yield f"a recording is ON: what is said is stored in {status['record']['folder']}"
+    yield from _faces(status["faces"])
     for name, cache in status.get("caches", {}).items():
         yield f"cache of {name}: {cache['hits']} hits, {cache['misses']} misses"
     if asked := status.get("language_model"):
@@ -114,11 +117,30 @@ def _near(told: dict[str, Any]) -> Iterator[str]:
         yield f"{usual}what stays below {told['least_db']:g} dB is far away"
 
 
+def _faults(faults: dict[str, int], absent_s: float) -> Iterator[str]:
+    """What went wrong with the microphone since the start, and for how long there was none."""
+    told = [f"{name.removeprefix('microphone_')} {count}" for name, count in faults.items() if count]
+    if told or absent_s >= 1:
+        yield f"microphone faults: {', '.join(told) or 'none'}; closed or away for {absent_s:.0f} s"
+
+
+def _faces(faces: dict[str, Any]) -> Iterator[str]:
+    """What is wrong with a face, and what it was too slow for."""
+    for name, state in faces.get("state", {}).items():
+        if state != "on":
+            yield f"{name}: {state}"
+    if dropped := faces.get("dropped"):
+        yield "dropped, for nobody took them: " + ", ".join(f"{count} of {name}" for name, count in dropped.items())
+    if refused := faces.get("refused"):
+        yield f"clients of the control socket turned away: {refused}"
+
+
 def _workers(workers: list[dict[str, Any]]) -> Iterator[str]:
     for worker in workers:
         size = worker["rss_bytes"] / 1e6
         failed = f", {worker['crashed']} crashed, {worker['killed']} killed"
-        yield f"{worker['kind']} {worker['name']}: {worker['state']}, {size:.0f} MB{failed}"
+        why = f" ({worker['last_failure']})" if worker["state"] == "restarting" and worker["last_failure"] else ""
+        yield f"{worker['kind']} {worker['name']}: {worker['state']}{why}, {size:.0f} MB{failed}"
 
 
 def _latencies(latency_ms: dict[str, dict[str, float]]) -> Iterator[str]:

@@ -51,17 +51,16 @@ class MicrophoneGate:
     """Fills the Microphone port. ``read`` belongs to the capture thread, the rest to anyone.
 
     ``absent`` are samples (16 kHz) of the time without a device; ``lost`` has them too, so that
-    ``frames in + lost = rate * time`` holds; ``surplus`` are samples that came too many, from a device that runs faster
-    than it said, and are to be taken off. ``ticks`` rises as long as the thread lives, with a device or without.
-    ``faults`` counts what went wrong by name.
+    ``frames in + lost = rate * time`` holds, and ``dropped`` has what devices lost alone; ``surplus`` are samples that
+    came too many, from a device that runs faster than it said, and are to be taken off. ``ticks`` rises as long as the
+    thread lives, with a device or without. ``faults`` counts what went wrong by name.
     """
 
     def __init__(
         self, open_device: Callable[[], Microphone], *, tail_ms: int = 1000, hearing: Hearing | None = None
     ) -> None:
         self.ticks = 0
-        self.lost = self.surplus = 0
-        self.absent = 0
+        self.lost = self.surplus = self.dropped = 0
         self.reopened = 0
         self.why_lost = ""
         self.faults: Counter[str] = Counter()
@@ -73,12 +72,23 @@ class MicrophoneGate:
         self._tail = 0
         self._lost_before = self._surplus_before = 0
         self._seen: Counter[str] = Counter()
-        self._gone_ns: int | None = None
+        self._absence: tuple[int, int | None] = 0, None  # samples of those that are over; since when there is one (ns)
         self._last_ns: int | None = None
         self._replace_at_s = self._replace_step_s = SILENT_FIRST_S
         self._said: tuple[Ear | None, str] = (None, "")
         self._wake = threading.Event()
         self._is_closing = threading.Event()
+
+    @property
+    def absent(self) -> int:
+        return self._absence[0]
+
+    def absent_by_now(self) -> int:
+        """``absent``, and what of an absence that goes on is certain: a second less. For anyone; never falls."""
+        absent, gone_ns = self._absence
+        if gone_ns is None:
+            return absent
+        return absent + max(0, (time.monotonic_ns() - gone_ns) * RATE_HZ // 1_000_000_000 - RATE_HZ)
 
     @property
     def is_shut(self) -> bool:
@@ -150,7 +160,8 @@ class MicrophoneGate:
 
     def _take(self, block: Pcm16, device: Microphone) -> None:
         self._last_ns = self._count_absence(block.size)
-        lost, self.lost = self.lost, self._lost_before + self.absent + device.lost
+        self.dropped = self._lost_before + device.lost
+        lost, self.lost = self.lost, self.dropped + self.absent
         self.surplus = self._surplus_before + getattr(device, "surplus", 0)
         for fault, counter in COUNTERS.items():
             count = getattr(device, counter, 0)
@@ -230,7 +241,7 @@ class MicrophoneGate:
         self._surplus_before += getattr(device, "surplus", 0)
         device.close()
         # Not now: a device that stalled has been silent for a while.
-        self._gone_ns = self._last_ns if self._last_ns is not None else time.monotonic_ns()
+        self._absence = self.absent, self._last_ns if self._last_ns is not None else time.monotonic_ns()
         self._opening.at_once()
         if not is_replaced:
             for name, value in self.hearing.health.forget():
@@ -242,16 +253,17 @@ class MicrophoneGate:
         self._tail -= TAIL_BLOCK
         if self._reasons:
             self._is_closing.wait(TAIL_BLOCK / RATE_HZ)
-        if self._gone_ns is not None:
-            self._gone_ns += TAIL_BLOCK * 1_000_000_000 // RATE_HZ
+        absent, gone_ns = self._absence
+        if gone_ns is not None:
+            self._absence = absent, gone_ns + TAIL_BLOCK * 1_000_000_000 // RATE_HZ
         return np.zeros(TAIL_BLOCK, np.int16)
 
     def _count_absence(self, samples: int) -> int:
         """The time between the last sample (or tail) and the first of this block; returns the time."""
         now_ns = time.monotonic_ns()
-        if self._gone_ns is not None:
-            self.absent += max(0, (now_ns - self._gone_ns) * RATE_HZ // 1_000_000_000 - samples)
-            self._gone_ns = None
+        absent, gone_ns = self._absence
+        if gone_ns is not None:
+            self._absence = absent + max(0, (now_ns - gone_ns) * RATE_HZ // 1_000_000_000 - samples), None
         return now_ns
 
     def _pause(self, seconds: float) -> None:

@@ -44,11 +44,16 @@ class Now:
 COUNTS = {
     "shed": ("rtva_utterances_shed", "Utterances dropped because too many waited."),
     "lost_samples": ("rtva_capture_lost_samples", "Samples (16 kHz) that the capture device dropped."),
+    "absent_samples": (
+        "rtva_capture_absent_samples",
+        "Samples (16 kHz) of the time without a capture device: muted, unplugged, busy.",
+    ),
     "surplus_samples": (
         "rtva_capture_surplus_samples",
         "Samples (16 kHz) that came too many, from a device that ran faster than it said.",
     ),
     "overrun_samples": ("rtva_ring_overrun_samples", "Samples that the listener was too late for."),
+    "playbacks_dropped": ("rtva_playbacks_dropped", "Answers and announcements that were dropped before they began."),
     "drafts_discarded": ("rtva_drafts_discarded", "Answers prepared in a pause that was none."),
     "drafts_failed": ("rtva_drafts_failed", "Drafts that an engine failed in; the work was done again."),
     "microphone_opened": ("rtva_microphone_opened", "Times the capture device was opened again."),
