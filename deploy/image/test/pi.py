@@ -43,6 +43,7 @@ $b cat > /run/systemd/system.conf.d/zz-no-watchdog.conf <<UNIT
 [Manager]
 RuntimeWatchdogSec=off
 RebootWatchdogSec=off
+DefaultTimeoutStartSec=15min
 UNIT
 $b cp /test/look /run/look
 $b cat > /run/systemd/system/rtva.service.d/slow.conf <<UNIT
