@@ -12,6 +12,7 @@ from typing import Any
 
 from typing_extensions import Self
 
+from firmware_py.errors import Unavailable
 from firmware_py.worker.deadlines import Deadlines
 from firmware_py.worker.engine import SupervisedEngine, SupervisedStt, SupervisedText, SupervisedTts
 from firmware_py.worker.job import Job, Rules
@@ -37,10 +38,18 @@ def in_worker(kind: str, name: str, arguments: dict[str, Any], rules: Rules | No
 
     Raises what that constructor raises (Unavailable, BadWeights ...), WorkerFailed when the process dies.
     """
-    proxy, chosen = _PROXIES.get(kind, SupervisedEngine), rules or Rules()
+    return _engine(_supervisor(kind, name, arguments, rules or Rules()))
+
+
+def _supervisor(kind: str, name: str, arguments: dict[str, Any], rules: Rules) -> Supervisor:
     if kind == "llama":  # loaded again within seconds, and commands go on meanwhile: no memory is kept for that
-        chosen = replace(chosen, standby="none")
-    return proxy(Supervisor(Job(kind, name, arguments), chosen))
+        rules = replace(rules, standby="none")
+    return Supervisor(Job(kind, name, arguments), rules)
+
+
+def _engine(supervisor: Supervisor) -> SupervisedEngine:
+    """Waits until it is loaded."""
+    return _PROXIES.get(supervisor.job.kind, SupervisedEngine)(supervisor)
 
 
 class WorkerPool:
@@ -50,10 +59,21 @@ class WorkerPool:
         self.rules = rules or Rules()
         self._lock = threading.Lock()
         self._engines: list[SupervisedEngine] = []
+        self._loading: list[Supervisor] = []
+        self._is_closed = False
 
     def make(self, kind: str, name: str, arguments: dict[str, Any]) -> Any:
-        """See :func:`in_worker`."""
-        engine: SupervisedEngine = in_worker(kind, name, arguments, self.rules)
+        """See :func:`in_worker`. Raises Unavailable once the pool is closed, in the middle of loading too."""
+        with self._lock:
+            if self._is_closed:
+                raise Unavailable(f"{kind} engine {name} is closed")
+            supervisor = _supervisor(kind, name, arguments, self.rules)
+            self._loading.append(supervisor)
+        try:
+            engine = _engine(supervisor)
+        finally:
+            with self._lock:
+                self._loading.remove(supervisor)
         with self._lock:
             self._engines = [e for e in self._engines if e.supervisor.state != "closed"]
             self._engines.append(engine)
@@ -90,11 +110,13 @@ class WorkerPool:
             return [engine.supervisor.snapshot() for engine in self._engines]
 
     def close(self) -> None:
-        """Ends every worker; safe to call twice."""
+        """Ends every worker, those that are being loaded too; safe to call twice."""
         with self._lock:
+            self._is_closed = True
             engines, self._engines = self._engines, []
-        for engine in engines:
-            engine.close()
+            ended = [*self._loading, *(engine.supervisor for engine in engines)]
+        for supervisor in ended:
+            supervisor.close()
 
     def __enter__(self) -> Self:
         return self

@@ -23,7 +23,7 @@ from firmware_py.events import FRAME_SAMPLES, State
 from firmware_py.service.faces import Faces
 from firmware_py.service.lifecycle import RunOptions, Service
 from firmware_py.service.memory import note, recall
-from firmware_py.service.reload import LIVE, changed, is_live
+from firmware_py.service.reload import LIVE, Reloader, changed, is_live
 from firmware_py.service.restarts import Restarts
 from firmware_py.service.watch import BUSY_MOST_S, STALE_S, Unheard, Vitals, Watch
 from firmware_py.settings.knobs import knobs
@@ -298,3 +298,25 @@ def test_a_look_that_fails_keeps_neither_the_others_nor_the_heartbeat(
     eventually(lambda: len(looks) > 3 and watch.beats > 16, "looks behind the one that failed")
     watch.stop()
     assert caplog.text.count("a look that is taken each second failed") == 1
+
+
+def test_of_two_reloads_at_a_time_the_later_one_is_in_force() -> None:
+    """The first is held up between its reading and its applying; the second must not overtake it."""
+    read = [from_text("alerts: {latency_ms: 1}"), from_text("alerts: {latency_ms: 2}")]
+    applied: list[Any] = []
+    is_read = threading.Event()
+
+    def apply(config: Config) -> None:
+        if not applied:
+            is_read.set()
+            time.sleep(0.3)
+        applied.append(config.alerts.latency_ms)
+
+    nobody: Any = None
+    reloader = Reloader(Config.default(), lambda: read.pop(0), nobody, apply, nobody)
+    first = threading.Thread(target=reloader.reload)
+    first.start()
+    assert is_read.wait(10)
+    assert reloader.reload()["applied"] == ["alerts.latency_ms"]
+    first.join()
+    assert applied == [1, 2] and reloader.config.alerts.latency_ms == 2

@@ -58,11 +58,14 @@ from firmware_py.state.database import Database
 from firmware_py.status.board import Board, Ear
 from firmware_py.status.hub import Hub
 from firmware_py.status.notify import Notifier
+from firmware_py.workers import Deadlines
 
 MICROPHONE_S = 10.0
 """Without ``is_patient``, a microphone that delivers nothing for so long is an error."""
 RELOAD_S = 20.0
 """For so long the answer to a reload waits until what was read is in force."""
+LOADS = 4
+"""Two engines, each tried twice: systemd is asked for as long as that may take."""
 STATE_FILE = "state.db"
 ACTION_FAILED = "Sorry, that did not work."
 DEBUG_FOLDER = "debug"
@@ -189,7 +192,12 @@ class Service:
         has_spares = SpareSentences(models.home() / SENTENCES_FOLDER, SENTENCES).load()
         if not self._waits.for_weights(config, needs_voice=not has_spares, is_patient=self.options.is_patient):
             return
-        pipeline, workers = self._load(config, parts)
+        try:
+            pipeline, workers = self._load(config, parts)
+        except Unavailable:
+            if self._stopping.is_set():  # it was given up
+                return
+            raise
         pipeline.agenda, pipeline.lists = Agenda(Clock(database), database), Lists(database)
         pipeline.runner = runner = Runner(tuple(map(str, config.nlp.programs)), self._tell_failed_action)
         parts.callback(runner.close)
@@ -268,7 +276,9 @@ class Service:
         self._pipeline = pipeline
         pipeline.on_chat = self._tell_chat
         pipeline.stand_in = spare = SpareVoice(lambda: pipeline.tts, self._sentences, self._tell_voice)
-        with beside(spare.load, "load-voice"):
+        scale = config.workers.deadline_scale
+        give_up = pool.close if pool is not None else lambda: None
+        with self._waits.loading(LOADS * Deadlines(scale).load(), give_up), beside(spare.load, "load-voice"):
             pipeline.load_components()
         for note in pipeline.notes:
             _log.warning("%s", note)

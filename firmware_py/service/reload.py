@@ -59,10 +59,20 @@ class Reloader:
         self.config = config
         self._read, self._appliance, self._on_alerts, self._renewal = read, appliance, on_alerts, renewal
         self._files = fingerprint(config)
+        self._lock = threading.Lock()
 
     def reload(self, wait_s: float = 0.0) -> dict[str, Any]:
         """What was applied and what needs a restart; ``is_waiting``: it was not in force within ``wait_s``, for a turn
-        goes on or recognition is being loaded. Not for the turn thread, which does that. Raises ConfigError."""
+        goes on or recognition is being loaded. Not for the turn thread, which does that. Raises ConfigError.
+
+        One at a time: of two, what the later one read is in force."""
+        with self._lock:
+            live, rest, in_force = self._take()
+        _log.info("configuration read again", extra={"facts": {"applied": live, "needs_restart": rest}})
+        return {"applied": live, "needs_restart": rest, "is_waiting": bool(live) and not in_force.wait(wait_s)}
+
+    def _take(self) -> tuple[list[str], list[str], threading.Event]:
+        """What is live, what is not, and what tells that the former is in force."""
         new = self._read()
         keys = changed(self.config, new)
         files = fingerprint(new)
@@ -75,9 +85,7 @@ class Reloader:
             self.config = self.config.with_values({key: new.value(key) for key in live})
             in_force = self._apply(live)
             self._files = files
-        rest = [key for key in keys if not is_live(key)]
-        _log.info("configuration read again", extra={"facts": {"applied": live, "needs_restart": rest}})
-        return {"applied": live, "needs_restart": rest, "is_waiting": bool(live) and not in_force.wait(wait_s)}
+        return live, [key for key in keys if not is_live(key)], in_force
 
     def _check_templates(self, new: Config, live: list[str]) -> None:
         """Templates with a mistake are refused before anything changes: building the station reads them."""

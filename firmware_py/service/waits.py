@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
+import time
+from collections.abc import Callable, Iterator
 
 from firmware_py.config import Config
 from firmware_py.errors import RtvaError
@@ -13,6 +16,7 @@ from firmware_py.status.notify import Notifier
 
 EXTEND_S = 30.0
 """systemd is asked for so long beyond each step."""
+LOOK_S = 0.2
 
 _log = logging.getLogger("rtva")
 
@@ -46,6 +50,29 @@ class Waits:
             self._stopping,
             weights_watch.chosen(config),
         )
+
+    @contextlib.contextmanager
+    def loading(self, most_s: float, give_up: Callable[[], None]) -> Iterator[None]:
+        """While engines are loaded in the block: systemd is asked for time, for ``most_s`` together, and ``give_up``
+        is called where the service is told to stop meanwhile, so that a slow board's loading need not be waited for."""
+        is_over = threading.Event()
+
+        def watch() -> None:
+            until = time.monotonic() + most_s
+            while not is_over.is_set():
+                if time.monotonic() < until:
+                    self._notifier.extend(EXTEND_S)
+                if self._stopping.wait(LOOK_S):
+                    give_up()
+                    return
+
+        thread = threading.Thread(target=watch, name="loading", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            thread.join()
 
     def _tell_weights(self, error: RtvaError | None, wait_s: float) -> None:
         """While it waits for weights: the faces say so, and systemd gives it the time."""

@@ -73,7 +73,7 @@ def parse(text: str, path: Path | None = None) -> Document:
         at = f":{mark.line + 1}" if mark else ""
         raise ConfigError(f"{document.where(())}{at}: {printable(error.problem or 'not YAML', 100)}") from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"{document.where(())}: not YAML: {printable(str(error), 100)}") from error
+        raise ConfigError(f"{document.where(())}: not YAML: {printable(' '.join(str(error).split()), 100)}") from error
     return document
 
 

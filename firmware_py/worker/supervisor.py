@@ -78,11 +78,15 @@ class Supervisor:
 
     def start(self) -> Worker:
         """The loaded worker, for its methods and attributes. Raises what the engine's constructor raised there,
-        or WorkerFailed when two workers in a row ended before they were ready."""
+        WorkerFailed when two workers in a row ended before they were ready, or Unavailable when it was closed."""
         self._thread.start()
         try:
             with self._changed:
-                self._changed.wait_for(lambda: self._is_up() or self._load_error or self._back_off.failures > 1)
+                self._changed.wait_for(
+                    lambda: self._is_up() or self._load_error or self._back_off.failures > 1 or self._is_closed
+                )
+                if self._is_closed:
+                    raise Unavailable(f"{self.job} is closed")
                 if self._active is not None and self._is_up():
                     return self._active
                 error = self._load_error
