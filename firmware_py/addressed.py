@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from firmware_py.events import Reply, Transcript, TurnEvent
-from firmware_py.near import Near, level_db
+from firmware_py.near import ORDER_BELOW_DB, SILENCE_DB, Near, level_db
 
 LEAST_CONFIDENCE = 0.6
 """Of a transcript. 62 recorded orders, near and from 1 and 2.5 m in a room, clean or at 15 dB in a kitchen: 0.52 and
@@ -35,6 +35,13 @@ were far count, but for who is clearly louder: the television is on, and somebod
 ANSWER_NS = 30_000_000_000
 """A question is open so long."""
 FAR, DOUBTFUL, CHATTER, NOT_SPOKEN_TO = "far", "doubtful", "chatter", "not_spoken_to"
+WITHHELD = {
+    FAR: "nobody near said it",
+    DOUBTFUL: "heard too badly",
+    CHATTER: "too much was said that fits no sentence",
+    NOT_SPOKEN_TO: "response_generation.unknown is spoken_to",
+}
+"""Why a reply was not given, in words."""
 Unknown = Literal["always", "addressed", "spoken_to"]
 
 
@@ -53,6 +60,7 @@ class Addressed:
     _in_a_row: deque[float] = field(default_factory=lambda: deque(maxlen=20))
     _last_ns: int = -FORGET_NS
     _asked_ns: int = -ANSWER_NS
+    _asked_db: float = SILENCE_DB
 
     def withheld(self, event: TurnEvent, heard: Transcript, reply: Reply) -> str:
         """Why the reply is not given, "" when it is. Changes nothing."""
@@ -62,7 +70,7 @@ class Addressed:
         if 0.0 < heard.confidence < _least_believed(heard) and not (event.interrupts or reply.is_unknown):
             return "" if _ends_something(reply, is_asked=is_asked) else DOUBTFUL
         if is_asked:
-            return ""
+            return FAR if self._is_beside(event, heard) else ""
         if self._is_far(event, heard, reply):
             return FAR
         if not reply.is_unknown or self.unknown == "always":
@@ -93,13 +101,21 @@ class Addressed:
             self._in_a_row.clear()
             if event.audio.size and not event.interrupts:
                 self.near.done(loud_db, heard.text, now_ns)
-        if not why or reply.is_unknown:
+        if why != FAR and (not why or reply.is_unknown):
             self._asked_ns = now_ns if reply.asks else -ANSWER_NS
+            self._asked_db = loud_db
 
     def report(self) -> dict[str, float | None]:
         """Plain values: how loud the household's orders usually are, and from where on something is heard."""
         least_db = self.near.least_db if self.least_level_db == "usual" else self.least_level_db
         return {"usual_db": _rounded(self.near.usual_db), "least_db": _rounded(least_db)}
+
+    def _is_beside(self, event: TurnEvent, heard: Transcript) -> bool:
+        """Whether somebody else, far behind the one who was asked, said it: it answers no question."""
+        if self.least_level_db != "usual" or event.interrupts or not event.audio.size:
+            return False
+        is_softer = level_db(event.audio) < self._asked_db - ORDER_BELOW_DB
+        return is_softer and not self.near.is_said_again(heard.text, event.decided_ns)
 
     def _is_far(self, event: TurnEvent, heard: Transcript, reply: Reply) -> bool:
         """Never over an answer, of which the canceller takes a part, nor what ends a ring from the bed."""

@@ -32,7 +32,7 @@ class Near:
 
     _levels: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
     _order_ns: int = -TALKING_NS
-    _far: tuple[str, int] = ("", -TALKING_NS)
+    _far: deque[tuple[str, int]] = field(default_factory=lambda: deque(maxlen=KEPT))
 
     @property
     def usual_db(self) -> float | None:
@@ -53,24 +53,25 @@ class Near:
             least_db: float | None = usual_db - (TALKING_BELOW_DB if is_talking else UNKNOWN_BELOW_DB)
         else:
             least_db = self.least_db
-        return least_db is not None and loud_db < least_db and not self._is_said_again(text, now_ns)
+        return least_db is not None and loud_db < least_db and not self.is_said_again(text, now_ns)
 
     def heard_far(self, text: str, now_ns: int) -> None:
         """A turn is over that was far."""
-        self._far = (_plain(text), now_ns)
+        self._far.append((_plain(text), now_ns))
 
     def done(self, loud_db: float, text: str, now_ns: int) -> None:
         """An order was done. One that had to be said twice tells that the usual level is not what it was: the
         microphone is another one, or its gain."""
         least_db = self.least_db
-        if least_db is not None and loud_db < least_db:
+        if least_db is not None and loud_db < least_db and self.is_said_again(text, now_ns):
             self._levels.clear()
         self._levels.append(loud_db)
         self._order_ns = now_ns
 
-    def _is_said_again(self, text: str, now_ns: int) -> bool:
-        far, far_ns = self._far
-        return bool(far) and now_ns - far_ns < TALKING_NS and _plain(text) == far
+    def is_said_again(self, text: str, now_ns: int) -> bool:
+        """Whether ``text`` was far a moment ago; others, a television, may have spoken in between."""
+        said = _plain(text)
+        return any(said == far and now_ns - far_ns < TALKING_NS for far, far_ns in self._far)
 
 
 def level_db(audio: Pcm16) -> float:

@@ -217,12 +217,35 @@ def test_who_says_it_again_is_heard_and_after_that_softly() -> None:
         return why
 
     assert hear(500, "what time is it") == FAR and hear(510, "turn on the light") == FAR
-    assert hear(520, "What time is it?") == FAR, "not the last thing"
-    assert hear(520 + TALKING_NS / SECOND_NS + 1, "What time is it?") == FAR, "too long ago"
-    assert hear(560, "what time is it") == "" and hear(570, "turn on the light") == ""
+    assert hear(500 + TALKING_NS / SECOND_NS + 1, "What time is it?") == FAR, "too long ago"
+    assert hear(535, "what time is it") == "" and hear(570, "turn on the light") == ""
     assert addressed.report() == {"usual_db": None, "least_db": None}
     assert hear(580, "turn it off") == "" and hear(900, "what time is it") == ""
     assert addressed.near.usual_db == pytest.approx(-50, abs=1)
+
+
+def test_whoever_is_far_behind_the_one_who_was_asked_does_not_answer_for_him() -> None:
+    addressed = Addressed()
+    addressed.committed(loud(-12, at_s=1), WELL, ASKING)
+    for text, reply in (("and now the weather", UNKNOWN), ("yes", KNOWN)):
+        assert addressed.withheld(loud(-36, at_s=3), Transcript(text, 0.9), reply) == FAR
+        addressed.committed(loud(-36, at_s=3), Transcript(text, 0.9), reply)
+    assert addressed.withheld(loud(-28, at_s=4), BADLY, UNKNOWN) == "", "the question is open still"
+    assert addressed.withheld(loud(-36, at_s=4), Transcript("Yes.", 0.9), KNOWN) == "", "he says it again"
+    assert addressed.withheld(loud(-36, at_s=4, wake="alexa"), BADLY, KNOWN) == ""
+
+
+def test_a_soft_answer_or_wake_word_does_not_forget_what_a_household_s_level_is() -> None:
+    addressed = used_to(-20)
+    addressed.committed(loud(-50, at_s=100, wake="alexa"), WELL, KNOWN)
+    assert addressed.near.usual_db == pytest.approx(-20, abs=1)
+
+
+def test_a_television_between_what_is_said_twice_is_no_matter() -> None:
+    addressed = used_to(-20)
+    for at_s, text in ((100, "what time is it"), (105, "and now the weather")):
+        addressed.committed(loud(-45, at_s=at_s), Transcript(text, 0.9), KNOWN if at_s == 100 else UNKNOWN)
+    assert addressed.withheld(loud(-45, at_s=110), Transcript("what time is it", 0.9), KNOWN) == ""
 
 
 @given(levels=st.lists(st.tuples(st.floats(-90, 0), st.booleans(), st.sampled_from("ab")), max_size=40))

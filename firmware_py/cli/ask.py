@@ -9,6 +9,7 @@ from typing import Any
 
 from firmware_py.actions.kinds import KINDS, ActionFailed, described
 from firmware_py.actions.runner import Runner
+from firmware_py.addressed import WITHHELD
 from firmware_py.cli import common
 from firmware_py.controls import NoLoudspeaker
 from firmware_py.errors import ConfigError, Unavailable, UsageError
@@ -131,6 +132,7 @@ def turn_fields(file: str, trace: TurnTrace, out: Path | None, failed: Sequence[
         "hangover_ms": trace.hangover_ms,
         "endpoint_reason": trace.endpoint_reason,
         "wake": trace.wake,
+        "guards": list(trace.guards),
         **({"actions": own} if own else {}),
         **({"failed": list(failed)} if failed else {}),
     }
@@ -142,7 +144,8 @@ def show(args: argparse.Namespace, fields: dict[str, Any], trace: TurnTrace) -> 
         return
     print(f"{fields['file']}\n  heard  {trace.transcript or '(nobody spoke)'}")
     if trace.transcript:
-        print(f"  meant  {trace.intent or '(unknown)'} {dict(trace.slots) or ''}\n  reply  {trace.reply}")
+        why = next((f"(none: {WITHHELD[guard]})" for guard in trace.guards if guard in WITHHELD), "")
+        print(f"  meant  {trace.intent or '(unknown)'} {dict(trace.slots) or ''}\n  reply  {trace.reply or why}")
     for action in (a for a in trace.actions if a.name in KINDS):
         print(f"  {'does ' if args.act else 'would'}  {described(action.name, action.arguments)}")
     if fields["out"] is not None:

@@ -102,7 +102,8 @@ class Measures:
 def log_line(topic: str, told: dict[str, Any]) -> tuple[int, str, dict[str, Any]]:
     """Level, words and facts of a change; no words for one that is not worth a line."""
     if topic == "turn" and told["transcript"]:
-        return logging.INFO, "turn", {k: told[k] for k in ("transcript", "intent", "reply", "answer_ms", "gap_ms")}
+        facts = {k: told[k] for k in ("transcript", "intent", "reply", "answer_ms", "gap_ms")}
+        return logging.INFO, "turn", {**facts, "guards": ",".join(told["guards"])} if told.get("guards") else facts
     if topic == "ear":
         level = {"lost": logging.ERROR, "closed": logging.INFO}.get(told["ear"], logging.INFO)
         return level, f"microphone {told['ear']}", {"reason": told["reason"]} if told["reason"] else {}

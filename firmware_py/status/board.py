@@ -201,6 +201,7 @@ def summary(trace: TurnTrace) -> dict[str, Any]:
         "gap_ms": None if gap is None else round(gap, 1),
         "stages_ms": {name: round(ms, 2) for name, ms in trace.stages_ms.items()},
         "draft_hit": trace.draft_hit,
+        "guards": list(trace.guards),
         "error": trace.error,
     }
 
