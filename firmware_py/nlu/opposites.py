@@ -45,7 +45,7 @@ cancel delete remove clear stop end kill erase deactivate disable disengage disa
 """
 _MAKING, _DROPPING = frozenset(_MAKING_WORDS.split()), frozenset(_DROPPING_WORDS.split())
 """Orders that make or begin something, and those that end it or leave it out."""
-_MOVING = frozenset(("move", "shift", "postpone", "delay", "reschedule", "push"))
+MOVING = frozenset(("move", "shift", "postpone", "delay", "reschedule", "push"))
 _AGAIN = frozenset(("reset", "restart"))
 _MISHEARD = {"end": {"and", "weekend"}, "off": {"of"}}
 """How recognisers write these small words."""
@@ -124,7 +124,7 @@ def _is_turned(heard: set[str], said: set[str]) -> bool:
         return True
     if lost & _MAKING and new & _DROPPING and said.isdisjoint(_MAKING):
         return True
-    if lost & _MOVING and new & (_MAKING | _DROPPING) and not _KINDS.isdisjoint(heard):
+    if lost & MOVING and new & (_MAKING | _DROPPING) and not _KINDS.isdisjoint(heard):
         return True  # a moved alarm is not another one
     if not lost.isdisjoint(_REVERSALS) or (lost & _AGAIN and said.isdisjoint(_AGAIN)):
         return True

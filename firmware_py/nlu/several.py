@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from firmware_py.events import Understood
 from firmware_py.nlu.normalize import words
-from firmware_py.nlu.opposites import ORDERS
+from firmware_py.nlu.opposites import MOVING, ORDERS
 from firmware_py.nlu.politeness import POLITE
 from firmware_py.numerals import NUMBER_WORDS
 
@@ -39,6 +39,7 @@ _BEGINNINGS = ORDERS | {
 }
 """Words that an order or a question of its own begins with."""
 _QUESTIONS = frozenset(("what", "which", "when", "where", "who", "how", "whether", "if"))
+_IT = frozenset(("it", "that"))
 _NEED_NOT_BE = frozenset(("hours", "minutes", "seconds", "minute", "minutes_to"))
 """Slots of a duration or a time of day, which has one of them or another."""
 
@@ -124,6 +125,8 @@ class Several:
         said = words(piece)
         if not said or NUMBER_WORDS.issuperset(said) or POLITE.issuperset(said) or before.ends_open:
             return None  # "seven and eight": two times, or one that was heard badly
+        if said[0] in ORDERS | MOVING and not _IT.isdisjoint(said):
+            return None  # "... and move it to nine" has its verb, and needs a name for "it"
         first = (before.command.sentence or before.command.text).split()
         ways = dict.fromkeys((piece, _ANOTHER.sub("", piece, count=1) if _ANOTHER.match(piece) else piece))
         for count in range(1, min(MOST_BORROWED, len(first) - 1) + 1):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from firmware_py.events import Understood
-from firmware_py.respond.fragments import fitted, fragments, rest_of, words
+from firmware_py.respond.fragments import MOST_SPAN, fitted, fragments, rest_of, words
 
 CORRECTED = re.compile(
     r"[\s,.;]+(?=(?:oh |wait |sorry )?(?:no|i mean|i meant|make that|actually|or rather|sorry)\b)", re.IGNORECASE
@@ -17,6 +17,15 @@ CORRECTED_ALOUD = re.compile(
     r"\s*[,.;]\s*(?=(?:oh |wait |sorry )?(?:no|i mean|i meant|actually|or rather|sorry)\b)", re.IGNORECASE
 )
 """The same with a pause that was written, in sentences whose open text takes any words."""
+
+_INSTEAD = re.compile(
+    r"[\s,.;]+(?:oh |wait |sorry )*(?:i mean|i meant|or rather)\b[\s,.;]*"
+    r"|\s*[,.;]\s*(?:oh |wait )*(?:sorry|actually)\b[\s,.;]*"
+    r"|\s*[,.;]\s*(?:oh |wait |sorry )*no\s*[,.;]\s*(?:i mean|i meant)?\s*",
+    re.IGNORECASE,
+)
+"""What takes back the thing before it, where things are told one after the other."""
+_NEXT_THING = re.compile(r"\s*,\s*(?:and\s+)?|\s+and\s+|\s*&\s*", re.IGNORECASE)
 
 Understand = Callable[[str], Understood]
 """Exact understanding of a text."""
@@ -36,7 +45,30 @@ def in_one_breath(understood: Understood, understand: Understand) -> Understood 
     instead = understand(rest_of(parts[1]) or parts[1])
     if instead.intent is not None:
         return instead
-    return _put_into(first, parts[1], understand, (False, True))
+    return _put_into(first, parts[1], understand, (False, True)) or _going_on(first, parts[1], understand)
+
+
+def _going_on(first: Understood, correction: str, understand: Understand) -> Understood | None:
+    """The command with the correction's first words in it and the others behind it: "remind me at seven, I mean eight,
+    to call mum"."""
+    said = words(rest_of(correction))
+    for size in range(min(MOST_SPAN, len(said) - 1), 0, -1):
+        put = _put_into(first, " ".join(("no", *said[:size])), understand, (False,))
+        if put is None:
+            continue
+        found = understand(" ".join((put.text, *said[size:])))
+        if found.intent == first.intent and put.slots.items() <= found.slots.items():
+            return found
+    return None
+
+
+def things_meant(text: str) -> str:
+    """Things as they are meant: "milk, I mean cream" is cream, "milk, eggs, no, two eggs" are milk and two eggs."""
+    meant, *corrections = _INSTEAD.split(text)
+    for correction in corrections:
+        kept = [found.end() for found in _NEXT_THING.finditer(meant)]
+        meant = meant[: kept[-1] if kept else 0] + correction
+    return meant
 
 
 def _aloud(understood: Understood, understand: Understand) -> Understood | None:

@@ -18,7 +18,7 @@ from firmware_py.events import Action, Understood
 from firmware_py.respond.choices import picked, placed
 from firmware_py.respond.corrections import in_one_breath
 from firmware_py.respond.fragments import MOST_FRAGMENT, fitted, fragments, rest_of, words
-from firmware_py.respond.pronouns import with_name
+from firmware_py.respond.pronouns import going_on, is_about_changed, with_name
 from firmware_py.respond.request import Answer
 
 LEFT = "Okay, I leave it."
@@ -147,7 +147,8 @@ class Dialogue:
             if said in NO:
                 return Settled(Answer(LEFT))
         undo = tuple(action for done in self._last_done(last) for action in done.undo)
-        if is_taking_back(understood.text) and undo and self._clock() - self._done_at_s < UNDO_S:
+        is_back = is_taking_back(understood.text) and not is_about_changed(understood.text, last)
+        if is_back and undo and self._clock() - self._done_at_s < UNDO_S:
             return Settled(Answer(TAKEN_BACK, undo))
         if self._understand is None:
             return understood
@@ -172,7 +173,12 @@ class Dialogue:
         """A sentence about "it" as one that names what the command ``before`` was about, else that of the last turn.
         "Cancel that" may as well mean the answer, and behind a turn names nothing."""
         last = before or self._history.last_understood()
-        if self._understand is None or last is None:
+        if self._understand is None:
+            return said
+        may_go_on = before is None and (said.intent is None or bool(said.open_slots))
+        if may_go_on and (several := going_on(said.text, self._understand)) is not None:
+            return several
+        if last is None:
             return said
         is_loose = said.score >= 1 and words(said.text.lower())[-1:] != ["it"]
         if before is None and (is_loose or self._clock() - self._done_at_s >= NAMED_S):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,10 +22,15 @@ FOLLOWS = (
 )  # fmt: skip
 AFTER = ("of them", "instead", "too", "as well", "please", "then", "rather", "sorry")
 DURATION = frozenset(("hours", "minutes", "seconds"))
-MAY_BE_ADDED = frozenset({"day", "days", "weeks", "nth", "month", "holiday", "half", "every", "minute", "minutes_to"})
+MAY_BE_ADDED = frozenset(
+    {"day", "days", "weeks", "nth", "month", "holiday", "half", "every", "minute", "minutes_to", "list"}
+)
 """Slots that a follow-up may fill although the sentence before did not; others can only get another value, and a name
 comes with a duration ("and one for pasta for eight minutes")."""
 _NUMBERS = NUMBER_WORDS | {"half", "quarter"}
+_UNITS = frozenset(
+    ("hour", "hours", "minute", "minutes", "second", "seconds", "percent", "am", "pm", "oclock", "o'clock")
+)
 MOST_WORDS, MOST_FRAGMENT, MOST_SPAN, MOST_BEGUN = 16, 8, 4, 5
 ANOTHER = ("another", "one")
 """What stands for the thing of the sentence before: "and another one for five minutes"."""
@@ -132,7 +138,7 @@ def variations(base: Sequence[str], fragment: Fragment, *, is_open: bool, last_f
     replaced = list(_places(base, fragment.wrong)) if fragment.wrong else []
     if fragment.wrong and not replaced and not any(char.isdigit() for char in " ".join((*base, *fragment.wrong))):
         return  # another sentence was meant; only "ten" and "10" are the same in two ways
-    if fragment.is_another:
+    if fragment.is_another or (fragment.is_introduced and not is_open):  # "and bread to the other list"
         yield from (" ".join([*base[:size], *forms[0]]) for size in range(1, min(MOST_BEGUN, len(base)) + 1))
     for form in reversed(forms) if is_open else forms:
         for start, end in replaced:
@@ -213,9 +219,11 @@ def suits_open_text(last: Understood, found: Understood, *, may_change: bool) ->
     """Whether slots that take any words keep theirs, or with ``may_change`` have others, but no number where there was
     none: "make it fifteen" is no fifteen on a list."""
     changed = [key for key in found.open_slots if last.slots.get(key) != found.slots.get(key)]
+    if any(words(str(found.slots[key]).lower())[-1:] == ["list"] for key in changed):
+        return False  # "bread to the shopping list" is nothing on another list
     if not may_change:
         return not changed
-    return not any(_says_number(found.slots.get(k)) and not _says_number(last.slots.get(k)) for k in changed)
+    return not any(_is_amount(found.slots.get(k)) and not _is_amount(last.slots.get(k)) for k in changed)
 
 
 def _may_be_replaced(value: Any, by: Any) -> bool:
@@ -223,8 +231,16 @@ def _may_be_replaced(value: Any, by: Any) -> bool:
     return str(value).lower() in ("something", "a thing", "weekend") or by in PLACES
 
 
-def _says_number(value: Any) -> bool:
-    return any(word.lower() in _NUMBERS or word[:1].isdigit() for word in words(str(value)))
+def _is_amount(value: Any) -> bool:
+    """Whether it ends like a number or a time, and not with a thing: "ten minutes", but not "two eggs"."""
+    said = [word.lower() for word in words(str(value))]
+    return any(word in _NUMBERS or word[:1].isdigit() for word in said) and (
+        said[-1] in _UNITS or said[-1] in _NUMBERS or said[-1][:1].isdigit()
+    )
+
+
+def _says_twice(said: Sequence[str]) -> bool:
+    return any(a.lower() == b.lower() for a, b in itertools.pairwise(said))
 
 
 def _has_number(slots: Mapping[str, Any]) -> bool:
@@ -242,6 +258,8 @@ def fitted(
     best: tuple[tuple[int, ...], Understood] | None = None
     last_first = fragment.is_introduced and not is_last  # "ten miles in kilometers, no, meters"
     for order, text in enumerate(variations(base, fragment, is_open=is_open, last_first=last_first)):
+        if _says_twice(text.split()) and not _says_twice(base):
+            continue  # "no, the pasta timer" behind the pasta timer names no "pasta pasta timer"
         found = understand(text)
         far = cost(last, found, fragment, is_open=is_open)
         if far is None or (best is not None and (*far, order) >= best[0]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from firmware_py.events import Understood
 from firmware_py.respond.when import Slots, adjective, seconds_of
@@ -19,6 +20,11 @@ _MOST_VERB, _MOST_DROPPED = 2, 3
 NAMELESS = frozenset(("cancel", "timer_pause", "timer_resume"))
 """Intents of sentences that may name nothing: "cancel it", "pause it"."""
 
+_CHANGES = frozenset(("timer_add", "alarm_move", "reminder_move"))
+"""Intents behind which "cancel it" is about what was changed, and not about the change."""
+_CANCEL_IT = re.compile(r"(oh )?(no )?cancel it( again)?( please)?")
+_BEHIND = re.compile(r"\s*,?\s*\b(?:and then|and|then)\b\s*|\s*[,;.]\s+", re.IGNORECASE)
+_MOST_CUTS = 4
 _MAKES = frozenset(("timer_start", "alarm_set", "reminder_set"))
 """Of "it" there is one already."""
 
@@ -43,6 +49,30 @@ def with_name(said: Understood, before: Understood, understand: Callable[[str], 
             continue
         if (found.intent or "").startswith(f"{kind}_") if kind in _NAMES else found.intent and not found.open_slots:
             return found
+    return None
+
+
+def is_about_changed(text: str, before: Understood) -> bool:
+    """Whether "cancel it" is said of a timer, alarm or reminder that the command before changed."""
+    said = " ".join(re.findall(r"[\w']+", text.lower()))
+    last = before.parts[-1] if before.parts else before
+    return last.intent in _CHANGES and _CANCEL_IT.fullmatch(said) is not None
+
+
+def going_on(text: str, understand: Callable[[str], Understood]) -> Understood | None:
+    """A sentence whose end is an order about the "it" that its beginning names, as several commands: "set an alarm for
+    eight and move it to nine"; None where it is none."""
+    cuts = [found for found in _BEHIND.finditer(text) if _IT.search(text, found.end())][:_MOST_CUTS]
+    for cut in reversed(cuts):
+        begun, order = text[: cut.start()], text[cut.end() :]
+        first = understand(begun)
+        before = first if first.intent is not None else going_on(begun, understand)
+        if before is None:
+            continue
+        parts = before.parts or (before,)
+        behind = with_name(understand(order), parts[-1], understand)
+        if behind is not None:
+            return replace(parts[0], text=text, parts=(*parts, behind))
     return None
 
 

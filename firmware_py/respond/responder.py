@@ -16,6 +16,7 @@ from firmware_py.respond.cache import ResponseCache
 from firmware_py.respond.dialogue import NOT_TAKEN_BACK, PHRASES, TAKEN_BACK, Dialogue, Done, Settled, is_taking_back
 from firmware_py.respond.foreseen import Foreseen, touch_the_same
 from firmware_py.respond.prepared import Command, Prepared, held_back, key, prepared, together
+from firmware_py.respond.pronouns import is_about_changed
 from firmware_py.respond.request import Answer, Handler, Request, within_room
 from firmware_py.respond.skills import discover
 from firmware_py.respond.talk import Chat
@@ -122,9 +123,11 @@ class Responder:
         back: tuple[Action, ...] = ()
         for said in meant.parts:
             part = self._dialogue.naming_it(said, before) if before is not None else said
-            if back and is_taking_back(said.text, is_behind=True):
+            is_back = is_taking_back(said.text, is_behind=True)
+            is_back = is_back and (before is None or not is_about_changed(said.text, before))
+            if back and is_back:
                 reply = prepared(part, Answer(TAKEN_BACK, back))
-            elif before is not None and before.actions and is_taking_back(said.text, is_behind=True):
+            elif before is not None and before.actions and is_back:
                 reply = prepared(part, Answer(NOT_TAKEN_BACK))
             else:
                 reply = self._prepare(part, draft, now)

@@ -7,6 +7,7 @@ import re
 from firmware_py.agenda.lists import MOST_ITEMS
 from firmware_py.events import Action
 from firmware_py.numerals import UNITS
+from firmware_py.respond.corrections import things_meant
 from firmware_py.respond.phrases import join, plural, thing
 from firmware_py.respond.request import Answer, Handler, Request
 
@@ -102,8 +103,10 @@ def _list(request: Request) -> str:
 
 
 def _items(request: Request) -> list[str]:
-    """Several things that were said together, one by one, without the article."""
-    text = _MIXED.sub(lambda m: f"{m[1] or m[2]}\0and\0", " ".join(str(request.slots.get("items", "")).split()))
+    """Several things that were said together, one by one, without the article, as they were corrected meanwhile."""
+    text = _MIXED.sub(
+        lambda m: f"{m[1] or m[2]}\0and\0", " ".join(things_meant(str(request.slots.get("items", ""))).split())
+    )
     for number, pair in enumerate(TOGETHER):
         text = re.sub(re.escape(pair), f"\0{number}\0", text, flags=re.IGNORECASE)
     parts = [_BEFORE.sub("", p.strip(" .!?")) for p in _BETWEEN.split(text)]
