@@ -1,4 +1,4 @@
-"""Which of several alarms or reminders is meant, in the answer to "which one?"."""
+"""Which of several is meant, in the answer to "which one?" and to "on Saturday or on Sunday?"."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from firmware_py.events import Understood
+from firmware_py.respond.when import WEEKENDS
 
 PLACES = {"next": 0, "first": 0, "earlier": 0, "second": 1, "third": 2, "last": -1, "later": -1}
 """In the order in which they are asked about."""
@@ -15,6 +16,8 @@ _PLACED = re.compile(rf"the ({'|'.join(PLACES)})(?: one| alarm| reminder)?|({'|'
 """By itself "later" is no place."""
 _BEFORE = re.compile(r"^(?:the )?(?:one )?(?:(?:at|on|for) )?")
 _BEHIND = re.compile(r" (?:one|alarm|reminder)$")
+_DAY = re.compile(r"(?:on )?(?:the )?(?:(saturday|sunday)|both(?: days| of them)?)(?: please)?")
+_WEEKEND = re.compile(r"\b(this(?: coming)?|next) weekend\b", re.IGNORECASE)
 _SMALL = frozenset(("the", "to", "my", "one", "about"))
 
 
@@ -30,6 +33,16 @@ def placed(asked: Understood, said: str) -> Understood | None:
     """The command with the place that was said among those asked about: "the first one"."""
     found = _PLACED.fullmatch(said)
     return _with(asked, {"place": found[1] or found[2]}) if found else None
+
+
+def weekend_day(asked: Understood, said: str, understand: Callable[[str], Understood]) -> Understood | None:
+    """The command on the day of the weekend that was said, or on both."""
+    found = _DAY.fullmatch(said)
+    if str(asked.slots.get("day")) not in WEEKENDS or found is None:
+        return None
+    day = rf"\1 {found[1]}" if found[1] else r"both days \1 weekend"
+    meant = understand(_WEEKEND.sub(day, asked.sentence or asked.text))
+    return meant if meant.intent == asked.intent else None
 
 
 def _timed(asked: Understood, said: str, understand: Callable[[str], Understood]) -> Understood | None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from firmware_py.events import Action, Understood
-from firmware_py.respond.choices import picked, placed
+from firmware_py.respond.choices import picked, placed, weekend_day
 from firmware_py.respond.corrections import in_one_breath
 from firmware_py.respond.fragments import MOST_FRAGMENT, fitted, fragments, rest_of, words
 from firmware_py.respond.pronouns import going_on, is_about_changed, with_name
@@ -39,6 +39,7 @@ NEVER_MIND = re.compile(r"((oh|no|well|actually) )*(forget (it|that)|never mind(
 """The same behind an order in one sentence; by itself it may be about anything."""
 AGAIN = frozenset(("again", "once more", "one more time", "another one", "another", "one more", "do it again"))
 """What has the same done anew, where the templates say that it can be (the metadata ``again``)."""
+_CHANGE_IT = (["change", "it", "to"], ["change", "that", "to"])
 MOST_EARLIER = 4
 """Commands before the last turn that a correction is tried in."""
 NAMED_S = 60.0
@@ -156,10 +157,13 @@ class Dialogue:
             return last
         if question is not None and question.choices and (first := self._pointed_at(question, said)) is not None:
             return first
+        if question is not None and (on_day := weekend_day(question.of, said, self._understand)) is not None:
+            return on_day
         again = self._again(last, understood) if said.split(" ", 1)[0] in NO else None
         if again is not None or (understood.intent is not None and understood.score >= 1):
             return again or understood
-        found = self._again(last, understood) or self._follow(last, understood, is_open=is_open)
+        found = self._again(last, understood) or self._moved(last, understood)
+        found = found or self._follow(last, understood, is_open=is_open)
         if found is None and question is not None and question.choices:
             found = picked(question.of, question.choices, said, self._understand)
         return found or understood
@@ -209,6 +213,8 @@ class Dialogue:
         said = " ".join(words(text)).lower()
         if question.choices and picked(question.of, question.choices, said, self._understand) is not None:
             return True
+        if weekend_day(question.of, said, self._understand) is not None:
+            return True
         return self._follow(question.of, Understood(text), is_open=True) is not None
 
     def _open_question(self) -> Question | None:
@@ -232,6 +238,15 @@ class Dialogue:
             return None
         same = next((d for d in reversed(self._last_done(last)) if d.understood.intent == found.intent), None)
         return replace(found, undoes=same.undo) if same else found
+
+    def _moved(self, last: Understood, understood: Understood) -> Understood | None:
+        """An appointment on other days, which keeps its time of day: "change it to every Friday"."""
+        assert self._understand is not None
+        if [word.lower() for word in words(understood.text)][:3] not in _CHANGE_IT:
+            return None
+        found = with_name(understood, last.parts[-1] if last.parts else last, self._understand)
+        is_other_day = found is not None and (found.intent or "").endswith("_move") and "hour" not in found.slots
+        return found if is_other_day else None
 
     def _follow(self, last: Understood, understood: Understood, *, is_open: bool) -> Understood | None:
         """The latest command that one of the readings of a fragment fits into: better one where it takes the place of a

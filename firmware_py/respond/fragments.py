@@ -191,6 +191,8 @@ def cost(last: Understood, found: Understood, fragment: Fragment, *, is_open: bo
         lost = [key for key in before if key == "name" and before[key] == after.get(key)]
     kept_minutes = "hour" in changed and "minute" in before and "minute" not in changed
     may_be_added = MAY_BE_ADDED | {"name"} if DURATION.intersection(changed) else MAY_BE_ADDED
+    if (last.intent or "").endswith("_move"):  # "move it to tomorrow", "make it nine"
+        may_be_added |= {"hour"}
     if fragment.sets_value and any(key in after and _says_which(last.intent, key) for key in changed):
         return None
     if not is_open and any(key not in before and key not in may_be_added for key in changed):

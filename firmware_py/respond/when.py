@@ -2,9 +2,10 @@
 
 A duration has ``hours``, ``minutes``, ``seconds``. A time of day has ``hour`` (0 to 23), ``minute`` or ``minutes_to``
 (before the hour), and ``half`` (am, pm, morning, afternoon, evening, night). A date has ``day`` (today, tomorrow,
-monday, ..., weekend), or ``month`` and ``nth``, or ``nth`` alone, or ``days`` (from now). What comes again has
-``every`` to ``every3``, or ``every`` and ``until`` (from Monday to Friday); ``rhythm``, or ``few`` and ``period``
-("every other week"), is one that nothing here keeps.
+monday, ..., weekend, both weekend), or ``month`` and ``nth``, or ``nth`` alone, or ``days`` (from now).
+
+What comes again has ``every`` to ``every4``, or ``every`` and ``until`` (from Monday to Friday); ``rhythm``, or ``few``
+and ``period`` ("every other week"), is one that nothing here keeps.
 """
 
 from __future__ import annotations
@@ -86,8 +87,8 @@ def day_of(slots: Slots, now: datetime) -> date | None:
     if "nth" in slots:
         return _nth(int(slots["nth"]), int(slots["month"]) if "month" in slots else None, today)
     name = str(slots.get("day", ""))
-    if name == WEEKEND:
-        return today + timedelta(days=(5 - today.weekday()) % 7)
+    if (weekend := name.removeprefix(BOTH)) in WEEKENDS:
+        return today + timedelta(days=(5 - today.weekday()) % 7 if weekend == WEEKEND else 12 - today.weekday())
     if name in _OFFSETS:
         return today + timedelta(days=_OFFSETS[name])
     is_next, _, weekday = name.rpartition(" ")
@@ -112,7 +113,10 @@ def says_day(slots: Slots) -> bool:
 
 _DAY_SLOTS = frozenset(("day", "days", "weeks", "nth", "every", "rhythm", "period"))
 WEEKEND = "weekend"
-"""A day that is one of two; where one is needed, Saturday."""
+WEEKENDS = (WEEKEND, "next weekend")
+"""Days that are one of two; where one is needed, Saturday."""
+BOTH = "both "
+"""What such a day begins with when both of its days are meant."""
 _OFFSETS = {"today": 0, "tonight": 0, "tomorrow": 1, "day after tomorrow": 2, "yesterday": -1}
 
 
@@ -132,7 +136,7 @@ def _nth(day: int, month: int | None, today: date) -> date | None:
 
 def repeats(slots: Slots) -> tuple[int, ...]:
     """The weekdays (0 Monday) on which it comes again, () for once."""
-    said = [str(slots[k]) for k in ("every", "every2", "every3") if k in slots]
+    said = [str(slots[k]) for k in ("every", "every2", "every3", "every4") if k in slots]
     days = [day for name in said for day in _REPEATED.get(name) or (_WEEKDAYS.index(name),)]
     if "until" in slots:
         first, last = days[0], _WEEKDAYS.index(str(slots["until"]))

@@ -12,7 +12,9 @@ from firmware_py.respond.phrases import DONE, join
 from firmware_py.respond.request import Answer, Handler, Request
 from firmware_py.respond.skills.clock import NOT_SET
 from firmware_py.respond.when import (
+    BOTH,
     WEEKEND,
+    WEEKENDS,
     Plan,
     clock,
     day,
@@ -34,10 +36,12 @@ SNOOZE_S = 9 * 60.0
 def set_alarm(request: Request) -> Answer:
     if (seconds := seconds_of(request.slots)) is not None:
         return _count_down(request, ALARM, "", seconds)
-    found = _plan(request, is_alarm=True)
+    if request.slots.get("several"):
+        return Answer("Tell me the times one by one: set an alarm for 7 and one for 8.")
+    found = _plans(request, is_alarm=True)
     if isinstance(found, Answer):
         return found
-    return Answer(f"Alarm set for {when(request, found)}.", (appoint(ALARM, "", found),))
+    return Answer(f"Alarm set for {_whens(request, found)}.", tuple(appoint(ALARM, "", plan) for plan in found))
 
 
 def set_reminder(request: Request) -> Answer:
@@ -46,12 +50,12 @@ def set_reminder(request: Request) -> Answer:
         return Answer("Remind you of what?")
     if (seconds := seconds_of(request.slots)) is not None:
         return _count_down(request, REMINDER, words, seconds)
-    found = _plan(request, is_alarm=False)
+    found = _plans(request, is_alarm=False)
     if isinstance(found, Answer):
         return found
     return Answer(
-        f"I'll remind you at {when(request, found)}: {words}.",
-        (appoint(REMINDER, words, found),),
+        f"I'll remind you at {_whens(request, found)}: {words}.",
+        tuple(appoint(REMINDER, words, plan) for plan in found),
     )
 
 
@@ -156,7 +160,8 @@ def _dates(request: Request) -> list[date]:
     on = day_of(request.slots, request.now)
     if on is None:
         return []
-    return [on, on + timedelta(days=1)] if request.slots.get("day") == WEEKEND else [on]
+    is_weekend = str(request.slots.get("day")).removeprefix(BOTH) in WEEKENDS
+    return [on, on + timedelta(days=1)] if is_weekend else [on]
 
 
 def _whether_all(request: Request, entry: Entry) -> str:
@@ -177,18 +182,28 @@ def unplannable(request: Request) -> Answer | None:
         return Answer(f"I can't do that {rhythm}, only on days of the week, for example every Monday.")
     if says_day(request.slots) and not repeats(request.slots) and day_of(request.slots, request.now) is None:
         return Answer("There is no such day.")
-    if request.slots.get("day") == WEEKEND:
+    if request.slots.get("day") in WEEKENDS:
         return Answer("On Saturday or on Sunday?")
     return None
 
 
-def _plan(request: Request, *, is_alarm: bool) -> Plan | Answer:
+def _plans(request: Request, *, is_alarm: bool) -> list[Plan] | Answer:
+    """When it is to be, twice where both days of a weekend are meant."""
     refusal = unplannable(request)
     if refusal is not None:
         return refusal
     if minute_of_day(request.slots) is None:
         return Answer("At what time?")
-    return plan(request.slots, request.now, is_alarm=is_alarm) or Answer("That time is over.")
+    slots, weekend = [request.slots], str(request.slots.get("day"))
+    if weekend.startswith(BOTH):
+        days = (weekend.removeprefix(BOTH).replace(WEEKEND, day) for day in ("saturday", "sunday"))
+        slots = [{**request.slots, "day": on} for on in days]
+    found = [p for said in slots if (p := plan(said, request.now, is_alarm=is_alarm)) is not None]
+    return found or Answer("That time is over.")
+
+
+def _whens(request: Request, plans: Sequence[Plan]) -> str:
+    return join([when(request, plans[0]), *(day(p.day, request.now.date()) for p in plans[1:])])
 
 
 def _count_down(request: Request, kind: str, name: str, seconds: float) -> Answer:

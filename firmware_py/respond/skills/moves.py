@@ -10,7 +10,7 @@ from firmware_py.events import Action
 from firmware_py.respond.foreseen import Foreseen
 from firmware_py.respond.request import Answer, Handler, Request
 from firmware_py.respond.skills.appointments import appoint, chosen, unplannable, when, which
-from firmware_py.respond.when import Plan, Slots, every, minute_of_day, plan, says_day
+from firmware_py.respond.when import BOTH, Plan, Slots, every, minute_of_day, plan, says_day
 
 
 def move_alarm(request: Request) -> Answer:
@@ -40,6 +40,8 @@ def _moved(request: Request, entry: Entry) -> Answer:
     refusal = unplannable(request)
     if refusal is not None:
         return refusal
+    if str(request.slots.get("day")).startswith(BOTH):
+        return Answer(f"I can move the {entry.kind} to one day only.")
     slots = _completed(request.slots, entry)
     if minute_of_day(slots) is None:
         return Answer("To what time?")
