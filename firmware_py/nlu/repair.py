@@ -52,6 +52,8 @@ MOST_MISHEARD_DATE = 0.4
 """The same of a date: there is one for every few sounds, and nothing else in the sentence says which it was."""
 PADDING = frozenset(("um", "uh", "er", "hmm", "please", "now", "just", "like", "you", "know", "ok", "thanks"))
 """Words beside a slot's value that say nothing about it."""
+NO_VERBS = frozenset(("a", "an", "alarm", "timer"))
+"""What an order begins with that needs no verb: another verb in front of it is another order."""
 LEAST_INTRUDER = 3
 """Phones of a word that may say which one; shorter ones ("my", "two" for "the") are mishearings."""
 MOST_WARMED = 1000
@@ -291,7 +293,10 @@ class _Reading:
     def is_wrong(self, heard: Sequence[str]) -> bool:
         """Whether it says what was not said: a value nobody heard, another number, the opposite."""
         has_free = any(f.source.is_wildcard and f.source.reads is None for f in self.fills)
-        if has_free and any(a in JOINING and b in ORDERS for a, b in itertools.pairwise(heard)):
+        if self.words[:1] and self.words[0] in NO_VERBS and 0 in self._intruders(heard):
+            return True  # "race the alarm" is none to set
+        orders = [b for a, b in itertools.pairwise(heard) if a in JOINING and b in ORDERS]
+        if orders and (has_free or not JOINING.intersection(self.words)):
             return True  # "... and add milk" is an order of its own
         if has_free and any(word in JOINING and word not in self.words for word in heard):
             return True  # what stands behind an "and" is not what an open slot was meant for
