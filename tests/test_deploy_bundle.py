@@ -167,3 +167,40 @@ def test_a_package_says_of_which_commit_it_is(
         make_deb.documents(folder, "0.1.0-1~bookworm", 0, commit)
         entry = gzip.decompress((folder / "changelog.Debian.gz").read_bytes()).decode()
         assert says in entry and entry.startswith("rtva (0.1.0-1~bookworm)")
+
+
+OF_PACKAGE = {
+    "libc6": ("libc.so.6", "libm.so.6", "libmvec.so.1", "libpthread.so.0", "libdl.so.2", "librt.so.1", "ld-linux"),
+    "libstdc++6": ("libstdc++.so.6", "libgcc_s.so.1"),  # it brings libgcc-s1 itself
+    "zlib1g": ("libz.so.1",),
+    "libasound2": ("libasound.so.2",),
+    "libgomp1": ("libgomp.so.1",),
+}
+"""Which package of the system has what the wheels are linked to."""
+
+
+def test_a_package_depends_on_all_that_its_wheels_are_linked_to(
+    make_bundle: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bare Ubuntu 24.04 has no libstdc++6. Asked of the installed wheels here, which are the package's."""
+    import re
+    import sysconfig
+    from importlib.metadata import distribution
+
+    for folder in ("deb", "jetson"):
+        monkeypatch.syspath_prepend(str(ROOT / "deploy" / folder))
+    monkeypatch.delitem(sys.modules, "make_deb", raising=False)
+    import elf  # type: ignore[import-not-found]
+    import make_deb
+
+    named = {word for each in make_deb.DEPENDS for word in re.findall(r"[a-z][a-z0-9+-]+", each)}
+    known = tuple(library for package in OF_PACKAGE if package in named for library in OF_PACKAGE[package])
+    site, seen = Path(sysconfig.get_paths()["platlib"]), set()
+    for wheel in ("numpy", "onnxruntime", "pywhispercpp", "piper-tts", "pyalsaaudio", "soxr", "rapidfuzz"):
+        files = [site / str(file) for file in distribution(wheel).files or () if ".so" in file.name]
+        for file in (path for path in files if path.is_file()):
+            seen |= {(file.name, library) for library in elf.needed(file.read_bytes())}
+    brought = {path.name for path in site.rglob("*.so*")}
+    assert ("libstdc++.so.6" in {library for _, library in seen}) and len(seen) > 20
+    missing = {pair for pair in seen if pair[1] not in brought and not pair[1].startswith(known)}
+    assert not missing, f"no dependency of the package brings {missing}"

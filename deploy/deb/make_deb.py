@@ -28,7 +28,7 @@ PREFIX = "/usr/lib/rtva"
 SUITES = {"3.10": "jammy", "3.11": "bookworm", "3.12": "noble", "3.13": "trixie"}
 """By the Python they have; jammy is JetPack 6, noble JetPack 7."""
 MAINTAINER = "rtva <rtva@localhost>"
-DEPENDS = ("libc6 (>= 2.35)", "libasound2 | libasound2t64", "libgomp1", "systemd")
+DEPENDS = ("libc6 (>= 2.35)", "libstdc++6", "zlib1g", "libasound2 | libasound2t64", "libgomp1", "systemd")
 ENTRY = f"""#!{PREFIX}/bin/python
 import sys
 

@@ -60,7 +60,7 @@ base_system() {
         case $suite in trixie | noble) sound=libasound2t64 ;; esac
         case $suite in jammy | noble) sources="--keyring=$KEYRING" ;; esac
         # shellcheck disable=SC2086
-        mmdebstrap --quiet --format=tar --variant=minbase --include=systemd,systemd-sysv,dbus,udev,python3,$sound,libgomp1 \
+        mmdebstrap --quiet --format=tar --variant=minbase --include=systemd,systemd-sysv,dbus,udev,python3,$sound,libgomp1,libstdc++6,zlib1g \
             "$suite" "$tar.new" $sources || skip "mmdebstrap failed (no mirror?)"
         mv "$tar.new" "$tar"
     fi
