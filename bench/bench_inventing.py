@@ -45,7 +45,7 @@ def at_home(pipeline: VoicePipeline) -> None:
     def make() -> Addressed:
         addressed = make_anew()
         for _ in range(LEAST_ORDERS):
-            addressed.near.done(PEOPLE_DB, "", -FORGET_NS)
+            addressed.near.done(PEOPLE_DB, -FORGET_NS)
         return addressed
 
     vars(pipeline)["make_addressed"] = make

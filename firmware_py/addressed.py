@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from firmware_py.events import Reply, Transcript, TurnEvent
-from firmware_py.near import ORDER_BELOW_DB, SILENCE_DB, Near, level_db
+from firmware_py.near import ASKED_BELOW_DB, SILENCE_DB, Near, level_db
 
 LEAST_CONFIDENCE = 0.6
 """Of a transcript. 62 recorded orders, near and from 1 and 2.5 m in a room, clean or at 15 dB in a kitchen: 0.52 and
@@ -70,7 +70,7 @@ class Addressed:
         if 0.0 < heard.confidence < _least_believed(heard) and not (event.interrupts or reply.is_unknown):
             return "" if _ends_something(reply, is_asked=is_asked) else DOUBTFUL
         if is_asked:
-            return FAR if self._is_beside(event, heard) else ""
+            return FAR if self._is_beside(event, heard, reply) else ""
         if self._is_far(event, heard, reply):
             return FAR
         if not reply.is_unknown or self.unknown == "always":
@@ -91,7 +91,7 @@ class Addressed:
         now_ns, loud_db = event.decided_ns, level_db(event.audio)
         why = self.withheld(event, heard, reply)
         if why == FAR:
-            self.near.heard_far(heard.text, now_ns)
+            self.near.heard_far(_meant(heard, reply), now_ns)
         if reply.is_unknown:
             if now_ns - self._last_ns >= FORGET_NS:
                 self._in_a_row.clear()
@@ -99,8 +99,8 @@ class Addressed:
             self._last_ns = now_ns
         elif why not in (FAR, DOUBTFUL):
             self._in_a_row.clear()
-            if event.audio.size and not event.interrupts:
-                self.near.done(loud_db, heard.text, now_ns)
+            if self._tells_level(event, reply):
+                self.near.done(loud_db, now_ns)
         if why != FAR and (not why or reply.is_unknown):
             self._asked_ns = now_ns if reply.asks else -ANSWER_NS
             self._asked_db = loud_db
@@ -110,12 +110,17 @@ class Addressed:
         least_db = self.near.least_db if self.least_level_db == "usual" else self.least_level_db
         return {"usual_db": _rounded(self.near.usual_db), "least_db": _rounded(least_db)}
 
-    def _is_beside(self, event: TurnEvent, heard: Transcript) -> bool:
+    def _is_beside(self, event: TurnEvent, heard: Transcript, reply: Reply) -> bool:
         """Whether somebody else, far behind the one who was asked, said it: it answers no question."""
         if self.least_level_db != "usual" or event.interrupts or not event.audio.size:
             return False
-        is_softer = level_db(event.audio) < self._asked_db - ORDER_BELOW_DB
-        return is_softer and not self.near.is_said_again(heard.text, event.decided_ns)
+        is_softer = level_db(event.audio) < self._asked_db - ASKED_BELOW_DB
+        return is_softer and not self.near.is_said_again(_meant(heard, reply), event.decided_ns)
+
+    def _tells_level(self, event: TurnEvent, reply: Reply) -> bool:
+        """Whether the household's level is learnt from it; not from what is heard at any level."""
+        is_exempt = event.wake or event.interrupts or _ends_something(reply, is_asked=False)
+        return bool(event.audio.size) and not is_exempt
 
     def _is_far(self, event: TurnEvent, heard: Transcript, reply: Reply) -> bool:
         """Never over an answer, of which the canceller takes a part, nor what ends a ring from the bed."""
@@ -128,7 +133,14 @@ class Addressed:
             return loud_db < self.least_level_db
         if reply.is_unknown and self.unknown != "addressed":
             return False
-        return self.near.is_far(loud_db, heard.text, event.decided_ns, is_unknown=reply.is_unknown)
+        return self.near.is_far(loud_db, _meant(heard, reply), event.decided_ns, is_unknown=reply.is_unknown)
+
+
+def _meant(heard: Transcript, reply: Reply) -> str:
+    """What was said, alike for two takes of it: what an order does, else the words."""
+    if reply.intent is not None and reply.actions:
+        return f"{reply.intent} {reply.actions}"
+    return "".join(c for c in heard.text.casefold() if c.isalnum())
 
 
 def _rounded(level: float | None) -> float | None:

@@ -154,6 +154,11 @@ class EchoPath:
         if self._stages is None:
             return "there is no echo cancellation"
         trust = self.trust
+        if trust.residual_db <= trust.limit_db:
+            return (
+                "the loudspeaker is not in the microphone when it should be: the canceller takes nothing out and adds "
+                f"{-trust.erle_db:.0f} dB, {trust.residual_db:.0f} dB are left"
+            )
         return (
             f"the loudspeaker, or the room, is too loud in the microphone: {trust.residual_db:.0f} dB are left of it "
             f"(limit {trust.limit_db:.0f}), {trust.erle_db:.0f} dB are taken out"

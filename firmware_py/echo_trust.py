@@ -13,6 +13,9 @@ QUIETEST_DB = -120.0
 LINEAR_ERLE_DB = 12.0
 LEAST_ERLE_DB = -2.0
 """Where the canceller adds more than it takes, the loudspeaker is not heard when it is thought to be."""
+NOTHING_DB = -55.0
+"""What is left below this says nothing of the kind: the microphone hardly hears the loudspeaker, or closes by itself
+while nobody speaks, and the canceller's own noise is more than that."""
 ECHO_DB = 1.0
 """The linear canceller takes out the loudspeaker alone: where it takes less, there is no echo to speak of."""
 WORSE = 4.0
@@ -137,7 +140,8 @@ class EchoTrust:
         if self.is_room_known:
             self.room_db = sorted(self._rested)[len(self._rested) * 9 // 10]
         limit_db = self.limit_db - (0.0 if self.is_trusted else BACK_DB)
-        self.is_trusted = self.residual_db <= limit_db and self.erle_db > LEAST_ERLE_DB
+        is_taken_out = self.erle_db > LEAST_ERLE_DB or self.residual_db < NOTHING_DB
+        self.is_trusted = self.residual_db <= limit_db and is_taken_out
 
 
 def power(frame: Pcm16) -> float:

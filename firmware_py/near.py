@@ -12,8 +12,10 @@ from firmware_py.events import FRAME_SAMPLES, Pcm16
 
 PEOPLE_DB = -19.0
 """The middle of 147 people's recordings; the softest -32. Stands for a household that is not known yet."""
-ORDER_BELOW_DB = 18.0
-"""So far below the usual level nothing is done. The softest of those 147 is 13 below their middle."""
+ORDER_BELOW_DB = 14.0
+"""So far below the softest of the last orders nothing is done. Of those 147 the softest is 13 below their middle."""
+ASKED_BELOW_DB = 18.0
+"""So far below the one who was asked somebody else answers."""
 UNKNOWN_BELOW_DB, TALKING_BELOW_DB = 6.0, 12.0
 """So far below it nobody is told that a sentence was not understood, and while somebody talks to rtva. 7 and 1 of
 those 147 are as soft; a television of -35 dB RMS has 6.5 below and less in its loudest sentences."""
@@ -43,34 +45,30 @@ class Near:
     @property
     def least_db(self) -> float | None:
         """Below it no order is done; None while the household is not known."""
-        return None if self.usual_db is None else self.usual_db - ORDER_BELOW_DB
+        levels = list(self._levels)
+        return min(levels) - ORDER_BELOW_DB if len(levels) >= LEAST_ORDERS else None
 
-    def is_far(self, loud_db: float, text: str, now_ns: int, *, is_unknown: bool) -> bool:
-        """Whether nobody near said ``text``. Changes nothing."""
+    def is_far(self, loud_db: float, said: str, now_ns: int, *, is_unknown: bool) -> bool:
+        """Whether nobody near said ``said``. Changes nothing."""
         if is_unknown:
             usual_db = PEOPLE_DB if self.usual_db is None else self.usual_db
             is_talking = now_ns - self._order_ns < TALKING_NS
             least_db: float | None = usual_db - (TALKING_BELOW_DB if is_talking else UNKNOWN_BELOW_DB)
         else:
             least_db = self.least_db
-        return least_db is not None and loud_db < least_db and not self.is_said_again(text, now_ns)
+        return least_db is not None and loud_db < least_db and not self.is_said_again(said, now_ns)
 
-    def heard_far(self, text: str, now_ns: int) -> None:
+    def heard_far(self, said: str, now_ns: int) -> None:
         """A turn is over that was far."""
-        self._far.append((_plain(text), now_ns))
+        self._far.append((said, now_ns))
 
-    def done(self, loud_db: float, text: str, now_ns: int) -> None:
-        """An order was done. One that had to be said twice tells that the usual level is not what it was: the
-        microphone is another one, or its gain."""
-        least_db = self.least_db
-        if least_db is not None and loud_db < least_db and self.is_said_again(text, now_ns):
-            self._levels.clear()
+    def done(self, loud_db: float, now_ns: int) -> None:
+        """An order was done that was near, or was said twice."""
         self._levels.append(loud_db)
         self._order_ns = now_ns
 
-    def is_said_again(self, text: str, now_ns: int) -> bool:
-        """Whether ``text`` was far a moment ago; others, a television, may have spoken in between."""
-        said = _plain(text)
+    def is_said_again(self, said: str, now_ns: int) -> bool:
+        """Whether ``said`` was far a moment ago; others, a television, may have spoken in between."""
         return any(said == far and now_ns - far_ns < TALKING_NS for far, far_ns in self._far)
 
 
@@ -81,8 +79,3 @@ def level_db(audio: Pcm16) -> float:
         return SILENCE_DB
     energy = np.sort(np.var(frames, axis=1))[-LOUDEST_FRAMES:]
     return max(SILENCE_DB, float(10 * np.log10(energy[0] / 32768.0**2 + 1e-12)))
-
-
-def _plain(text: str) -> str:
-    """Words alone: a transcript's capitals and stops differ from one take to the next."""
-    return "".join(c for c in text.casefold() if c.isalnum())

@@ -45,6 +45,18 @@ def test_what_is_left_is_held_against_the_room(room_db: float, left_db: float, i
     assert trust.is_trusted is is_trusted, (trust.residual_db, trust.limit_db)
 
 
+@pytest.mark.parametrize(("added_db", "is_trusted"), [(-83.0, True), (-52.0, False)])
+def test_a_microphone_that_hears_nothing_is_no_loud_loudspeaker(added_db: float, is_trusted: bool) -> None:
+    """The canceller's own noise is 20 dB louder than such a microphone; loud, it takes out what is not there."""
+    trust = EchoTrust()
+    rest(trust, -72.0)
+    for far, near, clean in zip(
+        frames(-20, 300), frames(added_db, 300, 2), frames(max(added_db + 5, -62), 300, 3), strict=True
+    ):
+        trust.saw(near, near, clean, far, in_speech=False)
+    assert trust.is_trusted is is_trusted and trust.residual_db < trust.limit_db and trust.erle_db < -2
+
+
 def test_who_speaks_does_not_make_the_room_loud() -> None:
     trust = EchoTrust()
     rest(trust, -72.0)

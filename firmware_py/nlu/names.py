@@ -15,7 +15,8 @@ continue turn switch remind tell show give ask
 """
 _SMALL = """
 the a an my your this that another and then or for of to in on at with from by as if when what who why how
-i you he she it we they is are was were do does did can could would will should don't not never no
+i you he she it we they me us him her them too already
+is are was were do does did can could would will should don't not never no
 """
 _FILLERS = "ok so now um uh er hmm oh well also yes yeah please just like actually sorry hey"
 

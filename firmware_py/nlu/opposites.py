@@ -64,7 +64,7 @@ _EVERY = frozenset(("another", "all", "every", "everything", "everywhere", "both
 _AGAIN_AND_AGAIN = frozenset(("every", "each"))
 _RHYTHMS = frozenset(("daily", "weekly", "monthly", "yearly", "annually"))
 _LIKE_RHYTHMS = ("ly", "lee", "ley", "li")
-"""How recognisers write the end of these."""
+"""How recognisers write the end of these; the begin is the same letter ("early" is none)."""
 _CALLED = frozenset(("called", "named", "call", "name"))
 _OTHER_TIME = frozenset(
     ("if", "when", "whenever", "unless", "until", "later", "earlier", "sooner", "tomorrow", "yesterday", "tonight")
@@ -168,8 +168,9 @@ def _invents_a_refusal(heard: Collection[str], said: Collection[str]) -> bool:
     """Whether something is said that is only refused or asked about, and was not heard: a timer's number, a rhythm, a
     weekend ("at seven weekday" is not weekly)."""
     lost, new = set(heard) - set(said), set(said) - set(heard)
-    if new & _RHYTHMS and _RHYTHMS.isdisjoint(heard) and not any(word.endswith(_LIKE_RHYTHMS) for word in lost):
-        return True
+    for rhythm in new & _RHYTHMS if _RHYTHMS.isdisjoint(heard) else ():
+        if not any(word.endswith(_LIKE_RHYTHMS) and word[0] == rhythm[0] for word in lost):
+            return True
     if new & {"weekend", "weekends"} and not any("end" in word for word in heard):
         return True
     if "weekends" in lost and "this" in new:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 _BEFORE: dict[str, tuple[str, ...]] = {
     "en": (
         "hey", "hi", "hello", "ok", "oh", "um", "uh", "er", "so", "well", "now", "and", "please", "just", "kindly",
-        "yes", "yeah", "yep", "sure", "also", "then", "right", "alright", "all right", "actually",
+        "yes", "yeah", "yep", "sure", "also", "then", "right", "alright", "all right", "actually", "wait", "listen",
         "computer", "jarvis", "mycroft", "alexa", "nabu", "assistant", "excuse me", "thanks", "thank you",
         "can you", "could you", "would you", "will you", "can you please", "could you please", "would you please",
         "would you mind", "do you mind", "i want you to", "i would like you to", "i need you to", "go ahead and",
@@ -18,7 +18,9 @@ _AFTER: dict[str, tuple[str, ...]] = {
     "en": (
         "please", "thanks", "thank you", "for me", "now", "right now", "will you", "would you", "could you", "ok",
         "jarvis", "computer", "alexa", "mycroft", "then", "again please", "if you can", "if you would", "buddy",
-        "actually",
+        "actually", "too", "as well", "also", "for us", "for now", "already", "finally", "immediately", "at once",
+        "quickly", "when you can", "maybe", "i think", "you know", "or so", "exactly", "sharp", "on the dot", "alright",
+        "yes", "yeah", "dear", "darling", "love", "honey", "mate", "man", "mum", "folks", "everyone", "before i forget",
     ),
     "de": ("bitte", "danke", "mal", "für mich", "jetzt"),
 }  # fmt: skip

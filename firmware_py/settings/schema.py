@@ -312,8 +312,8 @@ class ResponseGeneration(Section):
     least_level_db: Literal["usual"] | Annotated[float, Field(ge=-90, le=0)] | None = knob(
         "usual",
         "What is said without a wake word, a button or an open question and stays below this level, in dB below full "
-        "scale, is neither answered nor done: a television across the room. usual: 18 dB below the household's orders, "
-        "once there were three; who says it again is heard. null takes everything.",
+        "scale, is neither answered nor done: a television across the room. usual: 14 dB below the softest of the "
+        "household's last orders, once there were three; who says it again is heard. null takes everything.",
         allowed="usual, a number from -90 to 0, or null",
     )
     cache: Cache = Cache()
