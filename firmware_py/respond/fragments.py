@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from firmware_py.events import Understood
-from firmware_py.numerals import NUMBER_WORDS
+from firmware_py.numerals import NUMBER_WORDS, TENS, UNITS
 
 NO = ("no", "nope", "nah")
 FILLERS = ("ok", "okay", "oh", "well", "sorry", "hey", "please", "wait", "um", "uh", "er", "hmm", "hm", "so")
@@ -32,6 +32,9 @@ _UNITS = frozenset(
     ("hour", "hours", "minute", "minutes", "second", "seconds", "percent", "am", "pm", "oclock", "o'clock")
 )
 MOST_WORDS, MOST_FRAGMENT, MOST_SPAN, MOST_BEGUN = 16, 8, 4, 5
+ONES = frozenset(UNITS[1:10])
+TO_WHAT = ("in", "to", "into")
+"""What stands before the unit that an amount is wanted in."""
 ANOTHER = ("another", "one")
 """What stands for the thing of the sentence before: "and another one for five minutes"."""
 PLACES = ("next", "first", "second", "third", "last")
@@ -139,21 +142,35 @@ def variations(base: Sequence[str], fragment: Fragment, *, is_open: bool, last_f
     if fragment.wrong and not replaced and not any(char.isdigit() for char in " ".join((*base, *fragment.wrong))):
         return  # another sentence was meant; only "ten" and "10" are the same in two ways
     if fragment.is_another or (fragment.is_introduced and not is_open):  # "and bread to the other list"
-        yield from (" ".join([*base[:size], *forms[0]]) for size in range(1, min(MOST_BEGUN, len(base)) + 1))
+        begun = (base[:size] for size in range(1, min(MOST_BEGUN, len(base)) + 1))
+        yield from (" ".join([*part, *forms[0]]) for part in begun if not _tears(part, len(part), forms[0], len(part)))
     for form in reversed(forms) if is_open else forms:
         for start, end in replaced:
             yield " ".join([*base[:start], *form, *base[end:]])
         if replaced:
             continue
         for glue in ("", "for", "at", "in", "to"):
+            if not glue and _tears(base, len(base), form, len(base)):
+                continue
             yield " ".join([*base, *([glue] if glue else []), *form])
         for size in range(1, MOST_SPAN + 1):
-            starts = range(len(base) - size + 1)
+            starts = [at for at in range(len(base) - size + 1) if not _tears(base, at, form, at + size)]
             for start in reversed(starts) if last_first else starts:
                 yield " ".join([*base[:start], *form, *base[start + size :]])
         if is_open:
             for at in range(len(base) - 1, 0, -1):
                 yield " ".join([*base[:at], *form, *base[at:]])
+
+
+def _tears(base: Sequence[str], start: int, form: Sequence[str], end: int) -> bool:
+    """Whether a number put there becomes one with its neighbour: "six thirty" with "seven" is not 6:37."""
+    said = [*base[:start], *form, *base[end:]]
+    return any(_is_one_number(*said[at - 1 : at + 1]) for at in (start, start + len(form)) if 0 < at < len(said))
+
+
+def _is_one_number(before: str, behind: str) -> bool:
+    before, behind = before.lower(), behind.lower()
+    return (before in TENS or before[-1:].isdigit()) and (behind in ONES or behind[:1].isdigit())
 
 
 def _forms(said: Sequence[str]) -> list[list[str]]:
@@ -184,6 +201,9 @@ def cost(last: Understood, found: Understood, fragment: Fragment, *, is_open: bo
     if found.intent != last.intent or dict(before) == dict(after):
         return None
     changed = [key for key in {*before, *after} if before.get(key) != after.get(key)]
+    first = fragment.words[0].lower() if fragment.words else ""
+    if "target" in before and first in TO_WHAT and "target" not in changed:
+        return None  # "and in ounces" asks for the same amount
     lost = [key for key in before if key not in after]
     if "hour" in changed:  # "make it eight" is eight o'clock, whatever the minutes were
         lost = [key for key in lost if key not in ("minute", "minutes_to")]
