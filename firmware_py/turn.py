@@ -59,7 +59,7 @@ class TurnTaker:
     stations: Stations
     player: Player
     settings: TurnSettings = field(default_factory=TurnSettings)
-    addressed: Addressed = field(default_factory=lambda: Addressed("always"))
+    addressed: Addressed = field(default_factory=lambda: Addressed("always", None))
     has_resumed: Callable[[], bool] = field(default=lambda: False)
     on_state: Callable[[State], None] = field(default=lambda state: None)
     on_draft: Callable[[Work], None] = field(default=lambda work: None)
