@@ -9,6 +9,7 @@ import numpy as np
 from status_lab import eventually
 from test_service_announcements import Chatter, Pipeline, Silence
 
+from firmware_py.addressed import Addressed
 from firmware_py.agenda.agenda import Agenda
 from firmware_py.agenda.clock import Clock
 from firmware_py.agenda.entries import TIMER
@@ -130,12 +131,14 @@ def test_recognition_is_guided_by_the_templates_of_a_reload(weights: Path, tmp_p
                 job()
 
         walk: Any = Walk()
-        walk.pipeline, walk.taker = pipeline, type("Taker", (), {"stations": None})()
+        walk.pipeline, walk.taker = pipeline, type("Taker", (), {"stations": None, "addressed": Addressed()})()
         later = [config]
         renewal = Renewal(walk, lambda name, value: None)
         reloader = Reloader(config, lambda: later[0], walk, lambda new: None, renewal)
         later[0] = config.with_values({"response_generation.cache.size": 7})
+        near = walk.taker.addressed.near
         assert reloader.reload()["applied"] == ["response_generation.cache.size"]
+        assert walk.taker.addressed.near is near, "what is known of the household is not forgotten"
         assert pipeline.stt is old
         file.write_text(text % "zanzibar")
         assert reloader.reload()["applied"] == ["nlp.intents"]
