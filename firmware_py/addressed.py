@@ -136,11 +136,10 @@ class Addressed:
         return self.near.is_far(loud_db, _meant(heard, reply), event.decided_ns, is_unknown=reply.is_unknown)
 
 
-def _meant(heard: Transcript, reply: Reply) -> str:
-    """What was said, alike for two takes of it: what an order does, else the words."""
-    if reply.intent is not None and reply.actions:
-        return f"{reply.intent} {reply.actions}"
-    return "".join(c for c in heard.text.casefold() if c.isalnum())
+def _meant(heard: Transcript, reply: Reply) -> frozenset[str]:
+    """What two takes of a sentence have in common: the words, or what the order does."""
+    words = "".join(c for c in heard.text.casefold() if c.isalnum())
+    return frozenset({words} if reply.intent is None else {words, f"{reply.intent} {reply.actions}"})
 
 
 def _rounded(level: float | None) -> float | None:

@@ -34,7 +34,7 @@ class Near:
 
     _levels: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
     _order_ns: int = -TALKING_NS
-    _far: deque[tuple[str, int]] = field(default_factory=lambda: deque(maxlen=KEPT))
+    _far: deque[tuple[frozenset[str], int]] = field(default_factory=lambda: deque(maxlen=KEPT))
 
     @property
     def usual_db(self) -> float | None:
@@ -48,8 +48,9 @@ class Near:
         levels = list(self._levels)
         return min(levels) - ORDER_BELOW_DB if len(levels) >= LEAST_ORDERS else None
 
-    def is_far(self, loud_db: float, said: str, now_ns: int, *, is_unknown: bool) -> bool:
-        """Whether nobody near said ``said``. Changes nothing."""
+    def is_far(self, loud_db: float, said: frozenset[str], now_ns: int, *, is_unknown: bool) -> bool:
+        """Whether nobody near said ``said``, which is what it may be known by when it is said again: its words, what
+        it does. Changes nothing."""
         if is_unknown:
             usual_db = PEOPLE_DB if self.usual_db is None else self.usual_db
             is_talking = now_ns - self._order_ns < TALKING_NS
@@ -58,7 +59,7 @@ class Near:
             least_db = self.least_db
         return least_db is not None and loud_db < least_db and not self.is_said_again(said, now_ns)
 
-    def heard_far(self, said: str, now_ns: int) -> None:
+    def heard_far(self, said: frozenset[str], now_ns: int) -> None:
         """A turn is over that was far."""
         self._far.append((said, now_ns))
 
@@ -67,9 +68,9 @@ class Near:
         self._levels.append(loud_db)
         self._order_ns = now_ns
 
-    def is_said_again(self, said: str, now_ns: int) -> bool:
+    def is_said_again(self, said: frozenset[str], now_ns: int) -> bool:
         """Whether ``said`` was far a moment ago; others, a television, may have spoken in between."""
-        return any(said == far and now_ns - far_ns < TALKING_NS for far, far_ns in self._far)
+        return any(said & far and now_ns - far_ns < TALKING_NS for far, far_ns in self._far)
 
 
 def level_db(audio: Pcm16) -> float:
