@@ -163,8 +163,9 @@ class Live:
         os.close(slave)
 
     def cpu_s(self) -> float:
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """What its threads have run, by the scheduler's own account (the clock of another process, CPUCLOCK_SCHED of
+        Linux): ticks of a hundredth of a second are as much as 0.2 % of six."""
+        return time.clock_gettime(~self.process.pid << 3 | 2)
 
     def threads(self) -> int:
         return len(list(Path(f"/proc/{self.process.pid}/task").iterdir()))
