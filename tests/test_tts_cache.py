@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from firmware_py.ports import TextToSpeech
@@ -310,6 +310,8 @@ STEPS = st.lists(st.tuples(st.sampled_from(["put", "get", "clear"]), KEYS, st.in
 
 @settings(deadline=None, max_examples=50)
 @given(STEPS, st.integers(0, 300), st.integers(0, 300))
+@example([("put", "aa", 0), ("put", "aa", 1), ("get", "aa", 0)], 0, 0)
+@example([("put", "aa", 20), ("put", "aa", 60), ("get", "aa", 0)], 0, 70)
 def test_bounds_hold_and_nothing_false_is_returned(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str, int]], memory: int, disk: int
 ) -> None:

@@ -87,12 +87,17 @@ class SpeechStore:
         return pcm
 
     def put(self, key: str, pcm: Pcm16, *, persist: bool = True) -> None:
-        """Keep a copy of ``pcm``; in the folder too when ``persist``."""
+        """Keep a copy of ``pcm`` instead of what was there; in the folder too when ``persist``. What is beyond the
+        bounds by itself is not kept."""
         copy = np.array(pcm, np.int16)
         copy.flags.writeable = False
         self._remember(key, copy)
-        if persist and self.folder is not None and copy.nbytes <= self.bounds.disk_bytes:
+        if not persist or self.folder is None:
+            return
+        if copy.nbytes <= self.bounds.disk_bytes:
             self._write(self.folder, key, copy)
+        elif (old := self.folder / (key + SUFFIX)).exists():
+            self._remove(old)
 
     def stats(self) -> StoreStats:
         """Counts and sizes; reads the folder."""
@@ -117,10 +122,11 @@ class SpeechStore:
         return sum(self._remove(path) for path, _, _ in self._files())
 
     def _remember(self, key: str, pcm: Pcm16) -> None:
-        if pcm.nbytes > self.bounds.memory_bytes:
-            return
         with self._lock:
-            self._memory_bytes += pcm.nbytes - getattr(self._memory.pop(key, None), "nbytes", 0)
+            self._memory_bytes -= getattr(self._memory.pop(key, None), "nbytes", 0)
+            if pcm.nbytes > self.bounds.memory_bytes:
+                return
+            self._memory_bytes += pcm.nbytes
             self._memory[key] = pcm
             while self._memory_bytes > self.bounds.memory_bytes:
                 self._memory_bytes -= self._memory.popitem(last=False)[1].nbytes
