@@ -22,7 +22,7 @@ from firmware_py.service.opening import BLOCKED, Opening
 from firmware_py.status.board import Ear
 
 TAIL_BLOCK = 320
-LOOK_S = 0.1
+LOOK_S = 0.2
 """How often it is looked for while there is none."""
 SILENT_FIRST_S, SILENT_LAST_S = 10.0, 600.0
 """A device that delivers one and the same value for so long is opened anew; each time in vain, twice as late."""

@@ -53,9 +53,9 @@ def rows(live: Live) -> list[Row]:
             took = live.until(since, topic="ear", ear="lost")
             share = 0.0
             if count > 1 and number == 0:
-                time.sleep(2.0)
+                time.sleep(6.0)  # a start renders phrases ahead; an absence is longer
                 share, started = live.cpu_s(), time.monotonic()
-                time.sleep(6.0)
+                time.sleep(8.0)
                 share = (live.cpu_s() - share) / (time.monotonic() - started)
                 tally.notes.append(f"{100 * share:.2f} % of a core while absent")
             since = live.set("GONE", 0)
