@@ -64,14 +64,15 @@ class Addressed:
 
     def withheld(self, event: TurnEvent, heard: Transcript, reply: Reply) -> str:
         """Why the reply is not given, "" when it is. Changes nothing."""
-        if event.wake:
-            return ""
+        return "" if event.wake else self._why(event, heard, reply, level_db(event.audio))
+
+    def _why(self, event: TurnEvent, heard: Transcript, reply: Reply, loud_db: float) -> str:
         is_asked = event.decided_ns - self._asked_ns < ANSWER_NS
         if 0.0 < heard.confidence < _least_believed(heard) and not (event.interrupts or reply.is_unknown):
             return "" if _ends_something(reply, is_asked=is_asked) else DOUBTFUL
         if is_asked:
-            return FAR if self._is_beside(event, heard, reply) else ""
-        if self._is_far(event, heard, reply):
+            return FAR if self._is_beside(event, heard, reply, loud_db) else ""
+        if self._is_far(event, heard, reply, loud_db):
             return FAR
         if not reply.is_unknown or self.unknown == "always":
             return ""
@@ -81,7 +82,6 @@ class Addressed:
             return DOUBTFUL
         if event.decided_ns - self._last_ns >= FORGET_NS:
             return ""
-        loud_db = level_db(event.audio)
         return CHATTER if sum(db > loud_db - AS_LOUD_DB for db in self._in_a_row) >= MOST_IN_A_ROW else ""
 
     def committed(self, event: TurnEvent, heard: Transcript, reply: Reply) -> None:
@@ -89,7 +89,7 @@ class Addressed:
         if not heard.text:
             return
         now_ns, loud_db = event.decided_ns, level_db(event.audio)
-        why = self.withheld(event, heard, reply)
+        why = "" if event.wake else self._why(event, heard, reply, loud_db)
         if why == FAR:
             self.near.heard_far(_meant(heard, reply), now_ns)
         if reply.is_unknown:
@@ -110,11 +110,11 @@ class Addressed:
         least_db = self.near.least_db if self.least_level_db == "usual" else self.least_level_db
         return {"usual_db": _rounded(self.near.usual_db), "least_db": _rounded(least_db)}
 
-    def _is_beside(self, event: TurnEvent, heard: Transcript, reply: Reply) -> bool:
+    def _is_beside(self, event: TurnEvent, heard: Transcript, reply: Reply, loud_db: float) -> bool:
         """Whether somebody else, far behind the one who was asked, said it: it answers no question."""
         if self.least_level_db != "usual" or event.interrupts or not event.audio.size:
             return False
-        is_softer = level_db(event.audio) < self._asked_db - ASKED_BELOW_DB
+        is_softer = loud_db < self._asked_db - ASKED_BELOW_DB
         return is_softer and not self.near.is_said_again(_meant(heard, reply), event.decided_ns)
 
     def _tells_level(self, event: TurnEvent, reply: Reply) -> bool:
@@ -122,13 +122,12 @@ class Addressed:
         is_exempt = event.wake or event.interrupts or _ends_something(reply, is_asked=False)
         return bool(event.audio.size) and not is_exempt
 
-    def _is_far(self, event: TurnEvent, heard: Transcript, reply: Reply) -> bool:
+    def _is_far(self, event: TurnEvent, heard: Transcript, reply: Reply, loud_db: float) -> bool:
         """Never over an answer, of which the canceller takes a part, nor what ends a ring from the bed."""
         if self.least_level_db is None or event.interrupts or not event.audio.size:
             return False
         if _ends_something(reply, is_asked=False):
             return False
-        loud_db = level_db(event.audio)
         if self.least_level_db != "usual":
             return loud_db < self.least_level_db
         if reply.is_unknown and self.unknown != "addressed":
