@@ -8,26 +8,9 @@
 #include <stdlib.h>
 
 #include "rtva_align.h"
-
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s\n", __func__, __LINE__, #condition);                                            \
-            exit(1);                                                                                                   \
-        }                                                                                                              \
-    } while (0)
+#include "stress.h"
 
 enum { NODES = 60, HEARD = 14, PHONES = 5, PREDS = 3, JUMPS = 4 };
-
-static uint64_t state;
-
-static int below(int n) /* xorshift64 */
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (int)((state >> 33) % (uint64_t)n);
-}
 
 static float price(void) /* sixteenths add up without rounding */
 {

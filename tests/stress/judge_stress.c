@@ -10,24 +10,7 @@
 
 #include "rtva_endpoint.h"
 #include "rtva_front.h"
-
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s\n", __func__, __LINE__, #condition);                                            \
-            exit(1);                                                                                                   \
-        }                                                                                                              \
-    } while (0)
-
-static uint64_t state;
-
-static int below(int n) /* xorshift64 */
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (int)((state >> 33) % (uint64_t)n);
-}
+#include "stress.h"
 
 static void make_frame(int16_t *frame, int kind, int level)
 {
